@@ -1,0 +1,37 @@
+// What a checkpoint holds, as plain data.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "lrc/core/types.hpp"
+
+namespace lrc {
+
+/// A matrix as it lies in a file: rows×cols, row-major.
+template <class Element>
+struct StoredMatrix {
+  Index rows = 0, cols = 0;
+  std::vector<Element> values;
+};
+
+/// The finished solve of one linear.
+struct SolveRecord {
+  std::string name;
+  StoredMatrix<std::int8_t> codes;  ///< d_out×d_in
+  StoredMatrix<float> scales;       ///< d_out×groups
+  StoredMatrix<float> u;            ///< d_out×rank
+  StoredMatrix<float> v;            ///< d_in×rank
+  nlohmann::ordered_json facts;     ///< for the report: relative_loss, damping, iterations, seconds, ...
+};
+
+/// The summed moments of one group of linears, kept until its solves are in.
+struct MomentsRecord {
+  std::string name;
+  Index tokens = 0;
+  StoredMatrix<float> xx, xy, yy;
+};
+
+}  // namespace lrc

@@ -1,0 +1,48 @@
+// What a run says: lines on stderr, and one progress display. Only one rank of a job speaks.
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <string_view>
+
+#include "lrc/core/types.hpp"
+
+namespace lrc {
+
+/// Whether this process speaks (rank 0 of a job). On by default.
+void set_log_enabled(bool enabled);
+bool log_enabled();
+
+/// A line for whoever watches, with the time since the program began.
+void log_info(std::string_view message);
+/// The same, marked; also kept for the report.
+void log_warning(std::string_view message);
+
+/// Progress of one phase with an ETA: a bar that is drawn over on a terminal, a line every half minute in a batch log.
+/// Not for use by several threads at a time.
+class Progress {
+ public:
+  /// `total` steps of work, in any unit that grows evenly with time.
+  Progress(std::string phase, double total);
+  ~Progress();  // leaves the finished line
+  Progress(const Progress&) = delete;
+  Progress& operator=(const Progress&) = delete;
+
+  /// `done` of the total; `detail` says what is being worked on ("block 3 of 30").
+  void update(double done, std::string_view detail);
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  std::string line(Clock::time_point now, std::string_view detail) const;
+
+  std::string phase_, detail_;
+  double total_, done_ = 0;
+  Clock::time_point started_ = Clock::now(), shown_;
+};
+
+/// "7 s", "3 min 20 s", "2 h 05 min".
+std::string human_duration(double seconds);
+/// "1.5 GB".
+std::string human_bytes(double bytes);
+
+}  // namespace lrc

@@ -1,0 +1,65 @@
+// The one table of a program's options: it feeds the command line, the config file, --help and the echo in the report.
+#pragma once
+
+#include <boost/program_options.hpp>
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "lrc/core/types.hpp"
+
+namespace lrc {
+
+class OptionTable {
+ public:
+  /// `program` and what it does, for --help.
+  OptionTable(std::string program, std::string summary);
+
+  /// Starts a group of options in --help.
+  OptionTable& group(const std::string& title);
+
+  // Each option writes into its field, whose value now is the default. `meaning` carries the unit.
+  OptionTable& path(const std::string& name, std::string& field, const std::string& meaning);
+  OptionTable& number(const std::string& name, Index& field, Index lowest, Index highest, const std::string& meaning);
+  /// A decimal number or a fraction such as 14/15.
+  OptionTable& real(const std::string& name, double& field, double lowest, double highest, const std::string& meaning);
+  OptionTable& choice(const std::string& name, std::string& field, const std::vector<std::string>& allowed,
+                      const std::string& meaning);
+  OptionTable& flag(const std::string& name, bool& field, const std::string& meaning);
+
+  enum class Outcome { run, shown };
+
+  /// Reads the command line, and the --config file beneath it. `shown`: --help or --version was asked for (and printed,
+  /// where `speak`), nothing is to be done. Throws InputError naming the option and what it may be.
+  Outcome parse(int argc, const char* const* argv, bool speak = true);
+
+  /// Every option with its effective value, in the order of the table.
+  nlohmann::ordered_json effective() const;
+
+  /// Whether the option was given (and is not at its default).
+  bool given(const std::string& name) const;
+
+ private:
+  struct Option {
+    std::string name, group, meaning;
+    std::function<std::string()> shown;              // the value now, for --help and the echo
+    std::function<void(const std::string&)> assign;  // checks and sets
+    bool is_flag = false;
+  };
+
+  OptionTable& add(Option option);
+  const Option* find(const std::string& name) const;
+  std::string help() const;
+  void take(const boost::program_options::parsed_options& parsed, const std::string& source);
+  boost::program_options::options_description description() const;
+
+  std::string program_, summary_, group_ = "Options", config_file_;
+  std::vector<Option> options_;
+  std::vector<std::string> given_;
+};
+
+/// The version of the project and of the libraries that decide about the last bits.
+std::string version_text();
+
+}  // namespace lrc

@@ -1,0 +1,63 @@
+// The quantized model as a directory that others can load: the pack-quantized layout of compressed-tensors, with the
+// low-rank factors as a PEFT adapter beside it.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "lrc/io/safetensors.hpp"
+#include "lrc/model/stored_model.hpp"
+#include "lrc/quantization/solve.hpp"
+
+namespace lrc {
+
+struct ExportSource {
+  const StoredModel& original;  ///< config.json, tokenizer files, number format of what stays unquantized
+  const Model& model;           ///< the model that was calibrated: original, or rotated
+  QuantizedFormat format;
+  const HadamardTransform* online_rotation;                      ///< R4, or nullptr
+  std::function<Index(const LinearLayout& linear)> rank;         ///< of a linear's correction
+  std::function<SolveResult(const std::string& linear)> solved;  ///< the committed solve of a linear
+};
+
+/// Writes the directory in parts that any rank can do: the files, and their bytes, depend on the source alone.
+class Exporter {
+ public:
+  /// `directory` exists.
+  Exporter(ExportSource source, std::filesystem::path directory);
+
+  /// Weight files; each holds whole blocks and at most 5 GB, unless one block is larger.
+  Index shards() const { return static_cast<Index>(shards_.size()); }
+  void write_shard(Index shard) const;
+
+  /// adapter/: lora_A = Vᵀ in the basis before the online rotation, lora_B = U, both fp16. Nothing where the format has
+  /// none.
+  void write_adapter() const;
+
+  /// config.json, the index of the weight files, the tokenizer's files.
+  void write_rest() const;
+
+ private:
+  /// What belongs together in one file: the embedding, a block, or the final norm with lm_head.
+  struct Part {
+    std::vector<TensorInfo> tensors;
+    std::function<void(SafetensorsWriter&)> write;
+  };
+
+  Part embedding_part() const;
+  Part block_part(Index block) const;
+  Part head_part() const;
+  std::string shard_name(Index shard) const;
+  void write_table(SafetensorsWriter& writer, const std::function<MatrixF(Index first, Index rows)>& rows) const;
+  void write_linear(SafetensorsWriter& writer, const Linear& linear, const LinearLayout& layout) const;
+  void write_config() const;
+  void copy_tokenizer() const;
+
+  ExportSource source_;
+  std::filesystem::path directory_;
+  std::vector<std::vector<Part>> shards_;
+};
+
+}  // namespace lrc

@@ -1,0 +1,46 @@
+// One transformer block, as the groups of linears that share an input: the unit of statistics and of solves.
+#pragma once
+
+#include <array>
+#include <string>
+#include <vector>
+
+#include "lrc/linalg/hadamard.hpp"
+#include "lrc/linalg/matrix.hpp"
+#include "lrc/model/activation_quantizer.hpp"
+
+namespace lrc {
+
+/// out = Q_a(x H) Wᵀ + (x V) Uᵀ + b, for tokens x as rows; H is the group's online rotation, where it has one.
+struct Linear {
+  std::string name;  ///< path of the module: "model.layers.0.self_attn.q_proj"
+  MatrixF weight;    ///< d_out×d_in; of a quantized linear Ŵ, codes times scales
+  VectorF bias;      ///< d_out, or empty
+  MatrixF u;         ///< d_out×rank; rank 0 = no correction
+  MatrixF v;         ///< d_in×rank; acts on the inputs as they come, before the online rotation
+};
+
+/// Linears that read the same input.
+struct LinearGroup {
+  std::string name;  ///< "model.layers.0.self_attn.qkv"
+  std::vector<Linear> linears;
+  const HadamardTransform* rotation = nullptr;  ///< applied to the input at run time (R4); not owned
+  ActivationQuantizer quantizer{.bits = 16};    ///< Q_a; 16 bits = none
+
+  Index inputs() const { return linears.front().weight.cols(); }
+};
+
+/// The places of a dense block's groups, in the order of the forward pass.
+enum class GroupRole { qkv, attention_out, gate_up, down };
+inline constexpr std::array kGroupRoles{GroupRole::qkv, GroupRole::attention_out, GroupRole::gate_up, GroupRole::down};
+
+struct Block {
+  VectorF attention_norm;     ///< hidden_size
+  LinearGroup qkv;            ///< q, k, v
+  LinearGroup attention_out;  ///< o
+  VectorF mlp_norm;           ///< hidden_size
+  LinearGroup gate_up;        ///< gate, up
+  LinearGroup down;           ///< down
+};
+
+}  // namespace lrc

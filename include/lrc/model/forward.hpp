@@ -1,0 +1,37 @@
+// The forward pass of one block over a batch of whole sequences.
+#pragma once
+
+#include <functional>
+
+#include "lrc/core/parallel.hpp"
+#include "lrc/model/block.hpp"
+#include "lrc/model/config.hpp"
+#include "lrc/model/layers.hpp"
+
+namespace lrc {
+
+/// Sees the input of a group, before quantization and after the online rotation: tokens×d_in.
+using InputObserver = std::function<void(const LinearGroup& group, const ConstViewF& inputs)>;
+
+/// What a forward pass needs beside the weights.
+struct ForwardContext {
+  const ModelConfig& config;
+  const RotaryEmbedding& rotary;
+  Index sequence_length;
+  ThreadPool& pool;
+};
+
+/// hidden (tokens×hidden_size, tokens = sequences·sequence_length, sequence after sequence) ← block(hidden).
+/// `observe`, where given, is called once for each group of linears.
+void forward_block(const ForwardContext& context, const Block& block, ViewF hidden, const InputObserver& observe = {});
+
+/// The outputs of a group's linears for the inputs x (tokens×d_in): corrected from the inputs as
+/// they come, rotated, observed, quantized, multiplied.
+/// x is left as the quantized linears saw it.
+std::vector<MatrixF> forward_group(ThreadPool& pool, const LinearGroup& group, ViewF x,
+                                   const InputObserver& observe = {});
+
+/// Q_a on every row of x, on the pool's threads.
+void quantize_rows(ThreadPool& pool, const ActivationQuantizer& quantizer, ViewF x);
+
+}  // namespace lrc

@@ -1,0 +1,38 @@
+// A model as the forward pass wants it: one block at a time, so that memory holds one block whatever the depth.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include "lrc/model/block.hpp"
+#include "lrc/model/config.hpp"
+
+namespace lrc {
+
+class Model {
+ public:
+  virtual ~Model() = default;
+
+  virtual const ModelConfig& config() const = 0;
+
+  /// One group of linears of block `index`, 0 ≤ index < config().blocks.
+  virtual LinearGroup group(Index index, GroupRole role) const = 0;
+
+  /// Scale of the RMSNorm before the group (qkv or gate_up): hidden_size.
+  virtual VectorF norm(Index index, GroupRole role) const = 0;
+
+  /// All weights of block `index`.
+  Block block(Index index) const;
+
+  /// hidden (tokens×hidden_size) ← the embeddings of `tokens`. Precondition: 0 ≤ token < vocabulary_size.
+  virtual void embed(std::span<const std::int32_t> tokens, ViewF hidden) const = 0;
+
+  /// Scale of the last RMSNorm: hidden_size.
+  virtual VectorF final_norm() const = 0;
+
+  /// Rows first … first + rows − 1 of lm_head: rows×hidden_size.
+  virtual MatrixF head_rows(Index first, Index rows) const = 0;
+};
+
+}  // namespace lrc

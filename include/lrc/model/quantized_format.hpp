@@ -1,0 +1,30 @@
+// How a model directory that lrc wrote is to be run: `quantization_config` of its config.json.
+#pragma once
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+
+#include "lrc/model/activation_quantizer.hpp"
+
+namespace lrc {
+
+struct QuantizedFormat {
+  std::string method;  ///< lrc, gptq, svd, rtn
+  int weight_bits = 4;
+  Index weight_group_size = 0;  ///< 0 = one scale a row
+  ActivationQuantizer activations;
+  bool online_rotation = false;  ///< R4: Hadamard at the input of down
+  bool has_adapter = false;      ///< low-rank factors in adapter/
+  double bits_per_weight = 0;
+};
+
+/// The format of DIRECTORY, or nothing where its config.json has no `quantization_config`. Throws InputError for one
+/// that lrc did not write, and for values out of range.
+std::optional<QuantizedFormat> read_quantized_format(const std::filesystem::path& directory);
+
+/// The value of `quantization_config`: what compressed-tensors reads, and, under `lrc`, what it has no key for.
+nlohmann::ordered_json quantization_config(const QuantizedFormat& format);
+
+}  // namespace lrc

@@ -1,0 +1,68 @@
+// The ranks of a job. A Communicator borrows its MPI_Comm; every MPI call is checked, and its error names the call.
+// One rank works without mpirun.
+#pragma once
+
+#include <mpi.h>
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "lrc/core/error.hpp"
+#include "lrc/core/types.hpp"
+
+namespace lrc {
+
+/// Throws CallError naming `call` unless `code` is MPI_SUCCESS.
+void check_mpi(int code, const char* call);
+
+/// An error that every rank of the job throws together; rank 0 prints it.
+class AgreedError : public Error {
+ public:
+  using Error::Error;
+};
+
+class Communicator {
+ public:
+  explicit Communicator(MPI_Comm handle = MPI_COMM_WORLD);
+
+  int rank() const { return rank_; }
+  int size() const { return size_; }
+  bool is_root() const { return rank_ == 0; }
+  MPI_Comm handle() const { return handle_; }
+
+  /// Waits for all ranks, asleep between looks: a rank that waits leaves its core to others.
+  void barrier() const;
+
+  /// Sums of all ranks' values, elementwise, on every rank; exact, so the order of ranks doesn't matter.
+  Index sum(Index value) const;
+  /// Elementwise sums, on every rank. The order of additions is MPI's, so for exact bits at most one rank's element may
+  /// be non-zero.
+  void sum_in_place(std::span<double> values) const;
+  double max(double value) const;
+
+  /// Adds all ranks' values into those of `root`, at most 2^27 elements a call; the others' are left as they are.
+  void reduce_sum(std::span<std::int64_t> values, int root) const;
+
+  std::string broadcast(const std::string& text, int root = 0) const;
+  /// On root: the texts of all ranks, in their order; elsewhere empty.
+  std::vector<std::string> gather(const std::string& text, int root = 0) const;
+
+  /// Runs `step` on every rank. Where it throws on any, all ranks throw the error of the lowest such rank. Collective.
+  void agree(const std::function<void()>& step) const;
+
+ private:
+  MPI_Comm handle_;
+  int rank_ = 0, size_ = 1;
+};
+
+/// Waits for `request` asleep between looks of `pause`.
+void wait_asleep(MPI_Request request, std::chrono::microseconds pause = std::chrono::microseconds(50));
+
+/// Ranks on this rank's host: what the cores are shared among.
+int ranks_on_this_host(const Communicator& world);
+
+}  // namespace lrc

@@ -1,0 +1,48 @@
+// One linear's solve: weight and moments in, codes, scales and correction out.
+#pragma once
+
+#include <string>
+
+#include "lrc/linalg/moments.hpp"
+#include "lrc/quantization/grid.hpp"
+
+namespace lrc {
+
+enum class Method {
+  rtn,   ///< round to nearest
+  gptq,  ///< GPTQ(W, Sx), which on a rotated model is QuaRot-GPTQ
+  svd,   ///< GPTQ(W, Sx), then the best low-rank approximation of its error in the Sx metric
+  lrc,   ///< joint solve of codes and correction (arXiv 2412.07902)
+};
+
+struct SolveOptions {
+  std::string name{};     ///< of the linear, for messages
+  WeightGrid grid{};      ///< bits and group size of the weights
+  Index rank = 0;         ///< of the correction (svd, lrc), see rank_of; the other methods have none
+  Index iterations = 1;   ///< T of lrc, at least 1
+  double damping = 0.01;  ///< of Sx and Sy, relative to their mean diagonals
+  int factor_bits = 16;   ///< of U and V
+};
+
+struct SolveResult {
+  MatrixI8 codes;             ///< d_out×d_in
+  MatrixF scales;             ///< d_out×groups, bfloat16 values
+  MatrixF u;                  ///< d_out×k, fp16 values; k = 0 for rtn and gptq
+  MatrixF v;                  ///< d_in×k, fp16 values
+  double relative_loss = 0;   ///< of what is stored, on the undamped moments
+  double damping = 0;         ///< that the factorizations needed; 0 for rtn
+  Index iterations_done = 0;  ///< 0 for the methods that do not iterate
+};
+
+/// Quantizes `weight` (d_out×d_in) for inputs with these moments (d_in×d_in). Where a factorization fails, the damping
+/// grows tenfold (from 1e-8 if it was 0), up to 1, with a warning; then Error naming the linear. Error also where the
+/// moments are all zero: no calibration token reached the linear. rtn needs no moments but for the loss.
+/// Preconditions: sizes fit, rank ≤ min(d_out, d_in), finite weight.
+SolveResult solve(ThreadPool& pool, Method method, const MatrixD& weight, const Moments& moments,
+                  const SolveOptions& options);
+
+/// Bytes that a solve holds at its peak beyond weight and moments: three d_in×d_in and four d_out×d_in matrices of
+/// doubles and an eigenproblem on the smaller side.
+double solve_workspace_bytes(Method method, Index d_out, Index d_in, Index rank);
+
+}  // namespace lrc

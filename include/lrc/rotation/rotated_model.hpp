@@ -1,0 +1,56 @@
+// A model rotated on the way in: the same function, with weights and activations that spread their outliers (QuaRot,
+// arXiv 2404.00456). RMSNorm scales are fused into the linears that read them, in fp64; then
+//   R1: the residual stream x becomes x Q, Q = diag(random signs) · H;
+//   R2: every value head becomes v H_head, undone in o's input;
+//   R4: down's input becomes h H at run time, undone in down's weight.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "lrc/linalg/hadamard.hpp"
+#include "lrc/model/model.hpp"
+
+namespace lrc {
+
+enum class RotationKind {
+  none,     ///< the original model
+  offline,  ///< R1 and R2: nothing to do at run time
+  full      ///< R1, R2 and R4
+};
+
+class RotatedModel : public Model {
+ public:
+  /// `original` must outlive this. `seed` draws the signs of R1.
+  RotatedModel(const Model& original, RotationKind kind, std::uint64_t seed);
+
+  const ModelConfig& config() const override { return original_.config(); }
+  LinearGroup group(Index index, GroupRole role) const override;
+  VectorF norm(Index index, GroupRole role) const override;
+  void embed(std::span<const std::int32_t> tokens, ViewF hidden) const override;
+  VectorF final_norm() const override;
+  MatrixF head_rows(Index first, Index rows) const override;
+
+  /// R4, or nullptr.
+  const HadamardTransform* online_rotation() const { return online_ ? &*online_ : nullptr; }
+
+  /// How the rotations were constructed, for the log.
+  std::string description() const;
+
+ private:
+  void rotate_residual(MatrixD& rows) const;
+  void rotate_inputs(Linear& linear, const VectorF& norm) const;
+  void rotate_outputs(Linear& linear) const;
+  void rotate_value_heads(Linear& v) const;
+  void undo_value_heads(Linear& o) const;
+
+  const Model& original_;
+  RotationKind kind_;
+  VectorD signs_;               // hidden_size
+  HadamardTransform residual_;  // R1, without its signs
+  HadamardTransform head_;      // R2
+  std::optional<HadamardTransform> online_;
+};
+
+}  // namespace lrc

@@ -1,0 +1,105 @@
+#include "calibrate_options.hpp"
+
+namespace lrc {
+
+OptionTable option_table(CalibrateOptions& o) {
+  OptionTable table("lrc_calibrate", "quantizes a model to 4-bit weights and activations with low-rank corrections");
+  table.group("Input and output")
+      .path("model", o.model, "Hugging Face directory: config.json, *.safetensors, tokenizer")
+      .path("calibration", o.calibration, "calibration data: .txt, .npy or .h5 (dataset `tokens`)")
+      .number("sequences", o.sequences, 1, Index{1} << 24, "calibration sequences to use")
+      .number("sequence-length", o.sequence_length, 2, Index{1} << 20, "tokens of a sequence")
+      .path("output", o.output, "directory of the quantized model")
+      .path("checkpoint", o.checkpoint, "directory of committed work; empty: OUTPUT.checkpoint")
+      .flag("restart", o.restart, "throw the checkpoint away and start anew");
+  table.group("Method")
+      .choice("method", o.method, {"lrc", "gptq", "svd", "rtn", "lrq"}, "how the weights are found")
+      .real("rank-fraction", o.rank_fraction, 0, 1,
+            "size of the low-rank factors: a part of the linear's parameters or dimension")
+      .choice("rank-rule", o.rank_rule, {"params", "dim"}, "what rank-fraction is a part of")
+      .number("iterations", o.iterations, 1, 1000, "alternations of the joint solve")
+      .choice("rotation", o.rotation, {"full", "offline", "none"}, "Hadamard rotations R1, R2, R4; R1, R2; or none")
+      .choice("propagate", o.propagate, {"original", "quantized"}, "whose activations the statistics see")
+      .choice("moments", o.moments, {"exact", "diagonal"}, "three second-moment matrices, or one and two vectors")
+      .real("damping", o.damping, 0, 10, "added to the moments' diagonals, relative to their mean")
+      .number("seed", o.seed, 0, std::numeric_limits<Index>::max(), "of the rotation");
+  table.group("Number formats")
+      .number("weight-bits", o.weight_bits, 2, 8, "bits of a weight")
+      .number("weight-group-size", o.weight_group_size, 0, Index{1} << 20,
+              "weights that share a scale; 0 = an output channel")
+      .number("activation-bits", o.activation_bits, 2, 16, "bits of an activation, 2 to 8; 16 = not quantized")
+      .real("activation-clip", o.activation_clip, 0.05, 1,
+            "scale = clip*absmax/7; 14/15 for compressed-tensors' quantizer")
+      .number("activation-group-size", o.activation_group_size, 0, Index{1} << 20,
+              "channels of a token that share a scale; 0 = all")
+      .number("factor-bits", o.factor_bits, 8, 16, "bits of the low-rank factors, 16 or 8");
+  table.group("Machine").number("threads", o.threads, 0, 4096,
+                                "compute threads of each rank; 0 = cores / ranks of the host");
+  return table;
+}
+
+void complete(CalibrateOptions& o) {
+  const auto required = [](const std::string& name, const std::string& value) {
+    if (value.empty()) throw InputError("--" + name, "is missing; see lrc_calibrate --help");
+  };
+  required("model", o.model);
+  required("calibration", o.calibration);
+  required("output", o.output);
+  while (o.output.size() > 1 && o.output.back() == '/') o.output.pop_back();
+  if (o.checkpoint.empty()) o.checkpoint = o.output + ".checkpoint";
+  if (o.method == "lrq") throw InputError("--method", "lrq does not exist yet; it may be lrc, gptq, svd or rtn");
+  if (o.propagate == "quantized") throw InputError("--propagate", "quantized does not exist yet; it may be original");
+  if (o.factor_bits != 16)
+    throw InputError("--factor-bits", fmt::format("{} does not exist yet; it may be 16", o.factor_bits));
+  if (o.activation_bits > 8 && o.activation_bits != 16) {
+    throw InputError("--activation-bits",
+                     fmt::format("{} is not supported; it may be 2 to 8, or 16", o.activation_bits));
+  }
+}
+
+ActivationQuantizer CalibrateOptions::quantizer() const {
+  return {.bits = static_cast<int>(activation_bits),
+          .clip = static_cast<float>(activation_clip),
+          .group_size = activation_group_size};
+}
+
+MomentKind CalibrateOptions::moment_kind() const {
+  return moments == "exact" ? MomentKind::exact : MomentKind::diagonal;
+}
+
+RotationKind CalibrateOptions::rotation_kind() const {
+  if (rotation == "none") return RotationKind::none;
+  return rotation == "full" ? RotationKind::full : RotationKind::offline;
+}
+
+Method CalibrateOptions::solve_method() const {
+  if (method == "rtn") return Method::rtn;
+  if (method == "gptq") return Method::gptq;
+  return method == "svd" ? Method::svd : Method::lrc;
+}
+
+WeightGrid CalibrateOptions::grid() const {
+  return {.bits = static_cast<int>(weight_bits), .group_size = weight_group_size};
+}
+
+Index CalibrateOptions::rank(Index d_out, Index d_in) const {
+  if (solve_method() != Method::svd && solve_method() != Method::lrc) return 0;
+  return rank_of(rank_rule == "dim" ? RankRule::dim : RankRule::params, rank_fraction, d_out, d_in);
+}
+
+SolveOptions CalibrateOptions::solve_options(const std::string& name, Index d_out, Index d_in) const {
+  return {.name = name,
+          .grid = grid(),
+          .rank = rank(d_out, d_in),
+          .iterations = iterations,
+          .damping = damping,
+          .factor_bits = static_cast<int>(factor_bits)};
+}
+
+nlohmann::ordered_json deciding_options(const OptionTable& table) {
+  nlohmann::ordered_json options = table.effective();
+  for (const char* name : {"model", "calibration", "output", "checkpoint", "restart", "threads"}) options.erase(name);
+  return options;
+}
+
+}  // namespace lrc

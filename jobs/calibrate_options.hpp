@@ -1,0 +1,51 @@
+// The options of lrc_calibrate, and what they mean to the modules.
+#pragma once
+
+#include <string>
+
+#include "lrc/calibration/moment_sums.hpp"
+#include "lrc/core/options.hpp"
+#include "lrc/model/activation_quantizer.hpp"
+#include "lrc/quantization/rank.hpp"
+#include "lrc/quantization/solve.hpp"
+#include "lrc/rotation/rotated_model.hpp"
+
+namespace lrc {
+
+struct CalibrateOptions {
+  std::string model, calibration, output, checkpoint;
+  Index sequences = 128, sequence_length = 2048;
+  std::string method = "lrc";
+  double rank_fraction = 0.1;
+  std::string rank_rule = "params";
+  Index iterations = 1;
+  Index weight_bits = 4, weight_group_size = 0;
+  Index activation_bits = 4, activation_group_size = 0;
+  double activation_clip = 0.9;
+  Index factor_bits = 16;
+  std::string rotation = "full", propagate = "original", moments = "exact";
+  double damping = 0.01;
+  Index seed = 0, threads = 0;
+  bool restart = false;
+
+  ActivationQuantizer quantizer() const;
+  MomentKind moment_kind() const;
+  RotationKind rotation_kind() const;
+  Method solve_method() const;
+  WeightGrid grid() const;
+  /// Rank of the correction of a linear; 0 for methods without one.
+  Index rank(Index d_out, Index d_in) const;
+  SolveOptions solve_options(const std::string& name, Index d_out, Index d_in) const;
+};
+
+/// The table that fills `options`, which must outlive it.
+OptionTable option_table(CalibrateOptions& options);
+
+/// Fills what has a default that depends on other options, and throws InputError naming the option for what is missing,
+/// does not go together or does not exist yet.
+void complete(CalibrateOptions& options);
+
+/// The options that decide about the output's bytes: a checkpoint of others is refused.
+nlohmann::ordered_json deciding_options(const OptionTable& table);
+
+}  // namespace lrc

@@ -1,0 +1,21 @@
+// lrc_calibrate: calibration data and a model in, the quantized model with its low-rank corrections out.
+#include "calibration_run.hpp"
+#include "lrc/linalg/gemm.hpp"
+#include "lrc/mpi/session.hpp"
+
+int main(int argc, char** argv) {
+  using namespace lrc;
+  return run_with_mpi(argc, argv, [&] {
+    single_threaded_blas();
+    const Communicator world;
+    set_log_enabled(world.is_root());
+    CalibrateOptions options;
+    OptionTable table = option_table(options);
+    auto outcome = OptionTable::Outcome::run;
+    world.agree([&] {
+      outcome = table.parse(argc, argv, world.is_root());
+      if (outcome == OptionTable::Outcome::run) complete(options);
+    });
+    if (outcome == OptionTable::Outcome::run) CalibrationRun(world, options, table).run();
+  });
+}

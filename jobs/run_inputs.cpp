@@ -1,0 +1,110 @@
+#include "run_inputs.hpp"
+
+#include <sched.h>
+
+#include <algorithm>
+#include <cstring>
+#include <thread>
+
+#include "lrc/io/file.hpp"
+#include "lrc/io/hash.hpp"
+#include "lrc/io/tokens.hpp"
+#include "lrc/model/tokenizer.hpp"
+
+namespace lrc {
+namespace {
+
+int allowed_cores() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+}
+
+constexpr std::uint64_t kMaxTextBytes = std::uint64_t{4} << 30;
+
+std::vector<std::int32_t> read_stream(const std::filesystem::path& file, const StoredModel& model) {
+  if (file.extension() == ".txt" || file.extension() == ".raw") {
+    return load_tokenizer(model.directory())->encode(read_text(file, kMaxTextBytes));
+  }
+  return read_tokens(file);
+}
+
+void check_tokens(const std::filesystem::path& file, const std::vector<std::int32_t>& tokens, Index vocabulary) {
+  const auto bad =
+      std::find_if(tokens.begin(), tokens.end(), [&](std::int32_t token) { return token < 0 || token >= vocabulary; });
+  if (bad == tokens.end()) return;
+  throw InputError(
+      file.string(),
+      fmt::format(
+          "token {} at position {} is not in the model's vocabulary of {}; the tokens were made by another tokenizer",
+          *bad, bad - tokens.begin(), vocabulary));
+}
+
+Sequences cut(const std::filesystem::path& file, std::vector<std::int32_t> stream, Index count, Index length) {
+  const Index there = static_cast<Index>(stream.size()) / length;
+  if (there < std::max<Index>(count, 1)) {
+    throw InputError(
+        file.string(),
+        fmt::format(
+            "holds {} tokens, enough for {} sequences of {}, but {} are asked for (--sequences, --sequence-length)",
+            stream.size(), there, length, std::max<Index>(count, 1)));
+  }
+  if (count == 0) count = there;
+  stream.resize(static_cast<std::size_t>(count * length));
+  return {count, length, std::move(stream)};
+}
+
+std::string hash_and_check(const StoredModel& model, const TensorInfo& info) {
+  std::vector<float> values(static_cast<std::size_t>(info.elements()));
+  model.tensors().read(info, values);  // refuses NaN and infinities
+  return fmt::format("{} {}\n", info.name, hash_bytes(std::as_bytes(std::span(values))));
+}
+
+}  // namespace
+
+int thread_count(const Communicator& world, Index wanted) {
+  const int local = ranks_on_this_host(world);
+  if (wanted > 0) return narrow<int>(wanted);
+  const int cores = static_cast<int>(std::thread::hardware_concurrency());
+  return std::max(1, std::min(allowed_cores(), cores / local));
+}
+
+Sequences load_sequences(const Communicator& world, const std::filesystem::path& file, const StoredModel& model,
+                         Index count, Index length) {
+  Sequences sequences;
+  world.agree([&] {
+    if (!world.is_root()) return;
+    std::vector<std::int32_t> stream = read_stream(file, model);
+    check_tokens(file, stream, model.config().vocabulary_size);
+    sequences = cut(file, std::move(stream), count, length);
+  });
+  const std::string bytes = world.broadcast(
+      {reinterpret_cast<const char*>(sequences.tokens.data()), sequences.tokens.size() * sizeof(std::int32_t)});
+  sequences.tokens.resize(bytes.size() / sizeof(std::int32_t));
+  std::memcpy(sequences.tokens.data(), bytes.data(), bytes.size());
+  sequences.length = length;
+  sequences.count = static_cast<Index>(sequences.tokens.size()) / length;
+  return sequences;
+}
+
+std::string check_and_hash_weights(const Communicator& world, const StoredModel& model) {
+  std::string mine;  // a line a tensor of this rank's share
+  world.agree([&] {
+    const std::vector<TensorInfo>& all = model.tensors().tensors();
+    for (std::size_t i = static_cast<std::size_t>(world.rank()); i < all.size();
+         i += static_cast<std::size_t>(world.size())) {
+      mine += hash_and_check(model, all[i]);
+    }
+  });
+  std::vector<std::string> lines;
+  for (const std::string& part : world.gather(mine)) {
+    for (std::size_t at = 0; at < part.size(); at = part.find('\n', at) + 1)
+      lines.push_back(part.substr(at, part.find('\n', at) - at));
+  }
+  std::sort(lines.begin(), lines.end());
+  std::string all;
+  for (const std::string& line : lines) all += line + '\n';
+  return world.broadcast(hash_bytes(std::as_bytes(std::span(all))));
+}
+
+}  // namespace lrc

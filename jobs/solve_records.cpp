@@ -1,0 +1,59 @@
+#include "solve_records.hpp"
+
+#include <algorithm>
+
+namespace lrc {
+namespace {
+
+template <class Matrix>
+auto to_stored(const Matrix& matrix) {
+  using Element = typename Matrix::Scalar;
+  return StoredMatrix<Element>{matrix.rows(), matrix.cols(),
+                               std::vector<Element>(matrix.data(), matrix.data() + matrix.size())};
+}
+
+template <class Matrix>
+Matrix from_stored(const StoredMatrix<typename Matrix::Scalar>& stored) {
+  Matrix matrix(stored.rows, stored.cols);
+  std::copy(stored.values.begin(), stored.values.end(), matrix.data());
+  return matrix;
+}
+
+}  // namespace
+
+SolveRecord to_record(const std::string& linear, const SolveResult& result, Index tokens, double seconds) {
+  return {.name = linear,
+          .codes = to_stored(result.codes),
+          .scales = to_stored(result.scales),
+          .u = to_stored(result.u),
+          .v = to_stored(result.v),
+          .facts = {{"relative_loss", result.relative_loss},
+                    {"damping", result.damping},
+                    {"iterations", result.iterations_done},
+                    {"tokens", tokens},
+                    {"seconds", seconds}}};
+}
+
+SolveResult to_result(const SolveRecord& record) {
+  return {.codes = from_stored<MatrixI8>(record.codes),
+          .scales = from_stored<MatrixF>(record.scales),
+          .u = from_stored<MatrixF>(record.u),
+          .v = from_stored<MatrixF>(record.v)};
+}
+
+MomentsRecord to_record(const std::string& group, const SummedMoments& moments) {
+  return {.name = group,
+          .tokens = moments.tokens,
+          .xx = to_stored(moments.xx),
+          .xy = to_stored(moments.xy),
+          .yy = to_stored(moments.yy)};
+}
+
+SummedMoments to_moments(const MomentsRecord& record) {
+  return {.tokens = record.tokens,
+          .xx = from_stored<MatrixF>(record.xx),
+          .xy = from_stored<MatrixF>(record.xy),
+          .yy = from_stored<MatrixF>(record.yy)};
+}
+
+}  // namespace lrc

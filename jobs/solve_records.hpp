@@ -1,0 +1,18 @@
+// Between what solves and statistics produce and what the checkpoint stores.
+#pragma once
+
+#include "lrc/checkpoint/records.hpp"
+#include "lrc/linalg/moments.hpp"
+#include "lrc/quantization/solve.hpp"
+
+namespace lrc {
+
+/// `tokens`: how many the solve's moments saw; `seconds`: what it took.
+SolveRecord to_record(const std::string& linear, const SolveResult& result, Index tokens, double seconds);
+/// The part of the solve that is exported (the facts stay in the record).
+SolveResult to_result(const SolveRecord& record);
+
+MomentsRecord to_record(const std::string& group, const SummedMoments& moments);
+SummedMoments to_moments(const MomentsRecord& record);
+
+}  // namespace lrc

@@ -1,0 +1,76 @@
+#include "lrc/checkpoint/record_files.hpp"
+
+#include "lrc/core/error.hpp"
+#include "lrc/io/hdf5.hpp"
+#include "lrc/io/json.hpp"
+
+namespace lrc {
+namespace {
+
+namespace fs = std::filesystem;
+
+template <class Element>
+void write_matrix(Hdf5Writer& writer, const std::string& name, const StoredMatrix<Element>& matrix) {
+  writer.write(name, {matrix.rows, matrix.cols}, std::span<const Element>(matrix.values));
+}
+
+template <class Element>
+StoredMatrix<Element> read_matrix(const Hdf5Reader& reader, const std::string& name, const fs::path& file) {
+  const std::vector<Index> sizes = reader.dimensions(name);
+  if (sizes.size() != 2) throw Error(fmt::format("{}: dataset '{}' is not a matrix", file.string(), name));
+  return {sizes[0], sizes[1], reader.read<Element>(name)};
+}
+
+// The name and whatever is small, as JSON.
+void write_facts(Hdf5Writer& writer, const std::string& name, const nlohmann::ordered_json& facts) {
+  writer.write_text("facts", nlohmann::ordered_json{{"name", name}, {"facts", facts}}.dump());
+}
+
+nlohmann::ordered_json read_facts(const Hdf5Reader& reader, const fs::path& file) {
+  parse_json_object(file.string(), reader.read_text("facts"));  // refuses what is not one
+  return nlohmann::ordered_json::parse(reader.read_text("facts"));
+}
+
+}  // namespace
+
+void write_record(const fs::path& file, const SolveRecord& record) {
+  Hdf5Writer writer(file);
+  write_facts(writer, record.name, record.facts);
+  write_matrix(writer, "codes", record.codes);
+  write_matrix(writer, "scales", record.scales);
+  write_matrix(writer, "u", record.u);
+  write_matrix(writer, "v", record.v);
+  writer.close();
+}
+
+void write_record(const fs::path& file, const MomentsRecord& record) {
+  Hdf5Writer writer(file);
+  write_facts(writer, record.name, {{"tokens", record.tokens}});
+  write_matrix(writer, "xx", record.xx);
+  write_matrix(writer, "xy", record.xy);
+  write_matrix(writer, "yy", record.yy);
+  writer.close();
+}
+
+SolveRecord read_solve(const fs::path& file) {
+  const Hdf5Reader reader(file);
+  const nlohmann::ordered_json header = read_facts(reader, file);
+  return {.name = header.at("name").get<std::string>(),
+          .codes = read_matrix<std::int8_t>(reader, "codes", file),
+          .scales = read_matrix<float>(reader, "scales", file),
+          .u = read_matrix<float>(reader, "u", file),
+          .v = read_matrix<float>(reader, "v", file),
+          .facts = header.at("facts")};
+}
+
+MomentsRecord read_moments(const fs::path& file) {
+  const Hdf5Reader reader(file);
+  const nlohmann::ordered_json header = read_facts(reader, file);
+  return {.name = header.at("name").get<std::string>(),
+          .tokens = header.at("facts").at("tokens").get<Index>(),
+          .xx = read_matrix<float>(reader, "xx", file),
+          .xy = read_matrix<float>(reader, "xy", file),
+          .yy = read_matrix<float>(reader, "yy", file)};
+}
+
+}  // namespace lrc

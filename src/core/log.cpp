@@ -1,0 +1,98 @@
+#include "lrc/core/log.hpp"
+
+#include <fmt/core.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cmath>
+#include <cstdio>
+#include <mutex>
+
+namespace lrc {
+namespace {
+
+std::atomic<bool> enabled{true};
+std::mutex mutex;
+bool bar_on_screen = false;  // guarded by `mutex`
+const auto program_start = std::chrono::steady_clock::now();
+
+double seconds_between(std::chrono::steady_clock::time_point from, std::chrono::steady_clock::time_point to) {
+  return std::chrono::duration<double>(to - from).count();
+}
+
+bool on_terminal() { return isatty(STDERR_FILENO) == 1; }
+
+void write_line(std::string_view mark, std::string_view message) {
+  if (!enabled) return;
+  std::lock_guard lock(mutex);
+  const double now = seconds_between(program_start, std::chrono::steady_clock::now());
+  fmt::print(stderr, "{}[{:8.1f} s] {}{}\n", bar_on_screen ? "\r\033[K" : "", now, mark, message);
+  bar_on_screen = false;
+}
+
+void draw_bar(const std::string& line) {
+  std::lock_guard lock(mutex);
+  fmt::print(stderr, "\r{}\033[K", line);
+  std::fflush(stderr);
+  bar_on_screen = true;
+}
+
+}  // namespace
+
+void set_log_enabled(bool on) { enabled = on; }
+bool log_enabled() { return enabled; }
+void log_info(std::string_view message) { write_line("", message); }
+void log_warning(std::string_view message) { write_line("warning: ", message); }
+
+Progress::Progress(std::string phase, double total)
+    : phase_(std::move(phase)), total_(total), shown_(on_terminal() ? started_ - std::chrono::hours(1) : started_) {}
+
+Progress::~Progress() {
+  if (enabled && done_ > 0) log_info(line(Clock::now(), detail_));
+}
+
+void Progress::update(double done, std::string_view detail) {
+  done_ = done;
+  detail_ = detail;
+  const auto now = Clock::now();
+  const double pause = on_terminal() ? 0.2 : 30.0;
+  if (!enabled || seconds_between(shown_, now) < pause) return;
+  shown_ = now;
+  if (on_terminal()) {
+    draw_bar(line(now, detail));
+  } else {
+    log_info(line(now, detail));
+  }
+}
+
+std::string Progress::line(Clock::time_point now, std::string_view detail) const {
+  const double part = total_ > 0 ? std::clamp(done_ / total_, 0.0, 1.0) : 1.0;
+  const double elapsed = seconds_between(started_, now);
+  constexpr int kWidth = 24;
+  const int full = static_cast<int>(std::lround(part * kWidth));
+  const std::string bar =
+      std::string(static_cast<std::size_t>(full), '#') + std::string(static_cast<std::size_t>(kWidth - full), '.');
+  const std::string rest = part >= 1  ? "in " + human_duration(elapsed)
+                           : part > 0 ? "ETA " + human_duration(elapsed * (1 - part) / part)
+                                      : "ETA unknown";
+  return fmt::format("{:<10} [{}] {:3.0f} %  {}  {}", phase_, bar, std::floor(100 * part), detail, rest);
+}
+
+std::string human_duration(double seconds) {
+  if (seconds < 10) return fmt::format("{:.1f} s", seconds);
+  const auto whole = static_cast<Index>(std::llround(seconds));
+  if (whole < 60) return fmt::format("{} s", whole);
+  if (whole < 3600) return fmt::format("{} min {:02} s", whole / 60, whole % 60);
+  return fmt::format("{} h {:02} min", whole / 3600, whole / 60 % 60);
+}
+
+std::string human_bytes(double bytes) {
+  constexpr std::array<const char*, 5> kUnits{"B", "kB", "MB", "GB", "TB"};
+  std::size_t unit = 0;
+  for (; bytes >= 1000 && unit + 1 < kUnits.size(); ++unit) bytes /= 1000;
+  return fmt::format("{:.{}f} {}", bytes, unit == 0 ? 0 : 1, kUnits[unit]);
+}
+
+}  // namespace lrc

@@ -1,0 +1,196 @@
+#include "lrc/core/options.hpp"
+
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <fstream>
+
+namespace lrc {
+namespace po = boost::program_options;
+namespace {
+
+template <class Number>
+Number parse_number(const std::string& name, const std::string& text) {
+  Number value{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc{} || end != text.data() + text.size()) {
+    throw InputError("--" + name, fmt::format("'{}' is not a number{}", text,
+                                              std::is_integral_v<Number> ? " without a fraction" : ""));
+  }
+  return value;
+}
+
+double parse_fraction(const std::string& name, const std::string& text) {
+  const auto slash = text.find('/');
+  if (slash == std::string::npos) return parse_number<double>(name, text);
+  return parse_number<double>(name, text.substr(0, slash)) / parse_number<double>(name, text.substr(slash + 1));
+}
+
+template <class Number>
+void check_range(const std::string& name, Number value, Number lowest, Number highest) {
+  if (value >= lowest && value <= highest) return;
+  throw InputError("--" + name, fmt::format("{} is out of range; it may be {} to {}", value, lowest, highest));
+}
+
+bool parse_flag(const std::string& name, const std::string& text) {
+  if (text == "on" || text == "true" || text == "1" || text.empty()) return true;
+  if (text == "off" || text == "false" || text == "0") return false;
+  throw InputError("--" + name, fmt::format("'{}' is not allowed; it may be on or off", text));
+}
+
+}  // namespace
+
+OptionTable::OptionTable(std::string program, std::string summary)
+    : program_(std::move(program)), summary_(std::move(summary)) {}
+
+OptionTable& OptionTable::group(const std::string& title) {
+  group_ = title;
+  return *this;
+}
+
+OptionTable& OptionTable::add(Option option) {
+  options_.push_back(std::move(option));
+  return *this;
+}
+
+OptionTable& OptionTable::path(const std::string& name, std::string& field, const std::string& meaning) {
+  return add({.name = name,
+              .group = group_,
+              .meaning = meaning,
+              .shown = [&field] { return field; },
+              .assign = [&field](const std::string& text) { field = text; }});
+}
+
+OptionTable& OptionTable::number(const std::string& name, Index& field, Index lowest, Index highest,
+                                 const std::string& meaning) {
+  return add({.name = name,
+              .group = group_,
+              .meaning = meaning,
+              .shown = [&field] { return fmt::format("{}", field); },
+              .assign =
+                  [=, &field](const std::string& text) {
+                    const auto value = parse_number<Index>(name, text);
+                    check_range(name, value, lowest, highest);
+                    field = value;
+                  }});
+}
+
+OptionTable& OptionTable::real(const std::string& name, double& field, double lowest, double highest,
+                               const std::string& meaning) {
+  return add({.name = name,
+              .group = group_,
+              .meaning = meaning,
+              .shown = [&field] { return fmt::format("{}", field); },
+              .assign =
+                  [=, &field](const std::string& text) {
+                    const double value = parse_fraction(name, text);
+                    check_range(name, value, lowest, highest);
+                    field = value;
+                  }});
+}
+
+OptionTable& OptionTable::choice(const std::string& name, std::string& field, const std::vector<std::string>& allowed,
+                                 const std::string& meaning) {
+  return add({.name = name,
+              .group = group_,
+              .meaning = fmt::format("{} [{}]", meaning, fmt::join(allowed, ", ")),
+              .shown = [&field] { return field; },
+              .assign =
+                  [=, &field](const std::string& text) {
+                    if (std::find(allowed.begin(), allowed.end(), text) == allowed.end()) {
+                      throw InputError("--" + name, fmt::format("'{}' is not allowed; it may be {}", text,
+                                                                fmt::join(allowed, ", ")));
+                    }
+                    field = text;
+                  }});
+}
+
+OptionTable& OptionTable::flag(const std::string& name, bool& field, const std::string& meaning) {
+  return add({.name = name,
+              .group = group_,
+              .meaning = meaning,
+              .shown = [&field] { return std::string(field ? "on" : "off"); },
+              .assign = [=, &field](const std::string& text) { field = parse_flag(name, text); },
+              .is_flag = true});
+}
+
+const OptionTable::Option* OptionTable::find(const std::string& name) const {
+  const auto at =
+      std::find_if(options_.begin(), options_.end(), [&](const Option& option) { return option.name == name; });
+  return at == options_.end() ? nullptr : &*at;
+}
+
+po::options_description OptionTable::description() const {
+  po::options_description all;
+  for (const Option& option : options_) {
+    auto* value = po::value<std::string>();
+    all.add_options()(option.name.c_str(), option.is_flag ? value->implicit_value("on") : value);
+  }
+  return all;
+}
+
+void OptionTable::take(const po::parsed_options& parsed, const std::string& source) {
+  for (const po::option& given : parsed.options) {
+    const Option* option = find(given.string_key);
+    const bool bare = given.value.empty() && option && option->is_flag;
+    if (!option || (given.value.size() != 1 && !bare))
+      throw InputError(source, fmt::format("'{}' needs one value", given.string_key));
+    option->assign(bare ? "on" : given.value.front());
+    given_.push_back(option->name);
+  }
+}
+
+OptionTable::Outcome OptionTable::parse(int argc, const char* const* argv, bool speak) {
+  po::options_description known = description();
+  known.add_options()("help", "")("version", "")("config", po::value<std::string>(&config_file_));
+  try {
+    po::parsed_options line = po::command_line_parser(argc, argv).options(known).positional({}).run();
+    po::variables_map values;
+    po::store(line, values);
+    po::notify(values);
+    if (speak && values.count("help") > 0) fmt::print("{}", help());
+    if (speak && values.count("version") > 0) fmt::print("{} {}\n", program_, version_text());
+    if (values.count("help") + values.count("version") > 0) return Outcome::shown;
+    if (!config_file_.empty()) {
+      std::ifstream file(config_file_);
+      if (!file) throw InputError(config_file_, "the file of --config can't be read");
+      take(po::parse_config_file(file, description()), config_file_);
+    }
+    std::erase_if(line.options, [](const po::option& option) { return option.string_key == "config"; });
+    take(line, "command line");
+  } catch (const po::error& error) {
+    throw InputError(program_, fmt::format("{}; see {} --help", error.what(), program_));
+  }
+  return Outcome::run;
+}
+
+std::string OptionTable::help() const {
+  std::string text =
+      fmt::format("{}: {}\n\nUsage: {} [--config FILE] [--option VALUE ...]\n", program_, summary_, program_);
+  std::string group;
+  for (const Option& option : options_) {
+    if (option.group != group) text += fmt::format("\n{}:\n", group = option.group);
+    const std::string shown = option.shown();
+    text += fmt::format("  --{:<24} {}{}\n", option.name, option.meaning,
+                        shown.empty() ? "" : fmt::format(" (default {})", shown));
+  }
+  text += "\nOther:\n";
+  text += fmt::format("  --{:<24} an ini file of these options; the command line wins\n", "config");
+  return text + fmt::format("  --{:<24} this page\n  --{:<24} the version\n", "help", "version");
+}
+
+nlohmann::ordered_json OptionTable::effective() const {
+  nlohmann::ordered_json values = nlohmann::ordered_json::object();
+  for (const Option& option : options_) values[option.name] = option.shown();
+  return values;
+}
+
+bool OptionTable::given(const std::string& name) const {
+  return std::find(given_.begin(), given_.end(), name) != given_.end();
+}
+
+std::string version_text() { return LRC_VERSION; }
+
+}  // namespace lrc

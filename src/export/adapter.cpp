@@ -1,0 +1,85 @@
+// The low-rank factors as a PEFT LoRA adapter: base_layer(x) + B(A(x)), where x is what LRC wants it to be: the inputs
+// before quantization and before the online rotation.
+#include <set>
+
+#include "lrc/export/exporter.hpp"
+
+namespace lrc {
+namespace {
+
+// (U Vᵀ)(H x) = U (Hᵀ V)ᵀ x, or with inputs as rows x H: V becomes H V.
+MatrixF unrotated(const MatrixF& v, const HadamardTransform* rotation) {
+  MatrixF rows = v.transpose();
+  if (rotation) rotation->apply_transposed(rows);
+  return rows;
+}
+
+nlohmann::ordered_json adapter_config(const std::vector<TensorInfo>& tensors) {
+  std::set<std::string> targets;
+  nlohmann::ordered_json ranks = nlohmann::ordered_json::object();
+  Index largest = 1;
+  const std::string prefix = "base_model.model.", suffix = ".lora_A.weight";
+  for (const TensorInfo& info : tensors) {
+    if (!info.name.ends_with(suffix)) continue;
+    const std::string module = info.name.substr(prefix.size(), info.name.size() - prefix.size() - suffix.size());
+    targets.insert(module.substr(module.rfind('.') + 1));
+    ranks[module] = info.shape[0];
+    largest = std::max(largest, info.shape[0]);
+  }
+  return {{"peft_type", "LORA"},
+          {"task_type", "CAUSAL_LM"},
+          {"base_model_name_or_path", nullptr},
+          {"target_modules", targets},
+          {"r", largest},
+          {"lora_alpha", largest},
+          {"rank_pattern", ranks},
+          {"alpha_pattern", ranks},
+          {"bias", "none"},
+          {"lora_dropout", 0.0},
+          {"inference_mode", true}};
+}
+
+}  // namespace
+
+void Exporter::write_adapter() const {
+  if (!source_.format.has_adapter) return;
+  const ModelConfig& config = source_.model.config();
+  std::vector<TensorInfo> tensors;
+  for (Index block = 0; block < config.blocks; ++block) {
+    for (const GroupLayout& group : block_layout(config, block).groups) {
+      for (const LinearLayout& linear : group.linears) {
+        const Index rank = source_.rank(linear);
+        if (rank == 0) continue;
+        tensors.push_back({.name = "base_model.model." + linear.name + ".lora_A.weight",
+                           .dtype = Dtype::f16,
+                           .shape = {rank, linear.cols},
+                           .file = {}});
+        tensors.push_back({.name = "base_model.model." + linear.name + ".lora_B.weight",
+                           .dtype = Dtype::f16,
+                           .shape = {linear.rows, rank},
+                           .file = {}});
+      }
+    }
+  }
+  const std::filesystem::path adapter = directory_ / "adapter";
+  make_directories(adapter);
+  SafetensorsWriter writer(adapter / "adapter_model.safetensors", tensors);
+  for (Index block = 0; block < config.blocks; ++block) {
+    const BlockLayout layout = block_layout(config, block);
+    for (const GroupRole role : kGroupRoles) {
+      const HadamardTransform* rotation = role == GroupRole::down ? source_.online_rotation : nullptr;
+      for (const LinearLayout& linear : layout.group(role).linears) {
+        if (source_.rank(linear) == 0) continue;
+        const SolveResult solved = source_.solved(linear.name);
+        const MatrixF a = unrotated(solved.v, rotation);
+        writer.write({a.data(), static_cast<std::size_t>(a.size())});
+        writer.write({solved.u.data(), static_cast<std::size_t>(solved.u.size())});
+      }
+    }
+  }
+  writer.commit();
+  write_atomically(adapter / "adapter_config.json", adapter_config(tensors).dump(1) + "\n");
+  sync_directory(directory_);
+}
+
+}  // namespace lrc

@@ -1,0 +1,169 @@
+#include "lrc/export/exporter.hpp"
+
+#include <cassert>
+#include <numeric>
+
+#include "lrc/io/json.hpp"
+#include "lrc/io/packing.hpp"
+
+namespace lrc {
+namespace {
+
+constexpr std::uint64_t kLargestShard = 5'000'000'000;
+constexpr Index kTableRows = 4096;  // of the embedding or lm_head, at a time
+
+std::uint64_t bytes_of(const std::vector<TensorInfo>& tensors) {
+  return std::accumulate(tensors.begin(), tensors.end(), std::uint64_t{0},
+                         [](std::uint64_t sum, const TensorInfo& info) { return sum + lrc::bytes_of(info); });
+}
+
+std::span<const float> span_of(const MatrixF& matrix) {
+  return {matrix.data(), static_cast<std::size_t>(matrix.size())};
+}
+std::span<const float> span_of(const VectorF& vector) {
+  return {vector.data(), static_cast<std::size_t>(vector.size())};
+}
+
+TensorInfo tensor(std::string name, Dtype dtype, std::vector<Index> shape) {
+  return {.name = std::move(name), .dtype = dtype, .shape = std::move(shape), .file = {}};
+}
+
+}  // namespace
+
+Exporter::Exporter(ExportSource source, std::filesystem::path directory)
+    : source_(std::move(source)), directory_(std::move(directory)) {
+  std::uint64_t filled = kLargestShard;  // the first part opens the first shard
+  const auto add = [&](Part part) {
+    const std::uint64_t size = bytes_of(part.tensors);
+    if (filled + size > kLargestShard) {
+      shards_.emplace_back();
+      filled = 0;
+    }
+    filled += size;
+    shards_.back().push_back(std::move(part));
+  };
+  add(embedding_part());
+  for (Index block = 0; block < source_.model.config().blocks; ++block) add(block_part(block));
+  add(head_part());
+}
+
+std::string Exporter::shard_name(Index shard) const {
+  return shards() == 1 ? "model.safetensors" : fmt::format("model-{:05}-of-{:05}.safetensors", shard + 1, shards());
+}
+
+void Exporter::write_shard(Index shard) const {
+  const std::vector<Part>& parts = shards_.at(static_cast<std::size_t>(shard));
+  std::vector<TensorInfo> tensors;
+  for (const Part& part : parts) tensors.insert(tensors.end(), part.tensors.begin(), part.tensors.end());
+  SafetensorsWriter writer(directory_ / shard_name(shard), std::move(tensors));
+  for (const Part& part : parts) part.write(writer);
+  writer.commit();
+}
+
+void Exporter::write_table(SafetensorsWriter& writer, const std::function<MatrixF(Index, Index)>& rows) const {
+  const Index vocabulary = source_.model.config().vocabulary_size;
+  for (Index first = 0; first < vocabulary; first += kTableRows)
+    writer.write(span_of(rows(first, std::min(kTableRows, vocabulary - first))));
+}
+
+Exporter::Part Exporter::embedding_part() const {
+  const ModelConfig& config = source_.model.config();
+  return {{tensor(kEmbeddingTensor, config.dtype, {config.vocabulary_size, config.hidden_size})},
+          [this, &config](SafetensorsWriter& writer) {
+            write_table(writer, [&](Index first, Index rows) {
+              std::vector<std::int32_t> ids(static_cast<std::size_t>(rows));
+              std::iota(ids.begin(), ids.end(), narrow<std::int32_t>(first));
+              MatrixF table(rows, config.hidden_size);
+              source_.model.embed(ids, table);
+              return table;
+            });
+          }};
+}
+
+Exporter::Part Exporter::head_part() const {
+  const ModelConfig& config = source_.model.config();
+  return {{tensor(kFinalNormTensor, config.dtype, {config.hidden_size}),
+           tensor(kHeadTensor, config.dtype, {config.vocabulary_size, config.hidden_size})},
+          [this](SafetensorsWriter& writer) {
+            writer.write(span_of(source_.model.final_norm()));
+            write_table(writer, [&](Index first, Index rows) { return source_.model.head_rows(first, rows); });
+          }};
+}
+
+Exporter::Part Exporter::block_part(Index block) const {
+  const ModelConfig& config = source_.model.config();
+  const BlockLayout layout = block_layout(config, block);
+  const WeightGrid grid{.bits = source_.format.weight_bits, .group_size = source_.format.weight_group_size};
+  Part part;
+  part.tensors.push_back(tensor(layout.attention_norm, config.dtype, {config.hidden_size}));
+  part.tensors.push_back(tensor(layout.mlp_norm, config.dtype, {config.hidden_size}));
+  for (const GroupLayout& group : layout.groups) {
+    for (const LinearLayout& linear : group.linears) {
+      if (linear.bias) part.tensors.push_back(tensor(linear.name + ".bias", config.dtype, {linear.rows}));
+      part.tensors.push_back(
+          tensor(linear.name + ".weight_packed", Dtype::i32, {linear.rows, packed_words(linear.cols, grid.bits)}));
+      part.tensors.push_back(
+          tensor(linear.name + ".weight_scale", Dtype::bf16, {linear.rows, grid.groups(linear.cols)}));
+      part.tensors.push_back(tensor(linear.name + ".weight_shape", Dtype::i64, {2}));
+    }
+  }
+  part.write = [this, block, layout](SafetensorsWriter& writer) {
+    writer.write(span_of(source_.model.norm(block, GroupRole::qkv)));
+    writer.write(span_of(source_.model.norm(block, GroupRole::gate_up)));
+    for (const GroupRole role : kGroupRoles) {
+      const LinearGroup group = source_.model.group(block, role);
+      for (std::size_t i = 0; i < group.linears.size(); ++i)
+        write_linear(writer, group.linears[i], layout.group(role).linears[i]);
+    }
+  };
+  return part;
+}
+
+void Exporter::write_linear(SafetensorsWriter& writer, const Linear& linear, const LinearLayout& layout) const {
+  const SolveResult solved = source_.solved(layout.name);
+  if (solved.codes.rows() != layout.rows || solved.codes.cols() != layout.cols) {
+    throw Error(fmt::format("{}: the committed solve is {}×{}, but the linear is {}×{}", layout.name,
+                            solved.codes.rows(), solved.codes.cols(), layout.rows, layout.cols));
+  }
+  if (layout.bias) writer.write(span_of(linear.bias));
+  const std::span codes(solved.codes.data(), static_cast<std::size_t>(solved.codes.size()));
+  const std::vector<std::int32_t> packed = pack_codes(codes, layout.rows, layout.cols, source_.format.weight_bits);
+  writer.write_bytes(std::as_bytes(std::span(packed)));
+  writer.write(span_of(solved.scales));
+  const std::array<std::int64_t, 2> shape{layout.rows, layout.cols};
+  writer.write_bytes(std::as_bytes(std::span(shape)));
+}
+
+void Exporter::write_rest() const {
+  write_config();
+  copy_tokenizer();
+  if (shards() == 1) return;
+  nlohmann::ordered_json map = nlohmann::ordered_json::object();
+  std::uint64_t total = 0;
+  for (Index shard = 0; shard < shards(); ++shard) {
+    for (const Part& part : shards_[static_cast<std::size_t>(shard)]) {
+      for (const TensorInfo& info : part.tensors) map[info.name] = shard_name(shard);
+      total += bytes_of(part.tensors);
+    }
+  }
+  const nlohmann::ordered_json index = {{"metadata", {{"total_size", total}}}, {"weight_map", map}};
+  write_atomically(directory_ / "model.safetensors.index.json", index.dump(1) + "\n");
+}
+
+void Exporter::write_config() const {
+  nlohmann::ordered_json config = read_json_object(source_.original.directory() / "config.json");
+  config["tie_word_embeddings"] = false;  // lm_head holds the final norm and the rotation, the embedding does not
+  config["quantization_config"] = quantization_config(source_.format);
+  write_atomically(directory_ / "config.json", config.dump(2) + "\n");
+}
+
+void Exporter::copy_tokenizer() const {
+  for (const char* name :
+       {"tokenizer.json", "tokenizer.model", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
+        "vocab.json", "merges.txt", "chat_template.jinja", "generation_config.json"}) {
+    const std::filesystem::path file = source_.original.directory() / name;
+    if (std::filesystem::exists(file)) write_atomically(directory_ / name, read_text(file, std::uint64_t{1} << 30));
+  }
+}
+
+}  // namespace lrc

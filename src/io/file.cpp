@@ -1,0 +1,176 @@
+#include "lrc/io/file.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "lrc/core/error.hpp"
+
+namespace lrc {
+namespace fs = std::filesystem;
+namespace {
+
+std::string advice(int error) {
+  switch (error) {
+    case ENOSPC:
+    case EDQUOT:
+      return "; make room and run again";
+    case EACCES:
+    case EPERM:
+    case EROFS:
+      return "; check the permissions";
+    case EIO:
+      return "; the disk or the file system is failing";
+    default:
+      return "";
+  }
+}
+
+[[noreturn]] void fail(const char* call, const fs::path& file, int error = errno) {
+  throw CallError(call, fmt::format("{}: {}{}", file.string(), std::strerror(error), advice(error)));
+}
+
+int open_or_fail(const fs::path& file, int flags, int mode = 0666) {
+  const int descriptor = ::open(file.c_str(), flags | O_CLOEXEC, mode);
+  if (descriptor < 0) fail("open", file);
+  return descriptor;
+}
+
+FileDescriptor open_input(const fs::path& path) {
+  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (descriptor < 0) throw InputError(path.string(), fmt::format("can't be opened: {}", std::strerror(errno)));
+  return FileDescriptor(descriptor);
+}
+
+std::uint64_t regular_file_size(const fs::path& path, int descriptor) {
+  struct stat status {};
+  if (::fstat(descriptor, &status) != 0) fail("fstat", path);
+  if (!S_ISREG(status.st_mode)) throw InputError(path.string(), "is not a regular file");
+  return static_cast<std::uint64_t>(status.st_size);
+}
+
+void write_all(int descriptor, std::span<const std::byte> bytes, const fs::path& file) {
+  constexpr std::size_t kLargestWrite = std::size_t{1} << 30;
+  while (!bytes.empty()) {
+    const ssize_t written = ::write(descriptor, bytes.data(), std::min(bytes.size(), kLargestWrite));
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) fail("write", file);
+    if (written == 0) fail("write", file, ENOSPC);
+    bytes = bytes.subspan(static_cast<std::size_t>(written));
+  }
+}
+
+void sync_path(const fs::path& path, int flags) {
+  FileDescriptor descriptor(open_or_fail(path, O_RDONLY | flags));
+  if (::fsync(descriptor.get()) != 0) fail("fsync", path);
+  if (!descriptor.close()) fail("close", path);
+}
+
+fs::path directory_of(const fs::path& path) { return path.has_parent_path() ? path.parent_path() : fs::path("."); }
+
+}  // namespace
+
+FileDescriptor::FileDescriptor(FileDescriptor&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
+
+FileDescriptor& FileDescriptor::operator=(FileDescriptor&& other) noexcept {
+  std::swap(descriptor_, other.descriptor_);
+  return *this;
+}
+
+FileDescriptor::~FileDescriptor() { close(); }
+
+bool FileDescriptor::close() {
+  const int descriptor = std::exchange(descriptor_, -1);
+  return descriptor < 0 || ::close(descriptor) == 0;
+}
+
+InputFile::InputFile(fs::path path)
+    : path_(std::move(path)), descriptor_(open_input(path_)), size_(regular_file_size(path_, descriptor_.get())) {}
+
+void InputFile::read(std::uint64_t offset, std::span<std::byte> bytes) const {
+  while (!bytes.empty()) {
+    const ssize_t got = ::pread(descriptor_.get(), bytes.data(), bytes.size(), static_cast<off_t>(offset));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) fail("pread", path_);
+    if (got == 0)
+      throw Error(fmt::format("{}: ends at byte {}, before what is to be read there; was it changed meanwhile?",
+                              path_.string(), offset));
+    offset += static_cast<std::uint64_t>(got);
+    bytes = bytes.subspan(static_cast<std::size_t>(got));
+  }
+}
+
+AtomicFile::AtomicFile(fs::path target)
+    : target_(std::move(target)),
+      temporary_(temporary_beside(target_)),
+      descriptor_(open_or_fail(temporary_, O_WRONLY | O_CREAT | O_EXCL)) {}
+
+AtomicFile::~AtomicFile() {
+  descriptor_.close();
+  if (!committed_) ::unlink(temporary_.c_str());
+}
+
+void AtomicFile::write(std::span<const std::byte> bytes) { write_all(descriptor_.get(), bytes, temporary_); }
+
+void AtomicFile::commit() {
+  if (::fsync(descriptor_.get()) != 0) fail("fsync", temporary_);
+  if (!descriptor_.close()) fail("close", temporary_);
+  rename_durably(temporary_, target_);
+  committed_ = true;
+}
+
+std::string read_text(const fs::path& file, std::uint64_t max_bytes) {
+  const InputFile input(file);
+  if (input.size() > max_bytes)
+    throw InputError(file.string(), fmt::format("has {} bytes; at most {} are read", input.size(), max_bytes));
+  std::string text(input.size(), '\0');
+  input.read(0, std::as_writable_bytes(std::span(text)));
+  return text;
+}
+
+void write_atomically(const fs::path& target, std::string_view text) {
+  AtomicFile file(target);
+  file.write(std::as_bytes(std::span(text)));
+  file.commit();
+}
+
+void append_durably(const fs::path& file, std::string_view record) {
+  FileDescriptor descriptor(open_or_fail(file, O_WRONLY | O_CREAT | O_APPEND));
+  write_all(descriptor.get(), std::as_bytes(std::span(record)), file);
+  if (::fsync(descriptor.get()) != 0) fail("fsync", file);
+  if (!descriptor.close()) fail("close", file);
+}
+
+void sync_file(const fs::path& file) { sync_path(file, 0); }
+void sync_directory(const fs::path& directory) { sync_path(directory, O_DIRECTORY); }
+
+void rename_durably(const fs::path& from, const fs::path& to) {
+  if (::rename(from.c_str(), to.c_str()) != 0) fail("rename", to);
+  sync_directory(directory_of(to));
+}
+
+void make_directories(const fs::path& directory) {
+  std::error_code error;
+  fs::create_directories(directory, error);
+  if (error) fail("mkdir", directory, error.value());
+}
+
+void remove_path(const fs::path& path) {
+  std::error_code error;
+  fs::remove_all(path, error);
+  if (error) fail("remove", path, error.value());
+}
+
+fs::path temporary_beside(const fs::path& target) {
+  static std::atomic<unsigned> counter{0};
+  return fmt::format("{}.tmp.{}.{}", target.string(), ::getpid(), counter++);
+}
+
+bool is_temporary(const fs::path& path) { return path.filename().string().find(".tmp.") != std::string::npos; }
+
+}  // namespace lrc

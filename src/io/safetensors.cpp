@@ -1,0 +1,170 @@
+#include "lrc/io/safetensors.hpp"
+
+#include <algorithm>
+#include <cassert>
+#include <cmath>
+
+#include "lrc/io/json.hpp"
+
+namespace lrc {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr std::size_t kPiece = std::size_t{8} << 20;
+
+// A name that can only mean a file of this very directory.
+void check_plain_name(const fs::path& index, const fs::path& directory, const std::string& name) {
+  const auto refuse = [&](const std::string& problem) {
+    throw InputError(index.string(), fmt::format("names the file '{}', {}", name, problem));
+  };
+  if (name.empty() || name == "." || name == ".." || name.find('/') != std::string::npos ||
+      name.find('\0') != std::string::npos) {
+    refuse("which is not a plain file name");
+  }
+  std::error_code error;
+  const fs::path target = fs::canonical(directory / name, error);
+  if (error) refuse("which is not there");
+  if (target.parent_path() != fs::canonical(directory)) refuse("a link that leads out of the directory");
+}
+
+void check_finite(const TensorInfo& info, Index first, std::span<const float> values) {
+  const auto bad = std::find_if(values.begin(), values.end(), [](float value) { return !std::isfinite(value); });
+  if (bad == values.end()) return;
+  throw InputError(info.file.string(), fmt::format("tensor '{}' holds {} at element {}; the model is damaged",
+                                                   info.name, *bad, first + (bad - values.begin())));
+}
+
+}  // namespace
+
+TensorDirectory::TensorDirectory(const fs::path& directory, const std::string& single) : directory_(directory) {
+  const fs::path file = directory / single, index = directory / (single + ".index.json");
+  if (fs::exists(file)) {
+    open_file(file);
+  } else if (fs::exists(index)) {
+    open_indexed(index);
+  } else {
+    throw InputError(directory.string(), fmt::format("holds neither {} nor {}.index.json", single, single));
+  }
+  std::sort(tensors_.begin(), tensors_.end(), [](const TensorInfo& a, const TensorInfo& b) { return a.name < b.name; });
+}
+
+void TensorDirectory::open_file(const fs::path& path) {
+  const auto& file = files_.try_emplace(path, path).first->second;
+  tensors_.insert(tensors_.end(), file.tensors().begin(), file.tensors().end());
+}
+
+void TensorDirectory::open_indexed(const fs::path& index) {
+  const nlohmann::json description = read_json_object(index);
+  const auto map = description.find("weight_map");
+  if (map == description.end() || !map->is_object()) throw InputError(index.string(), "has no weight_map");
+  std::map<std::string, std::string> file_of;
+  for (const auto& [tensor, file] : map->items()) {
+    if (!file.is_string())
+      throw InputError(index.string(), fmt::format("does not name the file of tensor '{}'", tensor));
+    const auto name = file.get<std::string>();
+    check_plain_name(index, directory_, name);
+    file_of[tensor] = name;
+    if (!files_.contains(directory_ / name)) open_file(directory_ / name);
+  }
+  std::map<std::string, std::string> found;
+  for (const TensorInfo& info : tensors_) {
+    if (!found.emplace(info.name, info.file.filename()).second)
+      throw InputError(info.file.string(), fmt::format("tensor '{}' is in another file too", info.name));
+  }
+  for (const auto& [tensor, file] : file_of) {
+    if (!found.contains(tensor) || found[tensor] != file)
+      throw InputError(index.string(), fmt::format("says that tensor '{}' is in {}, but it is not", tensor, file));
+  }
+}
+
+const TensorInfo* TensorDirectory::find(const std::string& name) const {
+  const auto at =
+      std::lower_bound(tensors_.begin(), tensors_.end(), name,
+                       [](const TensorInfo& info, const std::string& wanted) { return info.name < wanted; });
+  return at == tensors_.end() || at->name != name ? nullptr : &*at;
+}
+
+const TensorInfo& TensorDirectory::at(const std::string& name) const {
+  const TensorInfo* info = find(name);
+  if (!info) throw InputError(directory_.string(), fmt::format("tensor '{}' is missing", name));
+  return *info;
+}
+
+void TensorDirectory::read_bytes(const TensorInfo& info, std::uint64_t offset, std::span<std::byte> bytes) const {
+  assert(offset + bytes.size() <= bytes_of(info));
+  files_.at(info.file).input().read(info.offset + offset, bytes);
+}
+
+void TensorDirectory::read_rows(const TensorInfo& info, Index first, Index rows, std::span<float> values) const {
+  const Index row_size = info.shape.empty() || info.shape[0] == 0 ? 1 : info.elements() / info.shape[0];
+  assert(first >= 0 && rows >= 0 && static_cast<Index>(values.size()) == rows * row_size);
+  const std::size_t size = size_of(info.dtype);
+  std::vector<std::byte> piece(std::min(kPiece, values.size() * size));  // converted piece by piece
+  for (std::size_t done = 0; done < values.size();) {
+    const std::size_t count = std::min(piece.size() / size, values.size() - done);
+    const std::span<std::byte> bytes = std::span(piece).first(count * size);
+    const std::size_t element = static_cast<std::size_t>(first * row_size) + done;
+    read_bytes(info, element * size, bytes);
+    decode(info.dtype, bytes, values.subspan(done, count));
+    check_finite(info, static_cast<Index>(element), values.subspan(done, count));
+    done += count;
+  }
+}
+
+void TensorDirectory::read(const TensorInfo& info, std::span<float> values) const {
+  assert(static_cast<Index>(values.size()) == info.elements());
+  read_rows(info, 0, info.shape.empty() ? 1 : info.shape[0], values);
+}
+
+void TensorDirectory::read_int32(const TensorInfo& info, std::span<std::int32_t> values) const {
+  assert(info.dtype == Dtype::i32 && static_cast<Index>(values.size()) == info.elements());
+  read_bytes(info, 0, std::as_writable_bytes(values));
+}
+
+namespace {
+
+std::string header_of(std::vector<TensorInfo>& tensors) {
+  nlohmann::ordered_json header = {{"__metadata__", {{"format", "pt"}}}};
+  std::uint64_t at = 0;
+  for (TensorInfo& info : tensors) {
+    info.offset = at;
+    at += bytes_of(info);
+    header[info.name] = {{"dtype", name_of(info.dtype)}, {"shape", info.shape}, {"data_offsets", {info.offset, at}}};
+  }
+  std::string text = header.dump();
+  text.resize(static_cast<std::size_t>(ceil_div(static_cast<Index>(text.size()), 8) * 8), ' ');
+  return text;
+}
+
+}  // namespace
+
+SafetensorsWriter::SafetensorsWriter(const fs::path& target, std::vector<TensorInfo> tensors)
+    : tensors_(std::move(tensors)), file_(target) {
+  const std::string header = header_of(tensors_);
+  const std::uint64_t length = header.size();
+  file_.write(std::as_bytes(std::span(&length, 1)));
+  file_.write(std::as_bytes(std::span(header)));
+}
+
+void SafetensorsWriter::write(std::span<const float> values) {
+  const Dtype dtype = tensors_.at(next_).dtype;
+  std::vector<std::byte> bytes(values.size() * size_of(dtype));
+  encode(dtype, values, bytes);
+  write_bytes(bytes);
+}
+
+void SafetensorsWriter::write_bytes(std::span<const std::byte> bytes) {
+  assert(next_ < tensors_.size() && written_ + bytes.size() <= bytes_of(tensors_[next_]));
+  file_.write(bytes);
+  written_ += bytes.size();
+  if (written_ < bytes_of(tensors_[next_])) return;
+  ++next_;
+  written_ = 0;
+}
+
+void SafetensorsWriter::commit() {
+  assert(next_ == tensors_.size());
+  file_.commit();
+}
+
+}  // namespace lrc

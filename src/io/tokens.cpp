@@ -1,0 +1,93 @@
+#include "lrc/io/tokens.hpp"
+
+#include <cstring>
+#include <limits>
+#include <regex>
+
+#include "lrc/core/error.hpp"
+#include "lrc/core/types.hpp"
+#include "lrc/io/file.hpp"
+#include "lrc/io/hdf5.hpp"
+
+namespace lrc {
+namespace {
+
+// The header of a .npy file: a Python dictionary of three known keys.
+struct NpyHeader {
+  std::string type;
+  std::uint64_t data = 0;  // offset of the first element
+  std::uint64_t elements = 1;
+};
+
+NpyHeader read_npy_header(const InputFile& file) {
+  const auto refuse = [&](const std::string& problem) { throw InputError(file.path().string(), problem); };
+  char start[12] = {};
+  if (file.size() < sizeof start) refuse("is too short for a .npy file");
+  file.read(0, std::as_writable_bytes(std::span(start)));
+  if (std::memcmp(start, "\x93NUMPY", 6) != 0 || start[6] < 1 || start[6] > 3)
+    refuse("does not start like a .npy file of version 1, 2 or 3");
+  std::uint32_t length = 0;
+  const std::size_t width = start[6] == 1 ? 2 : 4;
+  std::memcpy(&length, start + 8, width);
+  if (length > 65536 || 8 + width + length > file.size())
+    refuse(fmt::format("its header claims {} bytes; the file has {}", length, file.size()));
+  std::string text(length, '\0');
+  file.read(8 + width, std::as_writable_bytes(std::span(text)));
+
+  std::smatch found;
+  NpyHeader header;
+  header.data = 8 + width + length;
+  if (!std::regex_search(text, found, std::regex("'descr': *'([^']*)'"))) refuse("its header names no type");
+  header.type = found[1];
+  if (!std::regex_search(text, std::regex("'fortran_order': *False")))
+    refuse("is not in C order; save it with numpy.ascontiguousarray");
+  if (!std::regex_search(text, found, std::regex("'shape': *\\(([0-9]{1,15}),? *([0-9]{1,15})?,?\\)")))
+    refuse("has neither one nor two dimensions");
+  header.elements = std::stoull(found[1]) * (found[2].length() > 0 ? std::stoull(found[2]) : 1);
+  return header;
+}
+
+template <class Integer>
+std::vector<std::int32_t> checked_ids(const std::filesystem::path& file, const std::vector<Integer>& ids) {
+  std::vector<std::int32_t> tokens;
+  tokens.reserve(ids.size());
+  for (const Integer id : ids) {
+    if (static_cast<std::int64_t>(id) < 0 || static_cast<std::int64_t>(id) > std::numeric_limits<std::int32_t>::max()) {
+      throw InputError(file.string(), fmt::format("holds {} at position {}, which is no token id", id, tokens.size()));
+    }
+    tokens.push_back(static_cast<std::int32_t>(id));
+  }
+  return tokens;
+}
+
+template <class Integer>
+std::vector<std::int32_t> convert(const InputFile& file, const NpyHeader& header) {
+  if (header.elements > file.size() || file.size() - header.data != header.elements * sizeof(Integer)) {
+    throw InputError(file.path().string(), fmt::format("its header promises {} ids of {} bytes, but {} bytes follow",
+                                                       header.elements, sizeof(Integer), file.size() - header.data));
+  }
+  std::vector<Integer> ids(header.elements);
+  file.read(header.data, std::as_writable_bytes(std::span(ids)));
+  return checked_ids(file.path(), ids);
+}
+
+std::vector<std::int32_t> read_npy(const std::filesystem::path& path) {
+  const InputFile file(path);
+  const NpyHeader header = read_npy_header(file);
+  if (header.type == "<u2") return convert<std::uint16_t>(file, header);
+  if (header.type == "<i4") return convert<std::int32_t>(file, header);
+  if (header.type == "<i8") return convert<std::int64_t>(file, header);
+  throw InputError(
+      path.string(),
+      fmt::format("holds numbers of type '{}'; it may be uint16, int32 or int64 (<u2, <i4, <i8)", header.type));
+}
+
+}  // namespace
+
+std::vector<std::int32_t> read_tokens(const std::filesystem::path& file) {
+  if (file.extension() == ".npy") return read_npy(file);
+  if (file.extension() == ".h5") return checked_ids(file, Hdf5Reader(file).read<std::int64_t>("tokens"));
+  throw InputError(file.string(), "is of no known kind; it may be .txt, .npy or .h5");
+}
+
+}  // namespace lrc

@@ -1,0 +1,97 @@
+#include "lrc/linalg/gemm.hpp"
+
+#include <cblas.h>
+
+#include <algorithm>
+#include <cassert>
+
+namespace lrc {
+namespace {
+
+// Large enough that packing a tile's operands is a few percent of its product, small enough that two cores find work
+// in the products of a small model.
+constexpr Index kTile = 512;
+
+CBLAS_TRANSPOSE flag(Op op) { return op == Op::none ? CblasNoTrans : CblasTrans; }
+
+void blas_gemm(CBLAS_TRANSPOSE op_a, CBLAS_TRANSPOSE op_b, int m, int n, int k, float alpha, const float* a, int lda,
+               const float* b, int ldb, float beta, float* c, int ldc) {
+  cblas_sgemm(CblasRowMajor, op_a, op_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
+}
+
+void blas_gemm(CBLAS_TRANSPOSE op_a, CBLAS_TRANSPOSE op_b, int m, int n, int k, double alpha, const double* a, int lda,
+               const double* b, int ldb, double beta, double* c, int ldc) {
+  cblas_dgemm(CblasRowMajor, op_a, op_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
+}
+
+template <class ConstView>
+Index rows_of(Op op, const ConstView& a) {
+  return op == Op::none ? a.rows() : a.cols();
+}
+template <class ConstView>
+Index cols_of(Op op, const ConstView& a) {
+  return op == Op::none ? a.cols() : a.rows();
+}
+
+// The part of op(a) that starts at row `row` of op(a).
+template <class ConstView>
+const auto* from_row(Op op, const ConstView& a, Index row) {
+  return a.data() + (op == Op::none ? row * a.outerStride() : row);
+}
+template <class ConstView>
+const auto* from_col(Op op, const ConstView& a, Index col) {
+  return a.data() + (op == Op::none ? col : col * a.outerStride());
+}
+
+enum class Tiles { all, lower };
+
+template <class Scalar, class ConstView, class View>
+void tiled_gemm(ThreadPool& pool, Tiles tiles, Op op_a, Op op_b, Scalar alpha, const ConstView& a, const ConstView& b,
+                Scalar beta, View& c) {
+  const Index m = c.rows(), n = c.cols(), k = cols_of(op_a, a);
+  assert(rows_of(op_a, a) == m && cols_of(op_b, b) == n && rows_of(op_b, b) == k);
+  if (m == 0 || n == 0) return;
+  const int lda = narrow<int>(std::max<Index>(1, a.outerStride())),
+            ldb = narrow<int>(std::max<Index>(1, b.outerStride()));
+  const int ldc = narrow<int>(c.outerStride()), depth = narrow<int>(k);
+  const Index columns = ceil_div(n, kTile);
+  pool.for_each(ceil_div(m, kTile) * columns, [&](Index tile) {
+    const Index row = tile / columns * kTile, col = tile % columns * kTile;
+    if (tiles == Tiles::lower && col > row) return;
+    blas_gemm(flag(op_a), flag(op_b), narrow<int>(std::min(kTile, m - row)), narrow<int>(std::min(kTile, n - col)),
+              depth, alpha, from_row(op_a, a, row), lda, from_col(op_b, b, col), ldb, beta,
+              c.data() + row * c.outerStride() + col, ldc);
+  });
+}
+
+}  // namespace
+
+void single_threaded_blas() { openblas_set_num_threads(1); }
+
+std::string blas_description() { return fmt::format("{} / {}", openblas_get_config(), openblas_get_corename()); }
+
+void gemm(ThreadPool& pool, Op op_a, Op op_b, float alpha, const ConstViewF& a, const ConstViewF& b, float beta,
+          ViewF c) {
+  tiled_gemm(pool, Tiles::all, op_a, op_b, alpha, a, b, beta, c);
+}
+
+void gemm(ThreadPool& pool, Op op_a, Op op_b, double alpha, const ConstViewD& a, const ConstViewD& b, double beta,
+          ViewD c) {
+  tiled_gemm(pool, Tiles::all, op_a, op_b, alpha, a, b, beta, c);
+}
+
+MatrixD product(ThreadPool& pool, const ConstViewD& a, const ConstViewD& b, Op op_a, Op op_b) {
+  MatrixD c(rows_of(op_a, a), cols_of(op_b, b));
+  gemm(pool, op_a, op_b, 1.0, a, b, 0.0, c);
+  return c;
+}
+
+MatrixD symmetric_product(ThreadPool& pool, const ConstViewD& a, const ConstViewD& b, Op op_a, Op op_b) {
+  MatrixD c(rows_of(op_a, a), cols_of(op_b, b));
+  assert(c.rows() == c.cols());
+  tiled_gemm(pool, Tiles::lower, op_a, op_b, 1.0, a, b, 0.0, c);
+  c.triangularView<Eigen::StrictlyUpper>() = c.transpose().triangularView<Eigen::StrictlyUpper>();
+  return c;
+}
+
+}  // namespace lrc

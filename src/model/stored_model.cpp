@@ -1,0 +1,173 @@
+#include "lrc/model/stored_model.hpp"
+
+#include <algorithm>
+#include <cassert>
+#include <map>
+
+#include "lrc/io/packing.hpp"
+
+namespace lrc {
+namespace {
+
+constexpr const char* kAdapterDirectory = "adapter";
+
+std::string shape_text(const std::vector<Index>& shape) {
+  std::string text;
+  for (const Index size : shape) text += (text.empty() ? "" : "×") + std::to_string(size);
+  return text.empty() ? "scalar" : text;
+}
+
+bool is_float(Dtype dtype) { return dtype == Dtype::f32 || dtype == Dtype::f16 || dtype == Dtype::bf16; }
+
+void check_tensor(const TensorDirectory& tensors, const std::string& name, const std::vector<Index>& shape,
+                  bool integers = false) {
+  const TensorInfo& info = tensors.at(name);
+  if (info.shape != shape) {
+    throw InputError(info.file.string(), fmt::format("tensor '{}' is {}, but config.json asks for {}", name,
+                                                     shape_text(info.shape), shape_text(shape)));
+  }
+  if (integers ? info.dtype != Dtype::i32 : !is_float(info.dtype)) {
+    throw InputError(info.file.string(), fmt::format("tensor '{}' has dtype {}; it may be {}", name,
+                                                     name_of(info.dtype), integers ? "I32" : "F32, F16 or BF16"));
+  }
+}
+
+std::span<float> span_of(MatrixF& matrix) { return {matrix.data(), static_cast<std::size_t>(matrix.size())}; }
+
+}  // namespace
+
+StoredModel::StoredModel(std::filesystem::path directory)
+    : directory_(std::move(directory)),
+      config_(read_model_config(directory_)),
+      tensors_(directory_),
+      format_(read_quantized_format(directory_)) {
+  if (format_ && format_->online_rotation) online_rotation_.emplace(config_.intermediate_size);
+  if (format_ && format_->has_adapter) adapter_.emplace(directory_ / kAdapterDirectory, "adapter_model.safetensors");
+  check_tensors();
+}
+
+const TensorInfo& StoredModel::embedding() const {
+  if (!tensors_.find(kEmbeddingTensor) && config_.tied_embeddings) return tensors_.at(kHeadTensor);
+  return tensors_.at(kEmbeddingTensor);
+}
+
+const TensorInfo& StoredModel::head() const { return config_.tied_embeddings ? embedding() : tensors_.at(kHeadTensor); }
+
+void StoredModel::check_tensors() const {
+  check_tensor(tensors_, embedding().name, {config_.vocabulary_size, config_.hidden_size});
+  check_tensor(tensors_, head().name, {config_.vocabulary_size, config_.hidden_size});
+  check_tensor(tensors_, kFinalNormTensor, {config_.hidden_size});
+  for (Index index = 0; index < config_.blocks; ++index) {
+    const BlockLayout layout = block_layout(config_, index);
+    check_tensor(tensors_, layout.attention_norm, {config_.hidden_size});
+    check_tensor(tensors_, layout.mlp_norm, {config_.hidden_size});
+    for (const GroupLayout& group : layout.groups) {
+      for (const LinearLayout& linear : group.linears) check_linear(linear);
+    }
+  }
+}
+
+void StoredModel::check_linear(const LinearLayout& layout) const {
+  if (layout.bias) check_tensor(tensors_, layout.name + ".bias", {layout.rows});
+  if (!format_) return check_tensor(tensors_, layout.name + ".weight", {layout.rows, layout.cols});
+  const Index group = format_->weight_group_size == 0 ? layout.cols : format_->weight_group_size;
+  check_tensor(tensors_, layout.name + ".weight_packed", {layout.rows, packed_words(layout.cols, format_->weight_bits)},
+               true);
+  check_tensor(tensors_, layout.name + ".weight_scale", {layout.rows, ceil_div(layout.cols, group)});
+}
+
+MatrixF StoredModel::read_matrix(const TensorDirectory& from, const TensorInfo& info) const {
+  assert(info.shape.size() == 2);
+  MatrixF matrix(info.shape[0], info.shape[1]);
+  from.read(info, span_of(matrix));
+  return matrix;
+}
+
+VectorF StoredModel::read_vector(const std::string& name) const {
+  const TensorInfo& info = tensors_.at(name);
+  VectorF vector(info.shape.at(0));
+  tensors_.read(info, {vector.data(), static_cast<std::size_t>(vector.size())});
+  return vector;
+}
+
+Linear StoredModel::read_linear(const LinearLayout& layout) const {
+  Linear linear{.name = layout.name, .weight = {}, .bias = {}, .u = {}, .v = {}};
+  if (layout.bias) linear.bias = read_vector(layout.name + ".bias");
+  if (format_) {
+    linear.weight = read_packed(layout);
+    read_correction(layout, linear);
+  } else {
+    linear.weight = read_matrix(tensors_, tensors_.at(layout.name + ".weight"));
+  }
+  return linear;
+}
+
+MatrixF StoredModel::read_packed(const LinearLayout& layout) const {
+  const TensorInfo& packed = tensors_.at(layout.name + ".weight_packed");
+  std::vector<std::int32_t> words(static_cast<std::size_t>(packed.shape[0] * packed.shape[1]));  // rows×words a row
+  tensors_.read_int32(packed, words);
+  const MatrixF scales = read_matrix(tensors_, tensors_.at(layout.name + ".weight_scale"));
+  const std::vector<std::int8_t> codes =
+      unpack_codes(words, layout.rows, layout.cols, format_->weight_bits);  // rows×cols
+  const Index group = format_->weight_group_size == 0 ? layout.cols : format_->weight_group_size;
+  MatrixF weight(layout.rows, layout.cols);
+  for (Index r = 0; r < layout.rows; ++r) {
+    for (Index c = 0; c < layout.cols; ++c) {
+      weight(r, c) = static_cast<float>(codes[static_cast<std::size_t>(r * layout.cols + c)]) * scales(r, c / group);
+    }
+  }
+  return weight;
+}
+
+void StoredModel::read_correction(const LinearLayout& layout, Linear& linear) const {
+  if (!adapter_) return;
+  const std::string prefix = "base_model.model." + layout.name;
+  const TensorInfo* a = adapter_->find(prefix + ".lora_A.weight");
+  if (!a) return;
+  if (a->shape.size() != 2) throw InputError(a->file.string(), fmt::format("tensor '{}' is not a matrix", a->name));
+  const Index rank = a->shape[0];
+  check_tensor(*adapter_, a->name, {rank, layout.cols});
+  check_tensor(*adapter_, prefix + ".lora_B.weight", {layout.rows, rank});
+  linear.v = read_matrix(*adapter_, *a).transpose();
+  linear.u = read_matrix(*adapter_, adapter_->at(prefix + ".lora_B.weight"));
+}
+
+LinearGroup StoredModel::group(Index index, GroupRole role) const {
+  const BlockLayout layout = block_layout(config_, index);
+  LinearGroup group{.name = layout.group(role).name, .linears = {}};
+  for (const LinearLayout& linear : layout.group(role).linears) group.linears.push_back(read_linear(linear));
+  if (format_) group.quantizer = format_->activations;
+  if (online_rotation_ && role == GroupRole::down) group.rotation = &*online_rotation_;
+  return group;
+}
+
+VectorF StoredModel::norm(Index index, GroupRole role) const {
+  assert(role == GroupRole::qkv || role == GroupRole::gate_up);
+  const BlockLayout layout = block_layout(config_, index);
+  return read_vector(role == GroupRole::qkv ? layout.attention_norm : layout.mlp_norm);
+}
+
+void StoredModel::embed(std::span<const std::int32_t> tokens, ViewF hidden) const {
+  assert(hidden.rows() == static_cast<Index>(tokens.size()) && hidden.cols() == config_.hidden_size);
+  const TensorInfo& table = embedding();
+  std::map<std::int32_t, Index> first_row;  // where in `hidden` a token's embedding was first put
+  for (Index row = 0; row < hidden.rows(); ++row) {
+    const std::int32_t token = tokens[static_cast<std::size_t>(row)];
+    const auto [seen, is_new] = first_row.try_emplace(token, row);
+    if (is_new) {
+      tensors_.read_rows(table, token, 1, {&hidden(row, 0), static_cast<std::size_t>(hidden.cols())});
+    } else {
+      hidden.row(row) = hidden.row(seen->second);
+    }
+  }
+}
+
+VectorF StoredModel::final_norm() const { return read_vector(kFinalNormTensor); }
+
+MatrixF StoredModel::head_rows(Index first, Index rows) const {
+  MatrixF matrix(rows, config_.hidden_size);
+  tensors_.read_rows(head(), first, rows, span_of(matrix));
+  return matrix;
+}
+
+}  // namespace lrc

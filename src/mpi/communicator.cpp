@@ -1,0 +1,123 @@
+#include "lrc/mpi/communicator.hpp"
+
+#include <algorithm>
+#include <array>
+#include <thread>
+
+namespace lrc {
+
+void check_mpi(int code, const char* call) {
+  if (code == MPI_SUCCESS) return;
+  std::array<char, MPI_MAX_ERROR_STRING> text{};
+  int length = 0;
+  MPI_Error_string(code, text.data(), &length);
+  throw CallError(call, std::string(text.data(), static_cast<std::size_t>(length)));
+}
+
+void wait_asleep(MPI_Request request, std::chrono::microseconds pause) {
+  int done = 0;
+  check_mpi(MPI_Test(&request, &done, MPI_STATUS_IGNORE), "MPI_Test");
+  while (done == 0) {
+    std::this_thread::sleep_for(pause);
+    check_mpi(MPI_Test(&request, &done, MPI_STATUS_IGNORE), "MPI_Test");
+  }
+}
+
+Communicator::Communicator(MPI_Comm handle) : handle_(handle) {
+  check_mpi(MPI_Comm_rank(handle_, &rank_), "MPI_Comm_rank");
+  check_mpi(MPI_Comm_size(handle_, &size_), "MPI_Comm_size");
+}
+
+void Communicator::barrier() const {
+  MPI_Request request;
+  check_mpi(MPI_Ibarrier(handle_, &request), "MPI_Ibarrier");
+  wait_asleep(request);
+}
+
+Index Communicator::sum(Index value) const {
+  Index result = 0;
+  check_mpi(MPI_Allreduce(&value, &result, 1, MPI_INT64_T, MPI_SUM, handle_), "MPI_Allreduce");
+  return result;
+}
+
+void Communicator::sum_in_place(std::span<double> values) const {
+  check_mpi(MPI_Allreduce(MPI_IN_PLACE, values.data(), narrow<int>(values.size()), MPI_DOUBLE, MPI_SUM, handle_),
+            "MPI_Allreduce");
+}
+
+double Communicator::max(double value) const {
+  double result = 0;
+  check_mpi(MPI_Allreduce(&value, &result, 1, MPI_DOUBLE, MPI_MAX, handle_), "MPI_Allreduce");
+  return result;
+}
+
+void Communicator::reduce_sum(std::span<std::int64_t> values, int root) const {
+  constexpr std::size_t kChunk = std::size_t{1} << 27;  // 1 GiB
+  for (std::size_t at = 0; at < values.size(); at += kChunk) {
+    const std::span<std::int64_t> chunk = values.subspan(at, std::min(kChunk, values.size() - at));
+    const void* from = rank_ == root ? MPI_IN_PLACE : chunk.data();
+    check_mpi(MPI_Reduce(from, chunk.data(), narrow<int>(chunk.size()), MPI_INT64_T, MPI_SUM, root, handle_),
+              "MPI_Reduce");
+  }
+}
+
+std::string Communicator::broadcast(const std::string& text, int root) const {
+  auto size = static_cast<Index>(text.size());
+  check_mpi(MPI_Bcast(&size, 1, MPI_INT64_T, root, handle_), "MPI_Bcast");
+  std::string result = text;
+  result.resize(static_cast<std::size_t>(size));
+  check_mpi(MPI_Bcast(result.data(), narrow<int>(size), MPI_CHAR, root, handle_), "MPI_Bcast");
+  return result;
+}
+
+std::vector<std::string> Communicator::gather(const std::string& text, int root) const {
+  const int mine = narrow<int>(text.size());
+  std::vector<int> sizes(static_cast<std::size_t>(size_)), starts(static_cast<std::size_t>(size_));  // one a rank
+  check_mpi(MPI_Gather(&mine, 1, MPI_INT, sizes.data(), 1, MPI_INT, root, handle_), "MPI_Gather");
+  Index total = 0;
+  if (rank_ == root) {
+    for (std::size_t i = 0; i < sizes.size(); total += sizes[i], ++i) starts[i] = narrow<int>(total);
+  }
+  std::string all(static_cast<std::size_t>(total), '\0');
+  check_mpi(MPI_Gatherv(text.data(), mine, MPI_CHAR, all.data(), sizes.data(), starts.data(), MPI_CHAR, root, handle_),
+            "MPI_Gatherv");
+  std::vector<std::string> result;
+  if (rank_ == root) {
+    for (std::size_t i = 0; i < sizes.size(); ++i) {
+      result.push_back(all.substr(static_cast<std::size_t>(starts[i]), static_cast<std::size_t>(sizes[i])));
+    }
+  }
+  return result;
+}
+
+void Communicator::agree(const std::function<void()>& step) const {
+  ExitCode code = ExitCode::done;
+  std::string message;
+  try {
+    step();
+  } catch (const Error& error) {
+    code = error.code();
+    message = error.what();
+  } catch (const std::exception& error) {
+    code = ExitCode::failed;
+    message = error.what();
+  }
+  const int mine = code == ExitCode::done ? size_ : rank_;
+  int failed = size_;
+  check_mpi(MPI_Allreduce(&mine, &failed, 1, MPI_INT, MPI_MIN, handle_), "MPI_Allreduce");
+  if (failed == size_) return;
+  int agreed = static_cast<int>(code);
+  check_mpi(MPI_Bcast(&agreed, 1, MPI_INT, failed, handle_), "MPI_Bcast");
+  throw AgreedError(broadcast(message, failed), static_cast<ExitCode>(agreed));
+}
+
+int ranks_on_this_host(const Communicator& world) {
+  MPI_Comm local;
+  check_mpi(MPI_Comm_split_type(world.handle(), MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &local), "MPI_Comm_split_type");
+  int size = 1;
+  check_mpi(MPI_Comm_size(local, &size), "MPI_Comm_size");
+  check_mpi(MPI_Comm_free(&local), "MPI_Comm_free");
+  return size;
+}
+
+}  // namespace lrc

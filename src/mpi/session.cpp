@@ -1,0 +1,64 @@
+#include "lrc/mpi/session.hpp"
+
+#include <fmt/core.h>
+
+#include <cstdlib>
+#include <string>
+
+#include "lrc/mpi/communicator.hpp"
+
+namespace lrc {
+namespace {
+
+int environment_number(const char* name) {
+  const char* text = std::getenv(name);
+  return text ? std::atoi(text) : 0;
+}
+
+// srun starts N copies that don't know of each other where its PMI and the MPI library's don't match.
+void refuse_lonely_ranks(const Communicator& world) {
+  const int tasks = environment_number("SLURM_STEP_NUM_TASKS");
+  if (tasks > 1 && world.size() == 1 && environment_number("OMPI_COMM_WORLD_SIZE") == 0 &&
+      std::getenv("SLURM_PROCID")) {
+    throw Error(
+        fmt::format("srun started {} tasks, but MPI sees only itself in each: srun's PMI and this MPI don't match. "
+                    "Use mpirun inside the allocation, or srun --mpi=pmix",
+                    tasks));
+  }
+}
+
+[[noreturn]] void abort_job(int rank, const std::string& message, ExitCode code) {
+  fmt::print(stderr, "lrc: error on rank {}: {}\n", rank, message);
+  MPI_Abort(MPI_COMM_WORLD, static_cast<int>(code));
+  std::abort();
+}
+
+}  // namespace
+
+int run_with_mpi(int argc, char** argv, const std::function<void()>& body) {
+  int provided = 0;
+  if (MPI_Init_thread(&argc, &argv, MPI_THREAD_MULTIPLE, &provided) != MPI_SUCCESS || provided < MPI_THREAD_MULTIPLE) {
+    fmt::print(stderr, "lrc: error: MPI does not start with MPI_THREAD_MULTIPLE, which the work queue needs\n");
+    return static_cast<int>(ExitCode::failed);
+  }
+  MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
+  ExitCode code = ExitCode::done;
+  const Communicator world;
+  try {
+    refuse_lonely_ranks(world);
+    body();
+  } catch (const AgreedError& error) {
+    code = error.code();
+    if (world.is_root()) fmt::print(stderr, "lrc: error: {}\n", error.what());
+  } catch (const Error& error) {
+    if (world.size() > 1) abort_job(world.rank(), error.what(), error.code());
+    code = error.code();
+    fmt::print(stderr, "lrc: error: {}\n", error.what());
+  } catch (const std::exception& error) {
+    abort_job(world.rank(), error.what(), ExitCode::failed);
+  }
+  MPI_Finalize();
+  return static_cast<int>(code);
+}
+
+}  // namespace lrc

@@ -1,0 +1,72 @@
+#include "lrc/quantization/low_rank.hpp"
+
+#include <cassert>
+#include <cmath>
+#include <limits>
+
+#include "lrc/core/dtype.hpp"
+#include "lrc/linalg/eigen.hpp"
+#include "lrc/linalg/triangular.hpp"
+
+namespace lrc {
+namespace {
+
+// Each column of `a` divided by the square root of its eigenvalue, or made zero where that is zero to working
+// precision.
+void divide_by_singular_values(MatrixD& a, const VectorD& eigenvalues) {
+  const double zero = eigenvalues(0) * std::numeric_limits<double>::epsilon() * static_cast<double>(a.rows());
+  for (Index j = 0; j < a.cols(); ++j) {
+    a.col(j) *= eigenvalues(j) > zero ? 1.0 / std::sqrt(eigenvalues(j)) : 0.0;
+  }
+}
+
+double column_norm(const MatrixD& a, Index col) {
+  double sum = 0;
+  for (Index row = 0; row < a.rows(); ++row) sum += a(row, col) * a(row, col);
+  return std::sqrt(sum);
+}
+
+float stored_value(double value) {
+  const float half = rounded_to(Dtype::f16, static_cast<float>(value));
+  if (!std::isfinite(half)) throw Error(fmt::format("a factor's value of {:g} overflows fp16", value));
+  return half;
+}
+
+}  // namespace
+
+MatrixD leading_left_vectors(ThreadPool& pool, const MatrixD& a, Index k) {
+  assert(0 <= k && k <= a.rows() && k <= a.cols());
+  if (k == 0) return MatrixD(a.rows(), 0);
+  if (a.rows() <= a.cols()) {
+    return leading_eigenvectors(symmetric_product(pool, a, a, Op::none, Op::transpose), k).vectors;
+  }
+  const LeadingEigenvectors right = leading_eigenvectors(symmetric_product(pool, a, a, Op::transpose, Op::none), k);
+  MatrixD left = product(pool, a, right.vectors);
+  divide_by_singular_values(left, right.values);
+  return left;
+}
+
+LowRank best_low_rank(ThreadPool& pool, const MatrixD& scaled, const MatrixD& factor, Index k) {
+  MatrixD u = leading_left_vectors(pool, scaled, k);
+  MatrixD v_transposed = product(pool, u, scaled, Op::transpose, Op::none);  // k×d_in
+  divide_upper(pool, Op::none, factor, v_transposed);
+  return {std::move(u), v_transposed.transpose()};
+}
+
+StoredLowRank stored(const LowRank& correction, int factor_bits) {
+  const auto& [u, v] = correction;
+  assert(u.cols() == v.cols());
+  if (factor_bits != 16) {
+    throw InputError("--factor-bits", fmt::format("{} is not supported; it may be 16", factor_bits));
+  }
+  StoredLowRank result{MatrixF(u.rows(), u.cols()), MatrixF(v.rows(), v.cols())};
+  for (Index j = 0; j < u.cols(); ++j) {
+    const double u_norm = column_norm(u, j), v_norm = column_norm(v, j);
+    const double balance = u_norm > 0 && v_norm > 0 ? std::sqrt(v_norm / u_norm) : 0.0;
+    for (Index i = 0; i < u.rows(); ++i) result.u(i, j) = stored_value(u(i, j) * balance);
+    for (Index i = 0; i < v.rows(); ++i) result.v(i, j) = balance > 0 ? stored_value(v(i, j) / balance) : 0.0F;
+  }
+  return result;
+}
+
+}  // namespace lrc

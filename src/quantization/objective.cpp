@@ -1,0 +1,57 @@
+#include "lrc/quantization/objective.hpp"
+
+#include <array>
+#include <cassert>
+
+#include "lrc/linalg/triangular.hpp"
+
+namespace lrc {
+namespace {
+
+// Σ a_i b_i in an order that does not depend on where the arrays lie in memory.
+double dot(const double* a, const double* b, Index size) {
+  constexpr Index kLanes = 16;
+  std::array<double, kLanes> lanes{};
+  Index i = 0;
+  for (; i + kLanes <= size; i += kLanes) {
+    for (Index lane = 0; lane < kLanes; ++lane) lanes[lane] += a[i + lane] * b[i + lane];
+  }
+  for (Index lane = 0; i < size; ++i, ++lane) lanes[lane] += a[i] * b[i];
+  double sum = 0;
+  for (const double lane : lanes) sum += lane;
+  return sum;
+}
+
+// tr(A Bᵀ)
+double trace_of_product(const MatrixD& a, const MatrixD& b) { return dot(a.data(), b.data(), a.size()); }
+
+}  // namespace
+
+double quadratic_form(ThreadPool& pool, const MatrixD& a, const MatrixD& s) {
+  assert(s.rows() == a.cols() && s.cols() == a.cols());
+  // With T the upper triangle of S: S = T + Tᵀ − diag(S), so A T is enough: half the operations of A S.
+  MatrixD b = a;
+  multiply_upper(pool, Op::none, s, b);
+  double sum = 2 * trace_of_product(a, b);
+  const VectorD diagonal = s.diagonal();
+  for (Index row = 0; row < a.rows(); ++row) {
+    b.row(row) = a.row(row).cwiseProduct(diagonal.transpose());
+    sum -= dot(a.row(row).data(), b.row(row).data(), a.cols());
+  }
+  return sum;
+}
+
+double relative_loss(ThreadPool& pool, const MatrixD& weight, const MatrixF& quantized, const MatrixF& u,
+                     const MatrixF& v, const Moments& moments) {
+  assert(quantized.rows() == weight.rows() && quantized.cols() == weight.cols());
+  assert(u.rows() == weight.rows() && v.rows() == weight.cols() && u.cols() == v.cols());
+  const double scale = quadratic_form(pool, weight, moments.xx);
+  if (scale == 0) return 0;
+  const MatrixD codes = quantized.cast<double>();
+  MatrixD rest = weight;
+  gemm(pool, Op::none, Op::transpose, -1.0, u.cast<double>(), v.cast<double>(), 1.0, rest);
+  const double cross = trace_of_product(rest, product(pool, codes, moments.xy, Op::none, Op::transpose));
+  return (quadratic_form(pool, rest, moments.xx) - 2 * cross + quadratic_form(pool, codes, moments.yy)) / scale;
+}
+
+}  // namespace lrc

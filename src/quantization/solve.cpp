@@ -1,0 +1,78 @@
+#include "lrc/quantization/solve.hpp"
+
+#include <algorithm>
+#include <cassert>
+
+#include "lrc/core/log.hpp"
+#include "lrc/linalg/cholesky.hpp"
+#include "lrc/quantization/lrc.hpp"
+#include "lrc/quantization/objective.hpp"
+#include "lrc/quantization/rtn.hpp"
+#include "lrc/quantization/svd.hpp"
+
+namespace lrc {
+namespace {
+
+constexpr double kFirstDamping = 1e-8, kLastDamping = 1.0, kDampingStep = 10;
+
+SolveResult solve_rtn(ThreadPool& pool, const MatrixD& weight, const Moments& moments, const SolveOptions& options) {
+  QuantizedWeight quantized = round_to_nearest(pool, weight, options.grid);
+  const MatrixF values = dequantized(quantized.codes, quantized.scales, options.grid.group_size);
+  SolveResult result{std::move(quantized.codes), std::move(quantized.scales), MatrixF(weight.rows(), 0),
+                     MatrixF(weight.cols(), 0)};
+  result.relative_loss = relative_loss(pool, weight, values, result.u, result.v, moments);
+  return result;
+}
+
+SolveResult solve_damped(ThreadPool& pool, Method method, const MatrixD& weight, const Moments& moments,
+                         SolveOptions options, double damping) {
+  options.damping = damping;
+  if (method == Method::lrc) return solve_lrc(pool, weight, moments, options);
+  if (method == Method::gptq) options.rank = 0;
+  return solve_svd(pool, weight, moments, options);
+}
+
+double raised(double damping) { return std::clamp(damping * kDampingStep, kFirstDamping, kLastDamping); }
+
+void require_data(const Moments& moments, const std::string& name) {
+  for (Index i = 0; i < moments.xx.rows(); ++i) {
+    if (moments.xx(i, i) != 0) return;
+  }
+  throw Error(
+      fmt::format("{}: no calibration token reached it (its inputs are all zero); calibrate on more text", name));
+}
+
+}  // namespace
+
+SolveResult solve(ThreadPool& pool, Method method, const MatrixD& weight, const Moments& moments,
+                  const SolveOptions& options) {
+  assert(moments.xx.rows() == weight.cols() && moments.xy.rows() == weight.cols() &&
+         moments.yy.rows() == weight.cols());
+  assert(weight.allFinite());
+  assert(options.rank >= 0 && options.rank <= std::min(weight.rows(), weight.cols()));
+  if (method == Method::rtn) return solve_rtn(pool, weight, moments, options);
+  require_data(moments, options.name);
+  for (double damping = options.damping;; damping = raised(damping)) {
+    try {
+      return solve_damped(pool, method, weight, moments, options, damping);
+    } catch (const CholeskyFailure& failure) {
+      if (damping >= kLastDamping) {
+        throw Error(fmt::format("{}: {} even with a damping of {}; are its moments finite?", options.name,
+                                failure.what(), damping));
+      }
+      log_warning(fmt::format("{}: {} with a damping of {}: raised to {}", options.name, failure.what(), damping,
+                              raised(damping)));
+    }
+  }
+}
+
+double solve_workspace_bytes(Method method, Index d_out, Index d_in, Index rank) {
+  const auto rows = static_cast<double>(d_out), cols = static_cast<double>(d_in);
+  const double inputs = cols * cols, weights = rows * cols, smaller = std::min(rows, cols);
+  const double eigenproblem = rank > 0 ? smaller * smaller + 2 * smaller * static_cast<double>(rank) : 0;
+  const double factors = 2 * (rows + cols) * static_cast<double>(rank);
+  const double moments = method == Method::rtn ? 0 : method == Method::lrc ? 3 * inputs : inputs;
+  return sizeof(double) * (moments + 4 * weights + eigenproblem + factors);
+}
+
+}  // namespace lrc

@@ -1,0 +1,120 @@
+#include "lrc/rotation/rotated_model.hpp"
+
+#include <cassert>
+
+namespace lrc {
+namespace {
+
+constexpr std::uint64_t kResidualStream = 1;  // of the seed's random numbers
+
+// Rotates each stretch of `transform.size()` channels of every row.
+void rotate_stretches(const HadamardTransform& transform, MatrixD& rows) {
+  const Index n = transform.order();
+  assert(rows.cols() % n == 0);
+  for (Index first = 0; first < rows.cols(); first += n) transform.apply(rows.middleCols(first, n));
+}
+
+// Calls `rotate` on the transpose of the linear's [weight, bias]: the outputs as columns.
+template <class Rotate>
+void change_outputs(Linear& linear, const Rotate& rotate) {
+  MatrixD columns = linear.weight.transpose().cast<double>();  // d_in×d_out
+  rotate(columns);
+  linear.weight = columns.transpose().cast<float>();
+  if (linear.bias.size() == 0) return;
+  MatrixD bias = linear.bias.transpose().cast<double>();  // 1×d_out
+  rotate(bias);
+  linear.bias = bias.transpose().cast<float>();
+}
+
+}  // namespace
+
+RotatedModel::RotatedModel(const Model& original, RotationKind kind, std::uint64_t seed)
+    : original_(original),
+      kind_(kind),
+      signs_(random_signs(original.config().hidden_size, seed, kResidualStream)),
+      residual_(original.config().hidden_size),
+      head_(original.config().head_dim) {
+  assert(kind != RotationKind::none);
+  if (kind == RotationKind::full) online_.emplace(original.config().intermediate_size);
+}
+
+void RotatedModel::rotate_residual(MatrixD& rows) const {
+  rows.array().rowwise() *= signs_.transpose().array();
+  residual_.apply(rows);
+}
+
+// W ← W diag(norm) Q: the linear now reads the rotated, unscaled residual stream.
+void RotatedModel::rotate_inputs(Linear& linear, const VectorF& norm) const {
+  MatrixD rows = linear.weight.cast<double>();  // d_out×hidden_size
+  rows.array().rowwise() *= norm.cast<double>().transpose().array();
+  rotate_residual(rows);
+  linear.weight = rows.cast<float>();
+}
+
+// W ← Qᵀ W, b ← b Q: the linear now writes the rotated residual stream.
+void RotatedModel::rotate_outputs(Linear& linear) const {
+  change_outputs(linear, [this](MatrixD& columns) { rotate_residual(columns); });
+}
+
+void RotatedModel::rotate_value_heads(Linear& v) const {
+  change_outputs(v, [this](MatrixD& columns) { rotate_stretches(head_, columns); });
+}
+
+void RotatedModel::undo_value_heads(Linear& o) const {
+  MatrixD rows = o.weight.cast<double>();  // hidden_size×(heads·head_dim)
+  rotate_stretches(head_, rows);
+  o.weight = rows.cast<float>();
+}
+
+LinearGroup RotatedModel::group(Index index, GroupRole role) const {
+  LinearGroup group = original_.group(index, role);
+  switch (role) {
+    case GroupRole::qkv:
+    case GroupRole::gate_up: {
+      const VectorF norm = original_.norm(index, role);
+      for (Linear& linear : group.linears) rotate_inputs(linear, norm);
+      if (role == GroupRole::qkv) rotate_value_heads(group.linears[2]);
+      break;
+    }
+    case GroupRole::attention_out:
+      undo_value_heads(group.linears[0]);
+      rotate_outputs(group.linears[0]);
+      break;
+    case GroupRole::down:
+      if (online_) {
+        MatrixD rows = group.linears[0].weight.cast<double>();  // hidden_size×intermediate_size
+        online_->apply(rows);
+        group.linears[0].weight = rows.cast<float>();
+        group.rotation = &*online_;
+      }
+      rotate_outputs(group.linears[0]);
+      break;
+  }
+  return group;
+}
+
+VectorF RotatedModel::norm(Index, GroupRole) const { return VectorF::Ones(config().hidden_size); }
+
+void RotatedModel::embed(std::span<const std::int32_t> tokens, ViewF hidden) const {
+  original_.embed(tokens, hidden);
+  MatrixD rows = hidden.cast<double>();
+  rotate_residual(rows);
+  hidden = rows.cast<float>();
+}
+
+VectorF RotatedModel::final_norm() const { return VectorF::Ones(config().hidden_size); }
+
+MatrixF RotatedModel::head_rows(Index first, Index rows) const {
+  Linear head{.name = "lm_head", .weight = original_.head_rows(first, rows), .bias = {}, .u = {}, .v = {}};
+  rotate_inputs(head, original_.final_norm());
+  return std::move(head.weight);
+}
+
+std::string RotatedModel::description() const {
+  std::string text = fmt::format("R1 {} ({}), R2 {} ({})", residual_.order(), residual_.description(), head_.order(),
+                                 head_.description());
+  if (online_) text += fmt::format(", R4 {} ({})", online_->order(), online_->description());
+  return text;
+}
+
+}  // namespace lrc

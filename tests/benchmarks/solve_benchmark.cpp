@@ -1,0 +1,123 @@
+// How fast the solves are, against the dgemm peak of this machine measured in the same run:
+//   solve_benchmark [SIZE=4096] [THREADS=1] [RANK_FRACTION=0.1]
+// Targets: the GPTQ loop at ≥ 40 % of peak (d_out·d_in² operations); a whole LRC(1) solve in < 3× the time of its
+// factorizations and products at peak plus one symmetric eigensolve.
+#include <cblas.h>
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+#include <limits>
+#include <random>
+
+#include "lrc/linalg/cholesky.hpp"
+#include "lrc/linalg/eigen.hpp"
+#include "lrc/linalg/gemm.hpp"
+#include "lrc/quantization/gptq.hpp"
+#include "lrc/quantization/rank.hpp"
+#include "lrc/quantization/solve.hpp"
+
+namespace {
+using namespace lrc;
+
+template <class Work>
+double seconds(Work work, int times = 1) {
+  double best = std::numeric_limits<double>::infinity();
+  for (int i = 0; i < times; ++i) {
+    const auto start = std::chrono::steady_clock::now();
+    work();
+    best = std::min(best, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+  }
+  return best;
+}
+
+MatrixD random_matrix(Index rows, Index cols, unsigned seed) {
+  std::mt19937_64 generator(seed);
+  std::normal_distribution<double> normal;
+  return MatrixD::NullaryExpr(rows, cols, [&] { return normal(generator); });
+}
+
+// Moments of inputs with a decaying spectrum, Y = X + noise: shaped like those of a rotated model.
+Moments random_moments(ThreadPool& pool, Index d_in) {
+  const Index tokens = 2 * d_in;
+  MatrixD x = random_matrix(tokens, d_in, 1);
+  for (Index j = 0; j < d_in; ++j) x.col(j) *= 4.0 / (4.0 + 100.0 * static_cast<double>(j) / static_cast<double>(d_in));
+  const MatrixD turn = random_matrix(d_in, d_in, 2);
+  x = product(pool, x, turn);
+  const MatrixD y =
+      x + random_matrix(tokens, d_in, 3) * 0.1 * std::sqrt(x.squaredNorm() / static_cast<double>(x.size()));
+  return {tokens, symmetric_product(pool, x, x, Op::transpose), product(pool, x, y, Op::transpose),
+          symmetric_product(pool, y, y, Op::transpose)};
+}
+
+// Operations a second of one thread in one large product.
+double dgemm_peak(Index size) {
+  const MatrixD a = random_matrix(size, size, 4), b = random_matrix(size, size, 5);
+  MatrixD c(size, size);
+  const int n = narrow<int>(size);
+  const double time = seconds(
+      [&] {
+        cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, n, n, n, 1.0, a.data(), n, b.data(), n, 0.0, c.data(),
+                    n);
+      },
+      3);
+  return 2.0 * n * n * n / time;
+}
+
+// The operations of solve_lrc with one iteration, m = d_out, n = d_in, k = rank, without the eigensolves.
+double lrc_operations(double m, double n, double k) {
+  const double smaller = std::min(m, n), larger = std::max(m, n);
+  const double factorizations = 3 * n * n * n / 3;             // of Sy, S, Sx
+  const double schur = n * n * n + n * n * n;                  // Z = Sxy Ry⁻ᵀ; Z Zᵀ, one triangle
+  const double scaled = m * n * n;                             // W R, of S
+  const double gram = 2 * smaller * smaller * larger;          // A Aᵀ or Aᵀ A, one triangle, twice
+  const double target = 2 * m * n * n + 2 * m * n * n;         // (W − U Vᵀ) Sxy; two triangular solves
+  const double quantize = m * n * n;                           // GPTQ
+  const double refit = m * n * n + 2 * m * n * n + m * n * n;  // W Rx; Ŵ Sxyᵀ; · Rx⁻ᵀ
+  const double loss = 3 * m * n * n + 2 * m * n * n;           // three quadratic forms; Ŵ Sxyᵀ
+  const double low_rank = 4 * 2 * m * n * k + 2 * n * n * k;   // U Vᵀ twice, Uᵀ A twice; · R⁻¹ twice
+  return factorizations + schur + scaled + gram + target + quantize + refit + loss + low_rank;
+}
+
+void run(Index size, int threads, double fraction) {
+  ThreadPool pool(threads);
+  const double peak = dgemm_peak(std::min<Index>(size, 4096)) * threads;
+  fmt::print("{}\ndgemm peak, {} thread(s): {:.1f} GFlop/s\n", blas_description(), threads, peak * 1e-9);
+
+  const Moments moments = random_moments(pool, size);
+  const MatrixD weight = random_matrix(size, size, 6) * 0.02;
+  const auto n = static_cast<double>(size);
+  fmt::print("{:<44}{:>10}{:>12}\n", fmt::format("{0}×{0}", size), "seconds", "of peak");
+  const auto show = [&](const char* what, double time, double operations) {
+    fmt::print("{:<44}{:>10.2f}{:>10.0f} %\n", what, time, 100 * operations / time / peak);
+  };
+
+  MatrixD factor = damped(moments.yy, 0.01);
+  show("Cholesky factorization", seconds([&] { upper_cholesky(pool, factor); }), n * n * n / 3);
+  const double scales_time = seconds([&] { fit_scales(pool, weight, WeightGrid{}); });
+  fmt::print("{:<44}{:>10.2f}\n", "clip search", scales_time);
+  const double gptq_time = seconds([&] { gptq(pool, weight, factor, WeightGrid{}); }) - scales_time;
+  show("GPTQ loop (target 40 %)", gptq_time, n * n * n);
+
+  const Index rank = rank_of(RankRule::params, fraction, size, size);
+  const double eigen_time = seconds([&] { leading_eigenvectors(moments.xx, rank); });
+  fmt::print("{:<44}{:>10.2f}\n", fmt::format("eigensolve, {} leading vectors", rank), eigen_time);
+  const double operations = lrc_operations(n, n, static_cast<double>(rank));
+  const double ideal = operations / peak + eigen_time;
+  SolveResult result;
+  const double time =
+      seconds([&] { result = solve(pool, Method::lrc, weight, moments, {.name = "benchmark", .rank = rank}); });
+  fmt::print("{:<44}{:>10.2f}\n", fmt::format("LRC(1), rank {}, relative loss {:.4f}", rank, result.relative_loss),
+             time);
+  fmt::print("{:<44}{:>10.2f}\n", fmt::format("ideal: {:.1f} n³ operations, one eigensolve", operations / (n * n * n)),
+             ideal);
+  fmt::print("LRC(1) takes {:.2f} times the ideal (target: under 3)\n", time / ideal);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  lrc::single_threaded_blas();
+  run(argc > 1 ? std::atoll(argv[1]) : 4096, argc > 2 ? std::atoi(argv[2]) : 1, argc > 3 ? std::atof(argv[3]) : 0.1);
+}

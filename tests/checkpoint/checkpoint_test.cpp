@@ -1,0 +1,191 @@
+#include "lrc/checkpoint/checkpoint.hpp"
+
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <random>
+
+#include "lrc/core/error.hpp"
+#include "temporary_directory.hpp"
+
+namespace lrc {
+namespace {
+
+const nlohmann::ordered_json kFingerprint = {{"method", "lrc"}, {"seed", "0"}};
+
+SolveRecord record(const std::string& name, Index rank = 2) {
+  SolveRecord result{.name = name,
+                     .codes = {3, 5, {}},
+                     .scales = {3, 1, {0.5F, 1, 2}},
+                     .u = {3, rank, {}},
+                     .v = {5, rank, {}},
+                     .facts = {{"relative_loss", 0.25}, {"seconds", 1.5}}};
+  for (int i = 0; i < 15; ++i) result.codes.values.push_back(static_cast<std::int8_t>(i - 8));
+  result.u.values.assign(static_cast<std::size_t>(3 * rank), 0.125F);
+  result.v.values.assign(static_cast<std::size_t>(5 * rank), -3.0F);
+  return result;
+}
+
+void expect_same(const SolveRecord& a, const SolveRecord& b) {
+  EXPECT_EQ(a.name, b.name);
+  EXPECT_EQ(a.codes.values, b.codes.values);
+  EXPECT_EQ(a.scales.values, b.scales.values);
+  EXPECT_EQ(a.u.values, b.u.values);
+  EXPECT_EQ(a.v.values, b.v.values);
+  EXPECT_EQ(a.v.rows, b.v.rows);
+  EXPECT_EQ(a.facts, b.facts);
+}
+
+TEST(Checkpoint, WhatIsCommittedIsThereAfterReopening) {
+  const TemporaryDirectory directory;
+  {
+    Checkpoint checkpoint = Checkpoint::open(directory / "c", kFingerprint, false);
+    EXPECT_FALSE(checkpoint.is_committed("a"));
+    checkpoint.commit(record("a"));
+    checkpoint.commit(record("b", 0));
+    EXPECT_TRUE(checkpoint.is_committed("a"));
+  }
+  Checkpoint checkpoint = Checkpoint::open(directory / "c", kFingerprint, false);
+  EXPECT_TRUE(checkpoint.warnings().empty());
+  EXPECT_EQ(checkpoint.committed_solves(), 2);
+  expect_same(checkpoint.load_solve("a"), record("a"));
+  expect_same(checkpoint.load_solve("b"), record("b", 0));
+  EXPECT_THROW(checkpoint.load_solve("c"), Error);
+}
+
+TEST(Checkpoint, MomentsComeAndGo) {
+  const TemporaryDirectory directory;
+  Checkpoint checkpoint = Checkpoint::open(directory / "c", kFingerprint, false);
+  checkpoint.commit(
+      MomentsRecord{.name = "g", .tokens = 9, .xx = {2, 2, {1, 2, 3, 4}}, .xy = {1, 2, {5, 6}}, .yy = {1, 2, {7, 8}}});
+  Checkpoint other = Checkpoint::attach(directory / "c", 1);
+  EXPECT_TRUE(other.has_moments("g"));
+  EXPECT_EQ(other.load_moments("g").tokens, 9);
+  EXPECT_EQ(other.load_moments("g").xx.values, (std::vector<float>{1, 2, 3, 4}));
+  checkpoint.drop_moments("g");
+  EXPECT_FALSE(Checkpoint::attach(directory / "c", 2).has_moments("g"));
+  EXPECT_TRUE(Checkpoint::open(directory / "c", kFingerprint, false).warnings().empty());
+}
+
+TEST(Checkpoint, OfAnotherRunIsRefusedWithEveryDifference) {
+  const TemporaryDirectory directory;
+  Checkpoint::open(directory / "c", kFingerprint, false).commit(record("a"));
+  try {
+    Checkpoint::open(directory / "c", {{"method", "gptq"}, {"seed", "0"}, {"bits", "4"}}, false);
+    FAIL() << "accepted";
+  } catch (const InputError& error) {
+    const std::string message = error.what();
+    for (const char* part :
+         {"method was \"lrc\", now \"gptq\"", "bits was null, now \"4\"", "--restart", "--checkpoint"}) {
+      EXPECT_NE(message.find(part), std::string::npos) << part << " is not in " << message;
+    }
+    EXPECT_EQ(message.find("seed"), std::string::npos);
+  }
+  EXPECT_EQ(Checkpoint::open(directory / "c", {{"method", "gptq"}}, true).committed_solves(), 0);
+}
+
+TEST(Checkpoint, ADirectoryOfSomethingElseIsRefused) {
+  const TemporaryDirectory directory;
+  write_file(directory / "thesis.tex", "years of work");
+  EXPECT_THROW(Checkpoint::open(directory.path(), kFingerprint, false), InputError);
+  EXPECT_EQ(file_bytes(directory / "thesis.tex"), "years of work");
+}
+
+TEST(Checkpoint, AnyFlippedBitIsSeenAndTheSolveSetAside) {
+  const TemporaryDirectory directory;
+  Checkpoint::open(directory / "c", kFingerprint, false).commit(record("a"));
+  const std::filesystem::path file = directory / "c" / "solves" / "a.h5";
+  const std::string good = file_bytes(file);
+  std::mt19937 random(7);
+  for (int i = 0; i < 300; ++i) {
+    std::string bad = good;
+    const std::size_t byte = random() % bad.size();
+    bad[byte] = static_cast<char>(bad[byte] ^ (1 << random() % 8));
+    write_file(file, bad);
+    Checkpoint checkpoint = Checkpoint::open(directory / "c", kFingerprint, false);
+    ASSERT_FALSE(checkpoint.is_committed("a")) << "byte " << byte;
+    ASSERT_EQ(checkpoint.warnings().size(), 1U);
+    EXPECT_NE(checkpoint.warnings()[0].find("a.h5 is damaged"), std::string::npos);
+    EXPECT_FALSE(std::filesystem::exists(file));
+    write_file(file, good);
+  }
+  EXPECT_TRUE(Checkpoint::open(directory / "c", kFingerprint, false).is_committed("a"));
+}
+
+TEST(Checkpoint, DamageAfterTheOpeningIsSeenWhenReading) {
+  const TemporaryDirectory directory;
+  Checkpoint checkpoint = Checkpoint::open(directory / "c", kFingerprint, false);
+  checkpoint.commit(record("a"));
+  const std::filesystem::path file = directory / "c" / "solves" / "a.h5";
+  std::filesystem::resize_file(file, std::filesystem::file_size(file) - 1);
+  EXPECT_THROW(checkpoint.load_solve("a"), Error);
+}
+
+TEST(Checkpoint, ALostSolveIsNamedAndCanBeCommittedAgain) {
+  const TemporaryDirectory directory;
+  Checkpoint::open(directory / "c", kFingerprint, false).commit(record("a"));
+  std::filesystem::remove(directory / "c" / "solves" / "a.h5");
+  {
+    Checkpoint checkpoint = Checkpoint::open(directory / "c", kFingerprint, false);
+    EXPECT_FALSE(checkpoint.is_committed("a"));
+    ASSERT_EQ(checkpoint.warnings().size(), 1U);
+    SolveRecord again = record("a");
+    again.facts["seconds"] = 99;  // another file, another hash
+    Checkpoint::attach(directory / "c", 3).commit(again);
+  }
+  Checkpoint checkpoint = Checkpoint::open(directory / "c", kFingerprint, false);
+  EXPECT_TRUE(checkpoint.warnings().empty());
+  EXPECT_EQ(checkpoint.load_solve("a").facts["seconds"], 99);
+}
+
+TEST(Checkpoint, ATornJournalLineCostsOnlyItself) {
+  const TemporaryDirectory directory;
+  {
+    Checkpoint checkpoint = Checkpoint::open(directory / "c", kFingerprint, false);
+    checkpoint.commit(record("a"));
+    checkpoint.commit(record("b"));
+  }
+  const std::filesystem::path journal = directory / "c" / "journal" / "0.log";
+  std::filesystem::resize_file(journal, std::filesystem::file_size(journal) - 5);
+  {
+    Checkpoint checkpoint = Checkpoint::open(directory / "c", kFingerprint, false);
+    EXPECT_TRUE(checkpoint.is_committed("a"));
+    EXPECT_FALSE(checkpoint.is_committed("b"));
+    checkpoint.commit(record("c"));  // goes into the same journal, after the torn line
+  }
+  Checkpoint checkpoint = Checkpoint::open(directory / "c", kFingerprint, false);
+  EXPECT_TRUE(checkpoint.is_committed("a"));
+  EXPECT_TRUE(checkpoint.is_committed("c"));
+}
+
+TEST(Checkpoint, LeftoversOfAKilledRunAreRemoved) {
+  const TemporaryDirectory directory;
+  Checkpoint::open(directory / "c", kFingerprint, false);
+  write_file(directory / "c" / "solves" / "a.h5.tmp.123.0", "half");
+  EXPECT_EQ(Checkpoint::open(directory / "c", kFingerprint, false).committed_solves(), 0);
+  EXPECT_TRUE(std::filesystem::is_empty(directory / "c" / "solves"));
+}
+
+TEST(Checkpoint, SeveralProcessesCommitAtOnce) {
+  const TemporaryDirectory directory;
+  Checkpoint::open(directory / "c", kFingerprint, false);
+  constexpr int kWriters = 4, kEach = 10;
+  for (int writer = 1; writer <= kWriters; ++writer) {
+    if (fork() != 0) continue;
+    Checkpoint checkpoint = Checkpoint::attach(directory / "c", writer);
+    for (int i = 0; i < kEach; ++i) checkpoint.commit(record(fmt::format("{}.{}", writer, i)));
+    _exit(0);
+  }
+  for (int writer = 1; writer <= kWriters; ++writer) {
+    int status = 0;
+    wait(&status);
+    EXPECT_EQ(status, 0);
+  }
+  Checkpoint checkpoint = Checkpoint::open(directory / "c", kFingerprint, false);
+  EXPECT_EQ(checkpoint.committed_solves(), kWriters * kEach);
+  expect_same(checkpoint.load_solve("3.7"), record("3.7"));
+}
+
+}  // namespace
+}  // namespace lrc

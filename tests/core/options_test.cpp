@@ -1,0 +1,107 @@
+#include "lrc/core/options.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cstdio>
+#include <fstream>
+
+namespace lrc {
+namespace {
+
+struct Values {
+  std::string model, method = "lrc";
+  Index sequences = 128;
+  double clip = 0.9;
+  bool restart = false;
+};
+
+OptionTable table(Values& v) {
+  OptionTable options("program", "does something");
+  options.path("model", v.model, "a directory")
+      .number("sequences", v.sequences, 1, 1000, "how many")
+      .real("clip", v.clip, 0.05, 1, "ratio")
+      .choice("method", v.method, {"lrc", "gptq"}, "how")
+      .flag("restart", v.restart, "anew");
+  return options;
+}
+
+OptionTable::Outcome parse(Values& v, std::vector<const char*> arguments) {
+  arguments.insert(arguments.begin(), "program");
+  return table(v).parse(static_cast<int>(arguments.size()), arguments.data());
+}
+
+// The message of the InputError that the arguments cause.
+std::string refusal(std::vector<const char*> arguments) {
+  Values v;
+  try {
+    parse(v, std::move(arguments));
+  } catch (const InputError& error) {
+    return error.what();
+  }
+  return "";
+}
+
+TEST(Options, FillTheirFields) {
+  Values v;
+  EXPECT_EQ(parse(v, {"--model", "a b", "--sequences=7", "--clip", "14/15", "--restart", "--method", "gptq"}),
+            OptionTable::Outcome::run);
+  EXPECT_EQ(v.model, "a b");
+  EXPECT_EQ(v.sequences, 7);
+  EXPECT_DOUBLE_EQ(v.clip, 14.0 / 15);
+  EXPECT_TRUE(v.restart);
+  EXPECT_EQ(v.method, "gptq");
+}
+
+TEST(Options, CommandLineWinsOverTheFile) {
+  const std::string file = testing::TempDir() + "/options_test.ini";
+  std::ofstream(file) << "# a run\nmodel = from-file\nsequences = 5\nrestart = on\n";
+  Values v;
+  parse(v, {"--sequences", "9", "--config", file.c_str()});
+  EXPECT_EQ(v.model, "from-file");
+  EXPECT_EQ(v.sequences, 9);
+  EXPECT_TRUE(v.restart);
+  std::remove(file.c_str());
+}
+
+TEST(Options, RefusalsNameTheOptionAndWhatItMayBe) {
+  EXPECT_NE(refusal({"--sequences", "0"}).find("--sequences: 0 is out of range; it may be 1 to 1000"),
+            std::string::npos);
+  EXPECT_NE(refusal({"--sequences", "1.5"}).find("--sequences: '1.5' is not a number"), std::string::npos);
+  EXPECT_NE(refusal({"--clip", "nan"}).find("--clip"), std::string::npos);
+  EXPECT_NE(refusal({"--clip", "2"}).find("0.05 to 1"), std::string::npos);
+  EXPECT_NE(refusal({"--method", "magic"}).find("it may be lrc, gptq"), std::string::npos);
+  EXPECT_NE(refusal({"--modle", "x"}).find("--modle"), std::string::npos);
+  EXPECT_NE(refusal({"stray"}).find("positional"), std::string::npos);
+  EXPECT_NE(refusal({"--sequences", "1", "--sequences", "2"}).find("--sequences"), std::string::npos);
+  EXPECT_NE(refusal({"--config", "/does/not/exist.ini"}).find("/does/not/exist.ini"), std::string::npos);
+}
+
+TEST(Options, UnknownKeyInTheFileIsNamed) {
+  const std::string file = testing::TempDir() + "/options_test_bad.ini";
+  std::ofstream(file) << "modell = x\n";
+  EXPECT_NE(refusal({"--config", file.c_str()}).find("modell"), std::string::npos);
+  std::remove(file.c_str());
+}
+
+TEST(Options, EffectiveValuesAreAllThere) {
+  Values v;
+  OptionTable options = table(v);
+  const char* arguments[] = {"program", "--sequences", "3"};
+  options.parse(3, arguments);
+  EXPECT_EQ(options.effective().dump(), R"({"model":"","sequences":"3","clip":"0.9","method":"lrc","restart":"off"})");
+  EXPECT_TRUE(options.given("sequences"));
+  EXPECT_FALSE(options.given("clip"));
+}
+
+TEST(Options, HelpIsShownAndNothingElseDone) {
+  Values v;
+  testing::internal::CaptureStdout();
+  EXPECT_EQ(parse(v, {"--help"}), OptionTable::Outcome::shown);
+  const std::string help = testing::internal::GetCapturedStdout();
+  for (const char* part : {"--model", "--sequences", "(default 128)", "[lrc, gptq]", "--config", "--version"}) {
+    EXPECT_NE(help.find(part), std::string::npos) << part;
+  }
+}
+
+}  // namespace
+}  // namespace lrc

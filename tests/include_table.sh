@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# Checks that a module includes only the modules its line of src/CMakeLists.txt lists after USES, and nothing of jobs/.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+declare -A uses  # module -> " module it uses ..."
+while read -r module rest; do
+  uses[$module]=" $(grep -o 'lrc_[a-z]*' <<< "$rest" | sed 's/^lrc_//' | tr '\n' ' ')"
+done < <(sed -n 's/^lrc_module(\([a-z]*\) *\(.*\))$/\1 \2 lrc_\1/p' src/CMakeLists.txt)
+
+errors=0
+complain() {
+  echo "$1"
+  errors=$((errors + 1))
+}
+
+files=0
+while IFS=: read -r file line include; do
+  files=$((files + 1))
+  module=$(cut -d/ -f"$([[ $file == include/* ]] && echo 3 || echo 2)" <<< "$file")
+  target=$(sed -n 's|.*"lrc/\([a-z]*\)/[^"]*".*|\1|p' <<< "$include")
+  if [[ -z ${uses[$module]:-} ]]; then
+    complain "$file: module $module has no line in src/CMakeLists.txt"
+  elif [[ -z $target ]]; then
+    complain "$file:$line: $include: modules include each other as \"lrc/MODULE/x.hpp\", and nothing else of the project"
+  elif [[ ${uses[$module]} != *" $target "* ]]; then
+    complain "$file:$line: $module includes $target, but may include only:${uses[$module]}"
+  fi
+done < <(grep -rnE '^ *# *include *("|<lrc/|<jobs/)' include src)
+
+echo "$files includes of ${#uses[@]} modules, $errors errors"
+[[ $files -gt 0 && $errors -eq 0 ]]

@@ -1,0 +1,102 @@
+#include "lrc/io/tokens.hpp"
+
+#include <gtest/gtest.h>
+#include <hdf5.h>
+
+#include "lrc/core/error.hpp"
+#include "lrc/io/hdf5.hpp"
+#include "temporary_directory.hpp"
+
+namespace lrc {
+namespace {
+
+template <class Integer>
+std::string npy(const std::string& type, const std::string& shape, const std::vector<Integer>& values,
+                const std::string& order = "False") {
+  std::string header = "{'descr': '" + type + "', 'fortran_order': " + order + ", 'shape': " + shape + ", }";
+  header.resize((header.size() + 10) / 64 * 64 + 118 - 64, ' ');
+  header += '\n';
+  const auto length = static_cast<std::uint16_t>(header.size());
+  std::string file("\x93NUMPY\x01\x00", 8);
+  file.append(reinterpret_cast<const char*>(&length), 2);
+  return file + header + std::string(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(Integer));
+}
+
+std::vector<std::int32_t> read(const std::string& bytes, const std::string& name = "tokens.npy") {
+  const TemporaryDirectory directory;
+  write_file(directory / name, bytes);
+  return read_tokens(directory / name);
+}
+
+TEST(Tokens, OfEveryTypeAndShapeAreOneStream) {
+  const std::vector<std::int32_t> expected{1, 65535, 3, 4, 5, 6};
+  EXPECT_EQ(read(npy<std::uint16_t>("<u2", "(2, 3)", {1, 65535, 3, 4, 5, 6})), expected);
+  EXPECT_EQ(read(npy<std::int32_t>("<i4", "(6,)", {1, 65535, 3, 4, 5, 6})), expected);
+  EXPECT_EQ(read(npy<std::int64_t>("<i8", "(3, 2)", {1, 65535, 3, 4, 5, 6})), expected);
+}
+
+TEST(Tokens, BadFilesAreRefused) {
+  const std::string good = npy<std::int32_t>("<i4", "(6,)", {1, 2, 3, 4, 5, 6});
+  EXPECT_THROW(read(""), InputError);
+  EXPECT_THROW(read(good.substr(0, 9)), InputError);
+  EXPECT_THROW(read(good.substr(0, good.size() - 1)), InputError);
+  EXPECT_THROW(read(good + "x"), InputError);
+  EXPECT_THROW(read("X" + good.substr(1)), InputError);
+  EXPECT_THROW(read(npy<float>("<f4", "(1,)", {1.0F})), InputError);
+  EXPECT_THROW(read(npy<std::int32_t>(">i4", "(1,)", {1})), InputError);
+  EXPECT_THROW(read(npy<std::int32_t>("<i4", "(1, 1, 1)", {1})), InputError);
+  EXPECT_THROW(read(npy<std::int32_t>("<i4", "(2, 1)", {1, 2}, "True")), InputError);
+  EXPECT_THROW(read(npy<std::int32_t>("<i4", "(999999999999999, 999999999999999)", {1})), InputError);
+  EXPECT_THROW(read(npy<std::int32_t>("<i4", "(2,)", {1, -1})), InputError);
+  EXPECT_THROW(read(npy<std::int64_t>("<i8", "(1,)", {std::int64_t{1} << 31})), InputError);
+  EXPECT_THROW(read(good, "tokens.bin"), InputError);
+}
+
+// A file with one dataset of int64 under `name`, made by HDF5 itself.
+void write_h5(const std::filesystem::path& path, const std::string& name, std::vector<std::int64_t> values,
+              bool is_virtual = false) {
+  const hid_t file = H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+  const hsize_t size = values.size();
+  const hid_t space = H5Screate_simple(1, &size, nullptr), list = H5Pcreate(H5P_DATASET_CREATE);
+  if (is_virtual) H5Pset_virtual(list, space, "/etc/passwd", "x", space);
+  const hid_t dataset = H5Dcreate2(file, name.c_str(), H5T_STD_I64LE, space, H5P_DEFAULT, list, H5P_DEFAULT);
+  if (!is_virtual) H5Dwrite(dataset, H5T_NATIVE_INT64, H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data());
+  H5Dclose(dataset);
+  H5Pclose(list);
+  H5Sclose(space);
+  H5Fclose(file);
+}
+
+TEST(Tokens, FromHdf5) {
+  const TemporaryDirectory directory;
+  write_h5(directory / "a.h5", "tokens", {7, 8, 9});
+  EXPECT_EQ(read_tokens(directory / "a.h5"), (std::vector<std::int32_t>{7, 8, 9}));
+  write_h5(directory / "b.h5", "other", {7});
+  EXPECT_THROW(read_tokens(directory / "b.h5"), InputError);
+  write_h5(directory / "c.h5", "tokens", {7, -1});
+  EXPECT_THROW(read_tokens(directory / "c.h5"), InputError);
+  write_h5(directory / "d.h5", "tokens", {1, 2}, true);
+  EXPECT_THROW(read_tokens(directory / "d.h5"), InputError);
+  write_file(directory / "e.h5", "this is no HDF5 file");
+  EXPECT_THROW(read_tokens(directory / "e.h5"), Error);
+}
+
+TEST(Hdf5, DatasetsRoundTripAndTextsToo) {
+  const TemporaryDirectory directory;
+  std::vector<float> values(1000 * 700);  // several chunks
+  for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i) * 0.5F;
+  Hdf5Writer writer(directory / "file.h5");
+  writer.write<float>("matrix", {1000, 700}, values);
+  writer.write<float>("empty", {5, 0}, {});
+  writer.write_text("text", "words");
+  writer.close();
+  const Hdf5Reader reader(directory / "file.h5");
+  EXPECT_EQ(reader.dimensions("matrix"), (std::vector<Index>{1000, 700}));
+  EXPECT_EQ(reader.read<float>("matrix"), values);
+  EXPECT_EQ(reader.dimensions("empty"), (std::vector<Index>{5, 0}));
+  EXPECT_TRUE(reader.read<float>("empty").empty());
+  EXPECT_EQ(reader.read_text("text"), "words");
+}
+
+}  // namespace
+}  // namespace lrc

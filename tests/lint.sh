@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# Runs clang-tidy (.clang-tidy) over every source file: tests/lint.sh [BUILD_DIRECTORY, of the release preset by default]
+# [regular expression that a file's path must match]. Any warning is an error.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+build=${1:-build/release}
+files=${2:-"^$PWD/(src|jobs|tests)/"}
+if [[ ! -f $build/compile_commands.json ]]; then
+  echo "$build/compile_commands.json is missing: run cmake --preset release first" >&2
+  exit 2
+fi
+run-clang-tidy-16 -quiet -p "$build" -j "${LINT_JOBS:-$(nproc)}" "$files"

@@ -1,0 +1,107 @@
+#include "lrc/quantization/gptq.hpp"
+
+#include <gtest/gtest.h>
+
+#include <Eigen/Cholesky>
+#include <algorithm>
+#include <cmath>
+
+#include "lrc/linalg/cholesky.hpp"
+#include "lrc/quantization/lrc_steps.hpp"
+#include "lrc/quantization/rtn.hpp"
+#include "quantization/problem.hpp"
+
+namespace lrc {
+namespace {
+
+// The algorithm as its paper writes it: column by column, with the upper Cholesky factor of H⁻¹.
+MatrixI8 textbook_gptq(MatrixD weight, const MatrixD& hessian, const MatrixF& scales, const WeightGrid& grid) {
+  const Index n = hessian.rows();
+  const MatrixD inverse = Eigen::LLT<MatrixD>(hessian).solve(MatrixD::Identity(n, n));
+  const MatrixD upper = Eigen::LLT<MatrixD>(inverse).matrixU();
+  MatrixI8 codes(weight.rows(), n);
+  for (Index j = 0; j < n; ++j) {
+    for (Index row = 0; row < weight.rows(); ++row) {
+      const double scale = scales(row, j / grid.group_width(n));
+      const double code = std::clamp<double>(std::nearbyint(weight(row, j) / scale), grid.lowest(), grid.highest());
+      codes(row, j) = static_cast<std::int8_t>(code);
+      const double error = (weight(row, j) - code * scale) / upper(j, j);
+      for (Index i = j + 1; i < n; ++i) weight(row, i) -= error * upper(j, i);
+    }
+  }
+  return codes;
+}
+
+struct Case {
+  Index d_out, d_in;
+  WeightGrid grid;
+};
+
+void PrintTo(const Case& c, std::ostream* out) {
+  *out << c.d_out << "x" << c.d_in << " bits " << c.grid.bits << " groups of " << c.grid.group_size;
+}
+
+class Gptq : public testing::TestWithParam<Case> {
+ protected:
+  Problem problem_ = random_problem(GetParam().d_out, GetParam().d_in, 2 * GetParam().d_in + 5, 1);
+  ThreadPool pool_{2};
+  MatrixD hessian_ = damped(problem_.moments.xx, 0.01);
+  MatrixD factor_ = damped_factor(pool_, problem_.moments.xx, 0.01);
+};
+
+TEST_P(Gptq, EqualsTheTextbook) {
+  const QuantizedWeight quantized = gptq(pool_, problem_.weight, factor_, GetParam().grid);
+  EXPECT_EQ(quantized.scales, fit_scales(pool_, problem_.weight, GetParam().grid));
+  EXPECT_EQ(quantized.codes, textbook_gptq(problem_.weight, hessian_, quantized.scales, GetParam().grid));
+}
+
+TEST_P(Gptq, GivesTheSameBitsOnAnyNumberOfThreads) {
+  ThreadPool one(1), three(3);
+  const QuantizedWeight a = gptq(one, problem_.weight, factor_, GetParam().grid);
+  const QuantizedWeight b = gptq(three, problem_.weight, factor_, GetParam().grid);
+  EXPECT_EQ(a.codes, b.codes);
+  EXPECT_EQ(a.scales, b.scales);
+}
+
+INSTANTIATE_TEST_SUITE_P(Cases, Gptq,
+                         testing::Values(Case{1, 1, {4, 0}}, Case{7, 2, {4, 0}}, Case{2, 7, {2, 3}},
+                                         Case{130, 33, {4, 0}}, Case{257, 64, {4, 16}}, Case{7, 257, {4, 0}},
+                                         Case{5, 130, {8, 48}}, Case{600, 130, {3, 128}}));
+
+TEST(GptqOnSpecialHessians, ADiagonalOneIsRoundToNearest) {
+  ThreadPool pool;
+  const MatrixD weight = random_matrix(9, 70, 1);
+  MatrixD factor = MatrixD::Identity(70, 70);
+  for (Index i = 0; i < 70; ++i) factor(i, i) = 1.0 + static_cast<double>(i);
+  EXPECT_EQ(gptq(pool, weight, factor, WeightGrid{}).codes, round_to_nearest(pool, weight, WeightGrid{}).codes);
+}
+
+TEST(GptqOnSpecialHessians, ADeadChannelIsRoundedToNearestAndDisturbsNoOther) {
+  ThreadPool pool;
+  Problem problem = random_problem(9, 40, 200, 3);
+  problem.moments.xx.row(17).setZero();
+  problem.moments.xx.col(17).setZero();
+  const MatrixD factor = damped_factor(pool, problem.moments.xx, 0.01);
+  MatrixD other = problem.weight;
+  other.col(17).setZero();  // small against its row's largest, so the scales stay
+  problem.weight.col(17) *= 0.1;
+  const MatrixI8 codes = gptq(pool, problem.weight, factor, {.bits = 4, .group_size = 1}).codes;
+  const MatrixI8 other_codes = gptq(pool, other, factor, {.bits = 4, .group_size = 1}).codes;
+  EXPECT_EQ(codes.col(17), round_to_nearest(pool, problem.weight, {.bits = 4, .group_size = 1}).codes.col(17));
+  EXPECT_EQ(codes.leftCols(17), other_codes.leftCols(17));
+  EXPECT_EQ(codes.rightCols(22), other_codes.rightCols(22));
+}
+
+TEST(GptqOnSpecialHessians, BeatsRoundToNearestOnCorrelatedInputs) {
+  ThreadPool pool;
+  const Problem problem = random_problem(50, 60, 300, 4);
+  const MatrixD factor = damped_factor(pool, problem.moments.xx, 0.01);
+  const auto error = [&](const QuantizedWeight& quantized) {
+    return ((problem.weight - dequantized(quantized.codes, quantized.scales, 0).cast<double>()) * problem.x).norm();
+  };
+  EXPECT_LT(error(gptq(pool, problem.weight, factor, WeightGrid{})),
+            0.8 * error(round_to_nearest(pool, problem.weight, WeightGrid{})));
+}
+
+}  // namespace
+}  // namespace lrc

@@ -1,0 +1,167 @@
+#include "lrc/quantization/solve.hpp"
+
+#include <gtest/gtest.h>
+
+#include "lrc/core/log.hpp"
+#include "quantization/problem.hpp"
+
+namespace lrc {
+namespace {
+
+SolveOptions options_for(Index rank, Index iterations = 1) {
+  SolveOptions options;
+  options.name = "model.layers.0.mlp.down_proj";
+  options.rank = rank;
+  options.iterations = iterations;
+  return options;
+}
+
+struct Case {
+  Index d_out, d_in, rank, group_size;
+};
+
+void PrintTo(const Case& c, std::ostream* out) {
+  *out << c.d_out << "x" << c.d_in << " rank " << c.rank << " groups of " << c.group_size;
+}
+
+class Solve : public testing::TestWithParam<Case> {
+ protected:
+  Solve() { options_.grid.group_size = GetParam().group_size; }
+
+  Problem problem_ = random_problem(GetParam().d_out, GetParam().d_in, 2 * GetParam().d_in + 20, 1);
+  SolveOptions options_ = options_for(GetParam().rank, 2);
+};
+
+TEST_P(Solve, ReportsTheLossOfWhatItStoresInTheShapesItPromises) {
+  ThreadPool pool(2);
+  for (const Method method : {Method::rtn, Method::gptq, Method::svd, Method::lrc}) {
+    const SolveResult result = solve(pool, method, problem_.weight, problem_.moments, options_);
+    const Index rank = method == Method::svd || method == Method::lrc ? GetParam().rank : 0;
+    EXPECT_EQ(result.codes.rows(), GetParam().d_out);
+    EXPECT_EQ(result.codes.cols(), GetParam().d_in);
+    EXPECT_EQ(result.scales.cols(), options_.grid.groups(GetParam().d_in));
+    EXPECT_EQ(result.u.cols(), rank);
+    EXPECT_EQ(result.v.cols(), rank);
+    EXPECT_EQ(result.damping, method == Method::rtn ? 0 : options_.damping);
+    EXPECT_EQ(result.iterations_done, method == Method::lrc ? 2 : 0);
+    const double expected = explicit_loss(problem_, result, GetParam().group_size);
+    EXPECT_NEAR(result.relative_loss, expected, 1e-9 * (1 + expected));
+  }
+}
+
+TEST_P(Solve, GivesTheSameBitsOnAnyNumberOfThreads) {
+  ThreadPool one(1);
+  const SolveResult expected = solve(one, Method::lrc, problem_.weight, problem_.moments, options_);
+  for (const int threads : {2, 3}) {
+    ThreadPool pool(threads);
+    const SolveResult found = solve(pool, Method::lrc, problem_.weight, problem_.moments, options_);
+    EXPECT_EQ(found.codes, expected.codes);
+    EXPECT_EQ(found.scales, expected.scales);
+    EXPECT_EQ(found.u, expected.u);
+    EXPECT_EQ(found.v, expected.v);
+    EXPECT_EQ(found.relative_loss, expected.relative_loss);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Cases, Solve,
+                         testing::Values(Case{1, 1, 1, 0}, Case{2, 7, 1, 3}, Case{7, 2, 2, 0}, Case{40, 130, 6, 128},
+                                         Case{130, 40, 6, 0}, Case{64, 64, 0, 0}, Case{257, 300, 20, 0}));
+
+TEST(SolveMethods, EachIsBetterThanTheOneBefore) {
+  ThreadPool pool(2);
+  for (const auto& [d_out, d_in] : {std::pair<Index, Index>{60, 40}, {40, 60}, {50, 50}}) {
+    const Problem problem = random_problem(d_out, d_in, 400, 7);
+    double before = std::numeric_limits<double>::infinity();
+    for (const Method method : {Method::rtn, Method::gptq, Method::svd, Method::lrc}) {
+      const double loss = solve(pool, method, problem.weight, problem.moments, options_for(5)).relative_loss;
+      EXPECT_LT(loss, before) << "method " << static_cast<int>(method) << ", " << d_out << "x" << d_in;
+      before = loss;
+    }
+  }
+}
+
+TEST(SolveMethods, LossFallsAsTheRankGrows) {
+  ThreadPool pool(2);
+  const Problem problem = random_problem(60, 50, 400, 8);
+  for (const Method method : {Method::svd, Method::lrc}) {
+    double before = std::numeric_limits<double>::infinity();
+    for (const Index rank : {0, 2, 5, 12, 25, 50}) {
+      const double loss = solve(pool, method, problem.weight, problem.moments, options_for(rank)).relative_loss;
+      EXPECT_LT(loss, before) << "rank " << rank;
+      before = loss;
+    }
+  }
+}
+
+TEST(SolveMethods, MoreIterationsAreNeverWorse) {
+  ThreadPool pool(2);
+  const Problem problem = random_problem(60, 50, 400, 9);
+  double before = std::numeric_limits<double>::infinity();
+  for (const Index iterations : {1, 2, 5, 10}) {
+    const SolveResult result = solve(pool, Method::lrc, problem.weight, problem.moments, options_for(5, iterations));
+    EXPECT_LE(result.relative_loss, before);
+    EXPECT_EQ(result.iterations_done, iterations);
+    before = result.relative_loss;
+  }
+}
+
+class SolveFailures : public testing::Test {
+ protected:
+  SolveFailures() { set_log_enabled(false); }
+  ~SolveFailures() override { set_log_enabled(true); }
+
+  std::string message_of(Method method) {
+    try {
+      solve(pool_, method, problem_.weight, problem_.moments, options_);
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "no error";
+  }
+
+  Problem problem_ = random_problem(10, 20, 100, 10);
+  SolveOptions options_ = options_for(2);
+  ThreadPool pool_{2};
+};
+
+TEST_F(SolveFailures, ASingularHessianRaisesTheDampingAndReportsIt) {
+  for (MatrixD* moments : {&problem_.moments.xx, &problem_.moments.xy, &problem_.moments.yy}) {
+    moments->row(3).setZero();
+    moments->col(3).setZero();
+  }
+  options_.damping = 0;
+  for (const Method method : {Method::gptq, Method::svd, Method::lrc}) {
+    const SolveResult result = solve(pool_, method, problem_.weight, problem_.moments, options_);
+    EXPECT_DOUBLE_EQ(result.damping, 1e-8);
+    EXPECT_LT(result.relative_loss, 0.1);
+  }
+}
+
+TEST_F(SolveFailures, AnIndefiniteHessianRaisesTheDampingTenfoldUntilItSuffices) {
+  problem_.moments.xx = MatrixD::Identity(20, 20);
+  problem_.moments.xx(0, 0) = -0.05;
+  options_.damping = 0.01;
+  EXPECT_DOUBLE_EQ(solve(pool_, Method::gptq, problem_.weight, problem_.moments, options_).damping, 0.1);
+}
+
+TEST_F(SolveFailures, MomentsThatAreNotFiniteAreAnErrorThatNamesTheLinear) {
+  problem_.moments.xx(2, 2) = problem_.moments.yy(2, 2) = std::nan("");
+  for (const Method method : {Method::gptq, Method::svd, Method::lrc}) {
+    EXPECT_NE(message_of(method).find("model.layers.0.mlp.down_proj"), std::string::npos) << message_of(method);
+    EXPECT_NE(message_of(method).find("damping of 1"), std::string::npos) << message_of(method);
+  }
+}
+
+TEST_F(SolveFailures, NoCalibrationDataIsAnErrorThatNamesTheLinear) {
+  problem_.moments = {0, MatrixD::Zero(20, 20), MatrixD::Zero(20, 20), MatrixD::Zero(20, 20)};
+  EXPECT_NE(message_of(Method::lrc).find("model.layers.0.mlp.down_proj: no calibration token"), std::string::npos);
+  EXPECT_EQ(message_of(Method::rtn), "no error");
+}
+
+TEST(SolveWorkspace, GrowsWithTheMatricesThatAreHeld) {
+  EXPECT_GE(solve_workspace_bytes(Method::lrc, 100, 1000, 10), 3 * 8e6);
+  EXPECT_LT(solve_workspace_bytes(Method::rtn, 100, 1000, 0), solve_workspace_bytes(Method::gptq, 100, 1000, 0));
+}
+
+}  // namespace
+}  // namespace lrc

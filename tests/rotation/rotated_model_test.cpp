@@ -1,0 +1,71 @@
+#include "lrc/rotation/rotated_model.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "lrc/linalg/gemm.hpp"
+#include "lrc/model/forward.hpp"
+#include "lrc/model/stored_model.hpp"
+#include "shared_data.hpp"
+
+namespace lrc {
+namespace {
+
+// Next-token logits of a few sequences, by the plain way: tokens×vocabulary.
+MatrixF logits(const Model& model, const Sequences& sequences) {
+  single_threaded_blas();
+  ThreadPool pool(1);
+  const ModelConfig& config = model.config();
+  const RotaryEmbedding rotary(config, sequences.length);
+  MatrixF hidden(sequences.count * sequences.length, config.hidden_size);
+  model.embed(sequences.tokens, hidden);
+  for (Index block = 0; block < config.blocks; ++block) {
+    forward_block({config, rotary, sequences.length, pool}, model.block(block), hidden);
+  }
+  rms_norm(pool, hidden, model.final_norm(), config.rms_norm_eps, hidden);
+  const MatrixF head = model.head_rows(0, config.vocabulary_size);
+  MatrixF result(hidden.rows(), head.rows());
+  gemm(pool, Op::none, Op::transpose, 1.0F, hidden, head, 0.0F, result);
+  return result;
+}
+
+float largest_difference(const std::filesystem::path& directory, RotationKind kind) {
+  const StoredModel original(directory);
+  const Sequences sequences = windows_of(directory / "evaluation.npy", 2, 100);
+  const MatrixF difference = logits(original, sequences) - logits(RotatedModel(original, kind, 7), sequences);
+  return difference.cwiseAbs().maxCoeff();
+}
+
+TEST(RotatedModel, ComputesTheSameFunction) {
+  EXPECT_LT(largest_difference(demo_model(), RotationKind::full), 2e-3F);
+  EXPECT_LT(largest_difference(demo_model(), RotationKind::offline), 2e-3F);
+}
+
+TEST(RotatedModel, ComputesTheSameFunctionWithATiedHeadAndAnOddPart) {
+  LRC_REQUIRE_SHARED_DATA("models/stories260k");
+  EXPECT_LT(largest_difference(shared_data("models/stories260k"), RotationKind::full), 2e-3F);
+}
+
+TEST(RotatedModel, SpreadsTheOutliersOfTheResidualStream) {
+  const StoredModel original(demo_model());
+  const RotatedModel rotated(original, RotationKind::full, 7);
+  const std::vector<std::int32_t> tokens{5, 100, 1000};
+  MatrixF before(3, original.config().hidden_size), after = before;
+  original.embed(tokens, before);
+  rotated.embed(tokens, after);
+  for (Index r = 0; r < 3; ++r) EXPECT_NEAR(after.row(r).norm() / before.row(r).norm(), 1, 1e-5);
+  EXPECT_GT((before - after).norm(), 0.1F * before.norm());
+}
+
+TEST(RotatedModel, SeedsGiveOtherRotationsOfTheSameModel) {
+  const StoredModel original(demo_model());
+  const auto weight = [&](std::uint64_t seed) {
+    return RotatedModel(original, RotationKind::full, seed).group(0, GroupRole::qkv).linears[0].weight;
+  };
+  EXPECT_EQ(weight(1), weight(1));
+  EXPECT_NE(weight(1), weight(2));
+}
+
+}  // namespace
+}  // namespace lrc

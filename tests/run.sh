@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# Installs the packages, builds, and runs all tests: tests/run.sh [--skip-packages]. Exit 0: all passed.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+packages=yes
+for argument in "$@"; do
+  case $argument in
+    --skip-packages) packages=no ;;
+    *) echo "usage: tests/run.sh [--skip-packages]" >&2; exit 2 ;;
+  esac
+done
+
+if [[ $packages == yes ]]; then
+  echo "== packages"
+  jobs/install_packages.sh
+fi
+
+echo "== build, in build/release"
+cmake --preset release
+cmake --build --preset release
+
+echo "== tests"
+source jobs/local_mpi.sh
+ctest --preset release --parallel "$(nproc)"
