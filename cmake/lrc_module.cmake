@@ -4,6 +4,10 @@
 add_library(lrc_flags INTERFACE)
 target_include_directories(lrc_flags INTERFACE ${PROJECT_SOURCE_DIR}/include)
 target_compile_options(lrc_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion)
+# GCC 12 sees overlaps and overflows in std::string and fmt that are not there (GCC bug 105651).
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  target_compile_options(lrc_flags INTERFACE -Wno-restrict -Wno-stringop-overflow)
+endif()
 target_compile_definitions(lrc_flags INTERFACE OMPI_SKIP_MPICXX)
 if(LRC_ARCHITECTURE)
   target_compile_options(lrc_flags INTERFACE -march=${LRC_ARCHITECTURE})

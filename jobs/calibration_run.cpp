@@ -53,7 +53,8 @@ void CalibrationRun::open_inputs() {
                                                         options_.sequence_length, stored_->config().max_positions));
     }
   });
-  sequences_ = load_sequences(world_, options_.calibration, *stored_, options_.sequences, options_.sequence_length);
+  sequences_ = load_sequences(world_, source_of(options_.calibration), options_.calibration, *stored_,
+                              options_.sequences, options_.sequence_length);
   if (unit_count(sequences_) < world_.size()) {
     log_warning(fmt::format("{} ranks, but only {} units of work of {} sequences each: the others only solve",
                             world_.size(), unit_count(sequences_), sequences_per_unit(sequences_.length)));
@@ -206,6 +207,7 @@ void CalibrationRun::solve_window(Index first, Index end) {
       [&](std::size_t taken, double cost) {
         progress.update(cost, fmt::format("blocks {} to {}, {} of {} solves", first + 1, end, taken, tasks.size()));
       });
+  progress.update(all, fmt::format("blocks {} to {}, all {} solves", first + 1, end, tasks.size()));
   report_.add_phase("solve: busy on rank 0", use.busy_seconds);
   if (world_.is_root()) drop_moments(first, end);
 }

@@ -54,8 +54,10 @@ void evaluate(const Communicator& world, const Options& options) {
   ThreadPool pool(thread_count(world, options.threads));
   std::unique_ptr<StoredModel> model;
   world.agree([&] { model = std::make_unique<StoredModel>(options.model); });
-  const Sequences windows = load_sequences(world, options.text.empty() ? options.tokens : options.text, *model,
-                                           options.sequences, options.sequence_length);
+  const bool is_text = !options.text.empty();
+  const Sequences windows =
+      load_sequences(world, is_text ? TokenSource::text : TokenSource::tokens, is_text ? options.text : options.tokens,
+                     *model, options.sequences, options.sequence_length);
   const Index blocks = model->config().blocks;
   Perplexity result;
   {

@@ -20,13 +20,13 @@ int allowed_cores() {
   return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
 }
 
+constexpr Index kElementsAtOnce = Index{1} << 22;
 constexpr std::uint64_t kMaxTextBytes = std::uint64_t{4} << 30;
 
-std::vector<std::int32_t> read_stream(const std::filesystem::path& file, const StoredModel& model) {
-  if (file.extension() == ".txt" || file.extension() == ".raw") {
-    return load_tokenizer(model.directory())->encode(read_text(file, kMaxTextBytes));
-  }
-  return read_tokens(file);
+std::vector<std::int32_t> read_stream(TokenSource source, const std::filesystem::path& file, const StoredModel& model) {
+  if (source == TokenSource::tokens) return read_tokens(file);
+  const std::string text = read_text(file, kMaxTextBytes);
+  return load_tokenizer(model.directory())->encode(text);
 }
 
 void check_tokens(const std::filesystem::path& file, const std::vector<std::int32_t>& tokens, Index vocabulary) {
@@ -54,10 +54,19 @@ Sequences cut(const std::filesystem::path& file, std::vector<std::int32_t> strea
   return {count, length, std::move(stream)};
 }
 
+// A line "NAME HASH"; the tensor is read a few rows at a time.
 std::string hash_and_check(const StoredModel& model, const TensorInfo& info) {
-  std::vector<float> values(static_cast<std::size_t>(info.elements()));
-  model.tensors().read(info, values);  // refuses NaN and infinities
-  return fmt::format("{} {}\n", info.name, hash_bytes(std::as_bytes(std::span(values))));
+  const Index rows = info.shape.empty() ? 1 : info.shape[0], row_size = rows == 0 ? 0 : info.elements() / rows;
+  const Index rows_at_once = std::max<Index>(1, kElementsAtOnce / std::max<Index>(1, row_size));
+  Hasher hasher;
+  std::vector<float> values;  // rows_at_once×row_size
+  for (Index first = 0; first < rows; first += rows_at_once) {
+    const Index count = std::min(rows_at_once, rows - first);
+    values.resize(static_cast<std::size_t>(count * row_size));
+    model.tensors().read_rows(info, first, count, values);  // refuses NaN and infinities
+    hasher.add(std::as_bytes(std::span(values)));
+  }
+  return fmt::format("{} {}\n", info.name, hasher.text());
 }
 
 }  // namespace
@@ -69,12 +78,16 @@ int thread_count(const Communicator& world, Index wanted) {
   return std::max(1, std::min(allowed_cores(), cores / local));
 }
 
-Sequences load_sequences(const Communicator& world, const std::filesystem::path& file, const StoredModel& model,
-                         Index count, Index length) {
+TokenSource source_of(const std::filesystem::path& file) {
+  return file.extension() == ".txt" ? TokenSource::text : TokenSource::tokens;
+}
+
+Sequences load_sequences(const Communicator& world, TokenSource source, const std::filesystem::path& file,
+                         const StoredModel& model, Index count, Index length) {
   Sequences sequences;
   world.agree([&] {
     if (!world.is_root()) return;
-    std::vector<std::int32_t> stream = read_stream(file, model);
+    std::vector<std::int32_t> stream = read_stream(source, file, model);
     check_tokens(file, stream, model.config().vocabulary_size);
     sequences = cut(file, std::move(stream), count, length);
   });

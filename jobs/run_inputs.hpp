@@ -14,11 +14,15 @@ namespace lrc {
 /// `wanted`, or, where it is 0, the cores this process may run on shared among the host's ranks.
 int thread_count(const Communicator& world, Index wanted);
 
-/// The first `count` sequences (0 = as many as there are) of `length` tokens of a file taken as one stream: text is
-/// tokenized by the model's own tokenizer. Collective: rank 0 reads. Throws InputError for too few tokens (both numbers
-/// named) and for a token outside the vocabulary.
-Sequences load_sequences(const Communicator& world, const std::filesystem::path& file, const StoredModel& model,
-                         Index count, Index length);
+/// Text is tokenized by the model's own tokenizer; tokens come as .npy or .h5.
+enum class TokenSource { text, tokens };
+/// What a file's name says it is: .txt is text.
+TokenSource source_of(const std::filesystem::path& file);
+
+/// The first `count` sequences (0 = as many as there are) of `length` tokens of a file taken as one stream. Collective:
+/// rank 0 reads. Throws InputError for too few tokens (both numbers named) and for a token outside the vocabulary.
+Sequences load_sequences(const Communicator& world, TokenSource source, const std::filesystem::path& file,
+                         const StoredModel& model, Index count, Index length);
 
 /// Reads every tensor once, shared over the ranks, and returns a hash of them all; throws InputError naming the first
 /// tensor with a NaN or an infinity. Collective.

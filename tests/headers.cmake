@@ -11,7 +11,7 @@ endforeach()
 add_library(headers OBJECT EXCLUDE_FROM_ALL ${header_sources})
 target_compile_options(headers PRIVATE -O0)
 target_include_directories(headers PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
-target_compile_definitions(headers PRIVATE LRC_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+target_compile_definitions(headers PRIVATE LRC_SOURCE_DIR="${PROJECT_SOURCE_DIR}" LRC_BIN_DIR="")
 get_property(modules DIRECTORY ${PROJECT_SOURCE_DIR}/src PROPERTY BUILDSYSTEM_TARGETS)
 target_link_libraries(headers PRIVATE ${modules} GTest::gtest)
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Runs clang-tidy (.clang-tidy) over every source file: tests/lint.sh [BUILD_DIRECTORY, of the release preset by default]
-# [regular expression that a file's path must match]. Any warning is an error.
+# [regular expression that a file's path must match]. Any warning is an error. LINT_JOBS: files at a time.
+# Version 16, for clang-tidy 14 does not know std::source_location.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -10,4 +11,9 @@ if [[ ! -f $build/compile_commands.json ]]; then
   echo "$build/compile_commands.json is missing: run cmake --preset release first" >&2
   exit 2
 fi
-run-clang-tidy-16 -quiet -p "$build" -j "${LINT_JOBS:-$(nproc)}" "$files"
+if ! command -v run-clang-tidy-16 > /dev/null; then
+  echo "skipped: clang-tidy-16 is not installed"
+  exit 77
+fi
+# GCC's vectorization pragmas are unknown to clang.
+run-clang-tidy-16 -quiet -p "$build" -j "${LINT_JOBS:-$(nproc)}" -extra-arg=-Wno-unknown-pragmas "$files"

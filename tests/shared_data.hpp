@@ -27,4 +27,4 @@ inline Sequences windows_of(const std::filesystem::path& file, Index count, Inde
 }  // namespace lrc
 
 #define LRC_REQUIRE_SHARED_DATA(name) \
-  if (!std::filesystem::exists(lrc::shared_data(name))) GTEST_SKIP() << "../shared/data/" << name << " is not there"
+  if (!std::filesystem::exists(lrc::shared_data((name)))) GTEST_SKIP() << "../shared/data/" << (name) << " is not there"

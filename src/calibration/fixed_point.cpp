@@ -9,8 +9,8 @@ namespace lrc {
 namespace {
 
 // Headroom of a square over its expectation, and how far below the loudest channel an expectation may lie, in bits.
-constexpr int kHeadroomBits = 18;
-constexpr double kQuietest = 0x1p-10;
+constexpr int kHeadroomBits = 20;
+constexpr double kQuietest = 0x1p-16;
 
 // Adding 1.5·2^52 rounds a double below 2^51 to an integer and leaves that integer in the low bits of the sum.
 constexpr double kRound = 6755399441055744.0;

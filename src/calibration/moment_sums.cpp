@@ -42,9 +42,10 @@ std::vector<MomentSums::Tile> MomentSums::tiles(bool symmetric) const {
   std::vector<Tile> result;
   const Index d = scales_.channels();
   Index at = 0;
-  for (Index row = 0; row < d; row += kTile) {
-    for (Index col = 0; col < (symmetric ? row + 1 : d); col += kTile) {
-      result.push_back({row, col, std::min(kTile, d - row), std::min(kTile, d - col), at});
+  const Index width = even_tile(d, kTile);
+  for (Index row = 0; row < d; row += width) {
+    for (Index col = 0; col < (symmetric ? row + 1 : d); col += width) {
+      result.push_back({row, col, std::min(width, d - row), std::min(width, d - col), at});
       at += result.back().rows * result.back().cols;
     }
   }

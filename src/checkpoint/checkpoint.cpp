@@ -160,7 +160,7 @@ void Checkpoint::commit(const MomentsRecord& record) {
 fs::path Checkpoint::checked(const std::string& name) {
   if (!committed_.contains(name)) read_journals();
   const auto entry = committed_.find(name);
-  const fs::path file = directory_ / name;
+  fs::path file = directory_ / name;
   if (entry == committed_.end() || !fs::exists(file))
     throw Error(fmt::format("{}: is not committed; run again to make it", file.string()));
   if (!entry->second.contains(hash_file(file)))

@@ -41,7 +41,7 @@ void draw_bar(const std::string& line) {
 
 }  // namespace
 
-void set_log_enabled(bool on) { enabled = on; }
+void set_log_enabled(bool enable) { enabled = enable; }
 bool log_enabled() { return enabled; }
 void log_info(std::string_view message) { write_line("", message); }
 void log_warning(std::string_view message) { write_line("warning: ", message); }

@@ -54,11 +54,11 @@ void tiled_gemm(ThreadPool& pool, Tiles tiles, Op op_a, Op op_b, Scalar alpha, c
   const int lda = narrow<int>(std::max<Index>(1, a.outerStride())),
             ldb = narrow<int>(std::max<Index>(1, b.outerStride()));
   const int ldc = narrow<int>(c.outerStride()), depth = narrow<int>(k);
-  const Index columns = ceil_div(n, kTile);
-  pool.for_each(ceil_div(m, kTile) * columns, [&](Index tile) {
-    const Index row = tile / columns * kTile, col = tile % columns * kTile;
+  const Index height = even_tile(m, kTile), width = even_tile(n, kTile), columns = ceil_div(n, width);
+  pool.for_each(ceil_div(m, height) * columns, [&](Index tile) {
+    const Index row = tile / columns * height, col = tile % columns * width;
     if (tiles == Tiles::lower && col > row) return;
-    blas_gemm(flag(op_a), flag(op_b), narrow<int>(std::min(kTile, m - row)), narrow<int>(std::min(kTile, n - col)),
+    blas_gemm(flag(op_a), flag(op_b), narrow<int>(std::min(height, m - row)), narrow<int>(std::min(width, n - col)),
               depth, alpha, from_row(op_a, a, row), lda, from_col(op_b, b, col), ldb, beta,
               c.data() + row * c.outerStride() + col, ldc);
   });

@@ -29,7 +29,7 @@ void transform_base(Scalar* values) {
 template <class Scalar>
 void radix_two(Scalar* values, Index n, Index stride) {
   for (Index block = 0; block < n; block += 2 * stride) {
-    Scalar* __restrict a = values + block, * __restrict b = a + stride;
+    Scalar *a = values + block, *b = a + stride;
 #pragma GCC ivdep
     for (Index i = 0; i < stride; ++i) {
       const Scalar x = a[i], y = b[i];
@@ -44,8 +44,8 @@ void radix_two(Scalar* values, Index n, Index stride) {
 template <class Scalar>
 void radix_four(Scalar* values, Index n, Index stride) {
   for (Index block = 0; block < n; block += 4 * stride) {
-    Scalar* __restrict a = values + block, * __restrict b = a + stride;
-    Scalar* __restrict c = b + stride, * __restrict d = c + stride;
+    Scalar *a = values + block, *b = a + stride;
+    Scalar *c = b + stride, *d = c + stride;
 #pragma GCC ivdep
     for (Index i = 0; i < stride; ++i) {
       const Scalar sum_ab = a[i] + b[i], difference_ab = a[i] - b[i];

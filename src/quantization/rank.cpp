@@ -11,7 +11,7 @@ Index rank_of(RankRule rule, double fraction, Index d_out, Index d_in) {
   const auto rows = static_cast<double>(d_out), cols = static_cast<double>(d_in);
   const double smaller = std::min(rows, cols);
   const double rank = fraction * (rule == RankRule::params ? rows * cols / (rows + cols) : smaller);
-  constexpr double kRounding = 1e-9;  // 0.3·10 is 3, not 2.9999...
+  constexpr double kRounding = 1e-9;  // 0.29·100 is 29, not 28.999...
   return static_cast<Index>(std::floor(std::min(rank + kRounding, smaller)));
 }
 

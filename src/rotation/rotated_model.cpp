@@ -30,7 +30,6 @@ void change_outputs(Linear& linear, const Rotate& rotate) {
 
 RotatedModel::RotatedModel(const Model& original, RotationKind kind, std::uint64_t seed)
     : original_(original),
-      kind_(kind),
       signs_(random_signs(original.config().hidden_size, seed, kResidualStream)),
       residual_(original.config().hidden_size),
       head_(original.config().head_dim) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <exception>
 #include <numeric>
 #include <optional>
 #include <thread>
@@ -64,17 +65,28 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
 class Server {
  public:
   Server(const Communicator& world, Counter& counter)
-      : thread_([&world, &counter, this] { serve(world.handle(), world.size() - 1, counter, abandoned_); }) {}
+      : thread_([&world, &counter, this] {
+          try {
+            serve(world.handle(), world.size() - 1, counter, abandoned_);
+          } catch (...) {
+            failure_ = std::current_exception();
+          }
+        }) {}
   ~Server() {
     abandoned_ = true;
     if (thread_.joinable()) thread_.join();
   }
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
-  void finish() { thread_.join(); }
+  /// Waits until every rank has been told that nothing is left.
+  void finish() {
+    thread_.join();
+    if (failure_) std::rethrow_exception(failure_);
+  }
 
  private:
   std::atomic<bool> abandoned_{false};
+  std::exception_ptr failure_;  // of the thread; read after it has ended
   std::thread thread_;
 };
 
@@ -105,7 +117,10 @@ QueueUse run_queue(const Communicator& world, const std::vector<Task>& tasks,
     const auto began = std::chrono::steady_clock::now();
     work(order[static_cast<std::size_t>(position)]);
     use.busy_seconds += seconds_since(began);
-    if (world.is_root() && on_progress) on_progress(counter.taken(), cost_before[counter.taken()]);
+    if (world.is_root() && on_progress) {
+      const std::size_t done = counter.taken() - std::min(counter.taken(), static_cast<std::size_t>(world.size() - 1));
+      on_progress(done, cost_before[done]);
+    }
   }
   if (server) server->finish();
   world.barrier();

@@ -52,5 +52,15 @@ TEST(Narrow, RefusesWhatDoesNotFit) {
   EXPECT_THROW(narrow<std::uint32_t>(Index{-1}), Error);
 }
 
+TEST(EvenTile, CutsIntoAsFewTilesAsTheLargestWould) {
+  for (Index size = 1; size < 3000; ++size) {
+    const Index tile = even_tile(size, 256);
+    EXPECT_LE(tile, 256);
+    EXPECT_EQ(tile % 16, 0);
+    EXPECT_EQ(ceil_div(size, tile), ceil_div(size, 256)) << size;
+  }
+  EXPECT_EQ(even_tile(576, 256), 192);
+}
+
 }  // namespace
 }  // namespace lrc

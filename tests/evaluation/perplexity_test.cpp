@@ -29,7 +29,7 @@ TEST(Perplexity, OfStories260kIsTransformers) {
 
 TEST(Perplexity, OfSmolLM2IsTransformers) {
   const char* directory = std::getenv("LRC_SMOLLM2_DIR");
-  if (!directory) GTEST_SKIP() << "LRC_SMOLLM2_DIR does not name a SmolLM2-135M directory";
+  if (!directory || !*directory) GTEST_SKIP() << "LRC_SMOLLM2_DIR does not name a SmolLM2-135M directory";
   EXPECT_NEAR(of(directory, 64, 512).value() / 29.4460, 1, 1e-4);
 }
 

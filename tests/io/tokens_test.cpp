@@ -83,7 +83,7 @@ TEST(Tokens, FromHdf5) {
 
 TEST(Hdf5, DatasetsRoundTripAndTextsToo) {
   const TemporaryDirectory directory;
-  std::vector<float> values(1000 * 700);  // several chunks
+  std::vector<float> values(std::size_t{1000} * 700);  // several chunks
   for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i) * 0.5F;
   Hdf5Writer writer(directory / "file.h5");
   writer.write<float>("matrix", {1000, 700}, values);

@@ -9,7 +9,7 @@ TEST(Rank, IsAFractionOfTheParametersOrOfTheSmallerSideRoundedDown) {
   EXPECT_EQ(rank_of(RankRule::params, 0.1, 576, 576), 28);   // 28.8
   EXPECT_EQ(rank_of(RankRule::params, 0.1, 1536, 576), 41);  // 41.89
   EXPECT_EQ(rank_of(RankRule::dim, 0.1, 576, 1536), 57);     // 57.6
-  EXPECT_EQ(rank_of(RankRule::dim, 0.3, 10, 10), 3);         // 0.3·10 is below 3 in binary
+  EXPECT_EQ(rank_of(RankRule::dim, 0.29, 100, 100), 29);     // 0.29·100 is below 29 in binary
   EXPECT_EQ(rank_of(RankRule::params, 0.0, 64, 64), 0);
   EXPECT_EQ(rank_of(RankRule::params, 0.1, 1, 1), 0);
 }

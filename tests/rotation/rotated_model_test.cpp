@@ -7,7 +7,7 @@
 #include "lrc/linalg/gemm.hpp"
 #include "lrc/model/forward.hpp"
 #include "lrc/model/stored_model.hpp"
-#include "shared_data.hpp"
+#include "model_variant.hpp"
 
 namespace lrc {
 namespace {
@@ -32,7 +32,8 @@ MatrixF logits(const Model& model, const Sequences& sequences) {
 
 float largest_difference(const std::filesystem::path& directory, RotationKind kind) {
   const StoredModel original(directory);
-  const Sequences sequences = windows_of(directory / "evaluation.npy", 2, 100);
+  Sequences sequences = windows_of(demo_model() / "evaluation.npy", 2, 100);
+  for (std::int32_t& token : sequences.tokens) token %= narrow<std::int32_t>(original.config().vocabulary_size);
   const MatrixF difference = logits(original, sequences) - logits(RotatedModel(original, kind, 7), sequences);
   return difference.cwiseAbs().maxCoeff();
 }
@@ -45,6 +46,12 @@ TEST(RotatedModel, ComputesTheSameFunction) {
 TEST(RotatedModel, ComputesTheSameFunctionWithATiedHeadAndAnOddPart) {
   LRC_REQUIRE_SHARED_DATA("models/stories260k");
   EXPECT_LT(largest_difference(shared_data("models/stories260k"), RotationKind::full), 2e-3F);
+}
+
+TEST(RotatedModel, ComputesTheSameFunctionWithBiases) {
+  const TemporaryDirectory directory;
+  write_variant(directory / "b", {.config = {{"attention_bias", true}, {"mlp_bias", true}}, .random_biases = true});
+  EXPECT_LT(largest_difference(directory / "b", RotationKind::full), 5e-3F);
 }
 
 TEST(RotatedModel, SpreadsTheOutliersOfTheResidualStream) {

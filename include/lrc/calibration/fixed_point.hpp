@@ -14,7 +14,7 @@ namespace lrc {
 class FixedPointScales {
  public:
   /// `energy` (d): what Σ x_j² over one unit of work is expected to be; what comes may be larger by far: any channel
-  /// may reach 2^8 times the largest expectation. `units`: how many contributions will be added in all. The grid leaves
+  /// may reach 16 times the largest expectation. `units`: how many contributions will be added in all. The grid leaves
   /// an expected square 2^32 steps or more of resolution: 24 bits of a float fit with room to spare.
   FixedPointScales(const VectorD& energy, Index units);
 

@@ -10,7 +10,7 @@
 namespace lrc {
 
 /// Whether this process speaks (rank 0 of a job). On by default.
-void set_log_enabled(bool enabled);
+void set_log_enabled(bool enable);
 bool log_enabled();
 
 /// A line for whoever watches, with the time since the program began.

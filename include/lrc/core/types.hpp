@@ -26,4 +26,10 @@ To narrow(From value, std::source_location where = std::source_location::current
 /// a / b, rounded up. Precondition: a >= 0, b > 0.
 constexpr Index ceil_div(Index a, Index b) { return (a + b - 1) / b; }
 
+/// How wide tiles are that cut `size` into as few as tiles of at most `largest` (a multiple of 16) can, and evenly: a
+/// narrow last tile would keep BLAS from its speed. A multiple of 16. Precondition: size > 0.
+constexpr Index even_tile(Index size, Index largest) {
+  return ceil_div(ceil_div(size, ceil_div(size, largest)), 16) * 16;
+}
+
 }  // namespace lrc

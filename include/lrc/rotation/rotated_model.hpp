@@ -46,7 +46,6 @@ class RotatedModel : public Model {
   void undo_value_heads(Linear& o) const;
 
   const Model& original_;
-  RotationKind kind_;
   VectorD signs_;               // hidden_size
   HadamardTransform residual_;  // R1, without its signs
   HadamardTransform head_;      // R2

@@ -22,11 +22,11 @@ struct QueueUse {
 
 /// Runs `work(i)` once for each task i, on one of the ranks. Collective; `tasks` is the same list on every rank.
 /// Rank 0 hands the tasks out from a thread of its own, so that no rank waits while another computes; a waiting rank
-/// sleeps. `on_progress` is called on rank 0 between its tasks with the cost handed out so far.
-/// An exception of `work` leaves this rank at once (run_with_mpi then ends the job).
+/// sleeps. `on_progress` is called on rank 0 between its tasks with how many tasks, and what cost, must be done by
+/// then. An exception of `work` leaves this rank at once (run_with_mpi then ends the job).
 QueueUse run_queue(const Communicator& world, const std::vector<Task>& tasks,
                    const std::function<void(std::size_t)>& work,
-                   const std::function<void(std::size_t handed_out, double cost)>& on_progress = {});
+                   const std::function<void(std::size_t done, double cost)>& on_progress = {});
 
 /// The order in which tasks are handed out: by falling cost, equal costs in the order of the list.
 std::vector<std::size_t> longest_first(const std::vector<Task>& tasks);

@@ -1,0 +1,21 @@
+// The "normalizer" of a tokenizer.json: what is done to the text before it is cut into pieces.
+#pragma once
+
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <string>
+
+namespace lrc {
+
+/// From valid UTF-8 to valid UTF-8. A text without characters stays as it is.
+using Normalizer = std::function<std::string(std::string)>;
+
+/// Every occurrence of `pattern` in `text`, from the left and none overlapping, becomes `content`.
+/// Precondition: `pattern` is not empty.
+std::string replace_all(const std::string& text, const std::string& pattern, const std::string& content);
+
+/// Knows Sequence, Prepend and Replace of a String; null is the identity. Throws InputError naming `subject`, the file,
+/// for any other kind, and json::exception where a field is missing or of the wrong type.
+Normalizer read_normalizer(const std::string& subject, const nlohmann::json& description);
+
+}  // namespace lrc

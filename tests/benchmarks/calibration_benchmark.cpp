@@ -1,0 +1,151 @@
+// Forward and second moments of one block against the sgemm peak of this machine, measured in the same run:
+// calibration_benchmark [HIDDEN INTERMEDIATE HEADS KV_HEADS LENGTH SEQUENCES THREADS], SmolLM2-135M at 2048 tokens by
+// default.
+#include <cblas.h>
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+#include <random>
+#include <vector>
+
+#include "lrc/calibration/moment_sums.hpp"
+#include "lrc/linalg/gemm.hpp"
+#include "lrc/model/forward.hpp"
+
+namespace lrc {
+namespace {
+
+MatrixF random_matrix(Index rows, Index cols, float scale) {
+  static std::mt19937 random(1);
+  std::normal_distribution<float> normal(0, scale);
+  MatrixF matrix(rows, cols);
+  for (Index i = 0; i < matrix.size(); ++i) matrix.data()[i] = normal(random);
+  return matrix;
+}
+
+Linear random_linear(Index rows, Index cols) {
+  return {.name = "linear",
+          .weight = random_matrix(rows, cols, 1 / std::sqrt(static_cast<float>(cols))),
+          .bias = {},
+          .u = {},
+          .v = {}};
+}
+
+Block random_block(const ModelConfig& c, const HadamardTransform& rotation) {
+  const Index queries = c.heads * c.head_dim, keys = c.kv_heads * c.head_dim;
+  return {
+      .attention_norm = VectorF::Ones(c.hidden_size),
+      .qkv = {.name = "qkv",
+              .linears = {random_linear(queries, c.hidden_size), random_linear(keys, c.hidden_size),
+                          random_linear(keys, c.hidden_size)}},
+      .attention_out = {.name = "out", .linears = {random_linear(c.hidden_size, queries)}},
+      .mlp_norm = VectorF::Ones(c.hidden_size),
+      .gate_up = {.name = "gate_up",
+                  .linears = {random_linear(c.intermediate_size, c.hidden_size),
+                              random_linear(c.intermediate_size, c.hidden_size)}},
+      .down = {.name = "down", .linears = {random_linear(c.hidden_size, c.intermediate_size)}, .rotation = &rotation}};
+}
+
+// The fastest of a few calls, in seconds.
+template <class Work>
+double seconds(const Work& work, int repeats = 5) {
+  double best = 1e300;
+  for (int i = 0; i < repeats; ++i) {
+    const auto start = std::chrono::steady_clock::now();
+    work();
+    best = std::min(best, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+  }
+  return best;
+}
+
+// Flops per second of one large product on every thread.
+double sgemm_peak(ThreadPool& pool) {
+  constexpr int kSize = 2048;
+  std::vector<MatrixF> a, b, c;
+  for (int i = 0; i < pool.threads(); ++i) {
+    a.push_back(random_matrix(kSize, kSize, 1));
+    b.push_back(random_matrix(kSize, kSize, 1));
+    c.emplace_back(kSize, kSize);
+  }
+  const double time = seconds([&] {
+    pool.for_each(pool.threads(), [&](Index i) {
+      const auto t = static_cast<std::size_t>(i);
+      cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, kSize, kSize, kSize, 1, a[t].data(), kSize, b[t].data(),
+                  kSize, 0, c[t].data(), kSize);
+    });
+  });
+  return 2.0 * kSize * kSize * kSize * pool.threads() / time;
+}
+
+// Operations a token: the linears; causal attention (half of all pairs, scores and values).
+double forward_flops(const ModelConfig& c, Index length) {
+  const auto d = static_cast<double>(c.hidden_size), f = static_cast<double>(c.intermediate_size);
+  const auto q = static_cast<double>(c.heads * c.head_dim), k = static_cast<double>(c.kv_heads * c.head_dim);
+  return 2 * (2 * d * q + 2 * d * k + 3 * d * f) + 2 * q * static_cast<double>(length + 1);
+}
+
+// Of the four groups' moments: symmetric matrices by their lower half. Exact: d² + 2d² + d² a token and group of d
+// inputs.
+double moment_flops(const ModelConfig& c, MomentKind kind) {
+  const auto d = static_cast<double>(c.hidden_size), f = static_cast<double>(c.intermediate_size),
+             q = static_cast<double>(c.heads * c.head_dim);
+  return (kind == MomentKind::exact ? 4 : 1) * (2 * d * d + q * q + f * f);
+}
+
+void run(const ModelConfig& config, Index length, Index sequences, int threads) {
+  ThreadPool pool(threads);
+  const HadamardTransform rotation(config.intermediate_size);
+  const RotaryEmbedding rotary(config, length);
+  const Block block = random_block(config, rotation);
+  const MatrixF input = random_matrix(sequences * length, config.hidden_size, 1);
+  const ForwardContext context{config, rotary, length, pool};
+  const double peak = sgemm_peak(pool), tokens = static_cast<double>(input.rows());
+  fmt::print("hidden {}, intermediate {}, {} sequences of {}, {} threads; sgemm peak {:.1f} GFlop/s\n",
+             config.hidden_size, config.intermediate_size, sequences, length, threads, peak / 1e9);
+  const auto report = [&](const char* what, double flops, double time) {
+    fmt::print("{:<28} {:8.1f} ms {:8.1f} GFlop/s {:5.0f} % of peak\n", what, 1e3 * time, flops * tokens / time / 1e9,
+               100 * flops * tokens / time / peak);
+  };
+  report("forward", forward_flops(config, length), seconds([&] {
+           MatrixF hidden = input;
+           forward_block(context, block, hidden);
+         }));
+  for (const MomentKind kind : {MomentKind::exact, MomentKind::diagonal}) {
+    std::vector<MomentSums> sums;
+    const auto pass = [&] {
+      MatrixF hidden = input;
+      std::size_t next = 0;
+      forward_block(context, block, hidden, [&](const LinearGroup& group, const ConstViewF& x) {
+        if (next == sums.size()) {
+          const VectorD energy = x.cast<double>().colwise().squaredNorm().transpose();
+          sums.emplace_back(group.name, kind, FixedPointScales(energy, 100));
+        }
+        MatrixF y = x;
+        quantize_rows(pool, ActivationQuantizer{}, y);
+        sums[next++].add(pool, x, y);
+      });
+    };
+    pass();  // the sums exist from here on
+    report(kind == MomentKind::exact ? "forward + exact moments" : "forward + diagonal moments",
+           forward_flops(config, length) + moment_flops(config, kind), seconds(pass));
+  }
+}
+
+}  // namespace
+}  // namespace lrc
+
+int main(int argc, char** argv) {
+  const auto argument = [&](int i, lrc::Index otherwise) { return argc > i ? std::atoll(argv[i]) : otherwise; };
+  lrc::single_threaded_blas();
+  lrc::ModelConfig config;
+  config.hidden_size = argument(1, 576);
+  config.intermediate_size = argument(2, 1536);
+  config.heads = argument(3, 9);
+  config.kv_heads = argument(4, 3);
+  config.head_dim = config.hidden_size / config.heads;
+  config.rms_norm_eps = 1e-5F;
+  config.rope_theta = 10000;
+  lrc::run(config, argument(5, 2048), argument(6, 2), static_cast<int>(argument(7, 1)));
+}

@@ -1,0 +1,204 @@
+// lrc_calibrate as a whole, on the demo model.
+#include <csignal>
+#include <thread>
+
+#include "program.hpp"
+
+namespace lrc {
+namespace {
+
+void expect_same_directories(const std::filesystem::path& a, const std::filesystem::path& b) {
+  const auto left = contents(a), right = contents(b);
+  ASSERT_FALSE(left.empty());
+  for (const auto& [name, bytes] : left)
+    EXPECT_TRUE(right.contains(name) && right.at(name) == bytes) << name << " differs";
+  EXPECT_EQ(left.size(), right.size());
+}
+
+TEST(Calibrate, WritesTheSameBytesOnAnyNumberOfRanksAndThreads) {
+  const TemporaryDirectory directory;
+  ASSERT_EQ(run_program("lrc_calibrate", small_run(directory / "1", "--threads 1")).exit_code, 0);
+  ASSERT_EQ(run_program("lrc_calibrate", small_run(directory / "2", "--threads 2"), 2).exit_code, 0);
+  ASSERT_EQ(run_program("lrc_calibrate", small_run(directory / "3", "--threads 1"), 3).exit_code, 0);
+  expect_same_directories(directory / "1", directory / "2");
+  expect_same_directories(directory / "1", directory / "3");
+}
+
+TEST(Calibrate, MoreRanksThanUnitsWorksAndSaysSo) {
+  const TemporaryDirectory directory;
+  const std::string few = "--sequences 2 --threads 1 --method rtn --model " + demo_directory() + " --calibration " +
+                          demo_directory() + "/calibration.npy --sequence-length 256 --output ";
+  const Outcome outcome = run_program("lrc_calibrate", few + (directory / "3").string(), 3);
+  EXPECT_EQ(outcome.exit_code, 0);
+  EXPECT_NE(outcome.output.find("3 ranks, but only 1 units"), std::string::npos) << outcome.output;
+  ASSERT_EQ(run_program("lrc_calibrate", few + (directory / "1").string()).exit_code, 0);
+  expect_same_directories(directory / "1", directory / "3");
+}
+
+// The relative loss of every linear, by name.
+std::map<std::string, double> losses(const std::filesystem::path& output, const std::string& options) {
+  const Outcome outcome = run_program("lrc_calibrate", small_run(output, "--threads 1 " + options));
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.output;
+  std::map<std::string, double> result;
+  const nlohmann::json report = json_file(output / "lrc_report.json");
+  for (const auto& linear : report["linears"]) result[linear["name"]] = linear["relative_loss"];
+  EXPECT_EQ(result.size(), 28U);
+  return result;
+}
+
+TEST(Calibrate, LosesLessThanGptqInEveryLinearAndLessAsTheRankGrows) {
+  const TemporaryDirectory directory;
+  const auto gptq = losses(directory / "gptq", "--method gptq");
+  const auto lrc10 = losses(directory / "lrc10", "--rank-fraction 0.1"),
+             lrc30 = losses(directory / "lrc30", "--rank-fraction 0.3");
+  for (const auto& [name, loss] : gptq) {
+    EXPECT_LT(lrc10.at(name), loss) << name;
+    EXPECT_LT(lrc30.at(name), lrc10.at(name)) << name;
+  }
+}
+
+TEST(Calibrate, ReportsWhatWasDone) {
+  const TemporaryDirectory directory;
+  ASSERT_EQ(run_program("lrc_calibrate", small_run(directory / "out", "--threads 1"), 2).exit_code, 0);
+  const nlohmann::json report = json_file(directory / "out" / "lrc_report.json");
+  EXPECT_EQ(report["method"], "lrc");
+  EXPECT_EQ(report["ranks"], 2);
+  EXPECT_EQ(report["resumes"], 0);
+  EXPECT_EQ(report["options"]["rank-fraction"], "0.1");
+  EXPECT_EQ(report["linears"].size(), 28U);
+  for (const char* key : {"name", "shape", "rank", "relative_loss", "damping", "iterations", "seconds", "tokens"})
+    EXPECT_TRUE(report["linears"][0].contains(key)) << key;
+  EXPECT_EQ(report["linears"][0]["tokens"], 40 * 256);
+  for (const auto& phase : report["phases"]) EXPECT_GE(phase["seconds"].get<double>(), 0) << phase["name"];
+  // Counted from the files: codes, scales and factors over the weights they stand for.
+  double bits = 0, weights = 0;
+  for (const auto& linear : report["linears"]) {
+    const double rows = linear["shape"][0], cols = linear["shape"][1], rank = linear["rank"];
+    bits += 4 * rows * cols + 16 * rows + 16 * rank * (rows + cols);
+    weights += rows * cols;
+  }
+  EXPECT_NEAR(report["bits_per_weight"].get<double>(), bits / weights, 1e-9);
+}
+
+TEST(Calibrate, GoesOnAfterSigkillWithoutRedoingWhatIsCommitted) {
+  const TemporaryDirectory directory;
+  ASSERT_EQ(run_program("lrc_calibrate", small_run(directory / "whole", "--threads 1")).exit_code, 0);
+  const std::filesystem::path solves = directory / "out.checkpoint" / "solves";
+  std::map<std::string, std::string> before;
+  for (int kill = 0; kill < 3; ++kill) {  // each time once it has committed something more
+    const pid_t child = fork();
+    if (child == 0) {
+      freopen("/dev/null", "w", stderr);
+      const std::string program = std::string(LRC_BIN_DIR) + "/lrc_calibrate",
+                        arguments = small_run(directory / "out", "--threads 1");
+      execl("/bin/sh", "sh", "-c", ("exec " + program + " " + arguments).c_str(), nullptr);
+      _exit(127);
+    }
+    const auto committed = [&] {
+      return std::filesystem::exists(solves) ? contents(solves) : std::map<std::string, std::string>{};
+    };
+    for (int i = 0; i < 3000 && committed().size() < before.size() + 3; ++i)
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    kill == 2 ? ::kill(child, SIGTERM) : ::kill(child, SIGKILL);
+    waitpid(child, nullptr, 0);
+    if (std::filesystem::exists(directory / "out")) break;  // it was faster than the kill
+    const auto now = committed();
+    for (const auto& [name, bytes] : before) EXPECT_EQ(now.at(name), bytes) << name << " was solved again";
+    before.clear();
+    for (const auto& [name, bytes] : now) {
+      if (name.ends_with(".h5")) before[name] = bytes;
+    }
+  }
+  EXPECT_FALSE(before.empty());
+  const Outcome outcome = run_program("lrc_calibrate", small_run(directory / "out", "--threads 1"), 2);
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.output;
+  for (const auto& [name, bytes] : before) EXPECT_EQ(file_bytes(solves / name), bytes) << name << " was solved again";
+  expect_same_directories(directory / "whole", directory / "out");
+}
+
+TEST(Calibrate, ItsOwnFinishedOutputIsLeftAlone) {
+  const TemporaryDirectory directory;
+  ASSERT_EQ(run_program("lrc_calibrate", small_run(directory / "out", "--threads 1")).exit_code, 0);
+  const auto before = contents(directory / "out");
+  const Outcome again = run_program("lrc_calibrate", small_run(directory / "out", "--threads 1"), 2);
+  EXPECT_EQ(again.exit_code, 0);
+  EXPECT_NE(again.output.find("nothing to do"), std::string::npos) << again.output;
+  EXPECT_EQ(contents(directory / "out"), before);
+  const Outcome other = run_program("lrc_calibrate", small_run(directory / "out", "--threads 1 --method rtn"), 2);
+  EXPECT_EQ(other.exit_code, 2);
+  EXPECT_NE(other.output.find("--output"), std::string::npos) << other.output;
+}
+
+TEST(Calibrate, TheCheckpointOfAnotherRunIsRefusedAndCanBeThrownAway) {
+  const TemporaryDirectory directory;
+  const std::string shared = "--threads 1 --checkpoint " + (directory / "c").string();
+  ASSERT_EQ(run_program("lrc_calibrate", small_run(directory / "a", shared + " --method rtn")).exit_code, 0);
+  const Outcome refused = run_program("lrc_calibrate", small_run(directory / "b", shared + " --method gptq --seed 1"));
+  EXPECT_EQ(refused.exit_code, 2);
+  EXPECT_NE(refused.output.find("method was \"rtn\", now \"gptq\""), std::string::npos) << refused.output;
+  EXPECT_NE(refused.output.find("seed was \"0\", now \"1\""), std::string::npos) << refused.output;
+  EXPECT_EQ(
+      run_program("lrc_calibrate", small_run(directory / "b", shared + " --method gptq --seed 1 --restart")).exit_code,
+      0);
+}
+
+// One seed; tests/acceptance.sh compares all methods and models over four.
+TEST(Evaluate, PerplexitiesAreThoseOfAnIndependentImplementation) {
+  const TemporaryDirectory directory;
+  const std::string demo = demo_directory();
+  const std::map<std::string, double> expected{
+      {"--method rtn --rotation none", 46.52}, {"--method gptq", 42.76}, {"--method lrc", 42.14}};
+  for (const auto& [method, perplexity] : expected) {
+    const std::filesystem::path output = directory / "out";
+    ASSERT_EQ(run_program("lrc_calibrate",
+                          "--restart --model " + demo + " --calibration " + demo +
+                              "/calibration.npy --sequence-length 256 --output " + output.string() + " " + method,
+                          2)
+                  .exit_code,
+              0);
+    ASSERT_EQ(run_program("lrc_evaluate",
+                          "--model " + output.string() + " --tokens " + demo +
+                              "/evaluation.npy --sequences 128 --sequence-length 256 --json " +
+                              (directory / "result.json").string(),
+                          2)
+                  .exit_code,
+              0);
+    EXPECT_NEAR(json_file(directory / "result.json")["perplexity"].get<double>() / perplexity, 1, 0.015) << method;
+    std::filesystem::remove_all(output);
+  }
+}
+
+TEST(Evaluate, ReadsAQuantizedModelBackAndSaysWhatItIs) {
+  const TemporaryDirectory directory;
+  const std::string windows =
+      " --tokens " + demo_directory() + "/evaluation.npy --sequences 32 --sequence-length 256 --threads 1 --json ";
+  std::map<std::string, double> perplexity;
+  const auto evaluate = [&](const std::string& name, const std::string& model) {
+    const Outcome outcome =
+        run_program("lrc_evaluate", "--model " + model + windows + (directory / (name + ".json")).string(), 2);
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.output;
+    const nlohmann::json result = json_file(directory / (name + ".json"));
+    EXPECT_EQ(result["tokens"], 32 * 255);
+    perplexity[name] = result["perplexity"];
+    return result;
+  };
+  EXPECT_EQ(evaluate("full", demo_directory())["bits_per_weight"], 16);
+  for (const std::string method : {"rtn", "lrc"}) {
+    ASSERT_EQ(run_program("lrc_calibrate", small_run(directory / method, "--threads 1 --method " + method)).exit_code,
+              0);
+    EXPECT_EQ(evaluate(method, (directory / method).string())["method"], method);
+  }
+  // In eight bits the model is all but the original: reading back, unpacking and unrotating are right.
+  ASSERT_EQ(
+      run_program("lrc_calibrate",
+                  small_run(directory / "w8", "--threads 1 --weight-bits 8 --activation-bits 8 --activation-clip 1"))
+          .exit_code,
+      0);
+  evaluate("w8", (directory / "w8").string());
+  EXPECT_NEAR(perplexity["w8"] / perplexity["full"], 1, 2e-3);
+  EXPECT_LT(perplexity["full"], perplexity["lrc"]);
+  EXPECT_LT(perplexity["lrc"], perplexity["rtn"]);
+}
+
+}  // namespace
+}  // namespace lrc

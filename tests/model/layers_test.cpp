@@ -1,0 +1,147 @@
+// The parts of a block against what their formulas say, computed plainly in double.
+#include "lrc/model/layers.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <random>
+
+#include "lrc/linalg/exponential.hpp"
+#include "lrc/linalg/gemm.hpp"
+
+namespace lrc {
+namespace {
+
+MatrixF random_matrix(Index rows, Index cols, unsigned seed) {
+  std::mt19937 random(seed);
+  std::normal_distribution<float> normal;
+  MatrixF matrix(rows, cols);
+  for (Index i = 0; i < matrix.size(); ++i) matrix.data()[i] = normal(random);
+  return matrix;
+}
+
+TEST(Exponential, IsAccurateToTwoUnitsInTheLastPlace) {
+  double worst = 0;
+  for (float x = -87.0F; x < 88.0F; x += 0.00137F) {
+    const double exact = std::exp(static_cast<double>(x));
+    worst = std::max(worst, std::abs(static_cast<double>(exponential(x)) - exact) / exact);
+  }
+  EXPECT_LT(worst, 2 * 0x1p-23);
+  EXPECT_GT(exponential(-1000.0F), 0);
+  EXPECT_TRUE(std::isfinite(exponential(1000.0F)));
+}
+
+TEST(RmsNorm, IsItsFormula) {
+  ThreadPool pool(2);
+  for (const Index d : {1, 15, 16, 17, 192}) {
+    const MatrixF x = random_matrix(70, d, 1);
+    const VectorF weight = random_matrix(1, d, 2).transpose();
+    MatrixF out(70, d);
+    rms_norm(pool, x, weight, 1e-5F, out);
+    for (Index r = 0; r < 70; ++r) {
+      const double scale = 1 / std::sqrt(x.row(r).cast<double>().squaredNorm() / static_cast<double>(d) + 1e-5);
+      for (Index j = 0; j < d; ++j)
+        EXPECT_NEAR(out(r, j), static_cast<double>(x(r, j)) * scale * static_cast<double>(weight[j]), 2e-5);
+    }
+  }
+}
+
+TEST(Swiglu, IsItsFormula) {
+  ThreadPool pool(1);
+  MatrixF gate = random_matrix(5, 33, 3) * 10;
+  const MatrixF before = gate, up = random_matrix(5, 33, 4);
+  swiglu(pool, gate, up);
+  for (Index i = 0; i < gate.size(); ++i) {
+    const double g = static_cast<double>(before.data()[i]);
+    EXPECT_NEAR(gate.data()[i], g / (1 + std::exp(-g)) * static_cast<double>(up.data()[i]), 1e-5 * (1 + std::abs(g)));
+  }
+}
+
+ModelConfig config_of(Index heads, Index kv_heads, Index head_dim) {
+  ModelConfig config;
+  config.heads = heads;
+  config.kv_heads = kv_heads;
+  config.head_dim = head_dim;
+  config.rope_theta = 10000;
+  return config;
+}
+
+// Attention as it is defined, one query at a time.
+MatrixF naive_attention(const ModelConfig& c, Index length, const MatrixF& q, const MatrixF& k, const MatrixF& v) {
+  MatrixF out = MatrixF::Zero(q.rows(), q.cols());
+  for (Index row = 0; row < q.rows(); ++row) {
+    const Index start = row / length * length;
+    for (Index h = 0; h < c.heads; ++h) {
+      const Index kv = h / (c.heads / c.kv_heads) * c.head_dim;
+      std::vector<double> weights;
+      double sum = 0;
+      for (Index key = start; key <= row; ++key) {
+        const double score = q.row(row)
+                                 .segment(h * c.head_dim, c.head_dim)
+                                 .cast<double>()
+                                 .dot(k.row(key).segment(kv, c.head_dim).cast<double>());
+        weights.push_back(std::exp(score / std::sqrt(static_cast<double>(c.head_dim))));
+        sum += weights.back();
+      }
+      for (Index key = start; key <= row; ++key) {
+        const auto weight = static_cast<float>(weights[static_cast<std::size_t>(key - start)] / sum);
+        out.row(row).segment(h * c.head_dim, c.head_dim) += weight * v.row(key).segment(kv, c.head_dim);
+      }
+    }
+  }
+  return out;
+}
+
+TEST(Attention, IsCausalGroupedAndStaysInItsSequence) {
+  single_threaded_blas();
+  ThreadPool pool(2);
+  for (const auto& [heads, kv_heads, length] :
+       {std::tuple{4, 2, 1}, {4, 4, 5}, {6, 2, 127}, {2, 1, 128}, {3, 1, 300}}) {
+    const ModelConfig config = config_of(heads, kv_heads, 6);
+    const MatrixF q = random_matrix(2 * length, heads * 6, 5), k = random_matrix(2 * length, kv_heads * 6, 6),
+                  v = random_matrix(2 * length, kv_heads * 6, 7);
+    MatrixF out(q.rows(), q.cols());
+    causal_attention(pool, config, length, q, k, v, out);
+    EXPECT_LT((out - naive_attention(config, length, q, k, v)).cwiseAbs().maxCoeff(), 1e-5F) << heads << " " << length;
+  }
+}
+
+TEST(Rope, TurnsPairsByThePositionTimesTheFrequency) {
+  ThreadPool pool(1);
+  const ModelConfig config = config_of(2, 1, 8);
+  MatrixF x = random_matrix(6, 16, 8);
+  const MatrixF before = x;
+  RotaryEmbedding(config, 3).apply(pool, 3, x);
+  for (Index r = 0; r < 6; ++r) {
+    for (Index h = 0; h < 2; ++h) {
+      for (Index i = 0; i < 4; ++i) {
+        const double angle = static_cast<double>(r % 3) * std::pow(10000.0, -2.0 * static_cast<double>(i) / 8);
+        const double a = static_cast<double>(before(r, h * 8 + i)), b = static_cast<double>(before(r, h * 8 + 4 + i));
+        EXPECT_NEAR(x(r, h * 8 + i), a * std::cos(angle) - b * std::sin(angle), 1e-5);
+        EXPECT_NEAR(x(r, h * 8 + 4 + i), a * std::sin(angle) + b * std::cos(angle), 1e-5);
+      }
+    }
+  }
+}
+
+// Published facts about llama3 scaling: high frequencies stay, low ones are divided by the factor.
+TEST(Rope, Llama3ScalingKeepsHighAndSlowsLowFrequencies) {
+  ThreadPool pool(1);
+  ModelConfig config = config_of(1, 1, 128);
+  config.rope_theta = 500000;
+  const Index positions = 100;
+  const auto angle_of = [&](Index pair) {  // at position 1
+    MatrixF x = MatrixF::Zero(positions, 128);
+    x(1, pair) = 1;
+    RotaryEmbedding(config, positions).apply(pool, positions, x);
+    return std::atan2(x(1, 64 + pair), x(1, pair));
+  };
+  const float first = angle_of(0), last = angle_of(63);
+  config.rope_scaling =
+      Llama3RopeScaling{.factor = 8, .low_freq_factor = 1, .high_freq_factor = 4, .original_max_positions = 8192};
+  EXPECT_FLOAT_EQ(angle_of(0), first);
+  EXPECT_NEAR(angle_of(63) / (last / 8), 1, 1e-4);
+}
+
+}  // namespace
+}  // namespace lrc

@@ -1,0 +1,105 @@
+#include "lrc/model/stored_model.hpp"
+
+#include <gtest/gtest.h>
+
+#include "model_variant.hpp"
+
+namespace lrc {
+namespace {
+
+void expect_same_weights(const Model& a, const Model& b) {
+  for (const GroupRole role : kGroupRoles) {
+    const LinearGroup left = a.group(2, role), right = b.group(2, role);
+    for (std::size_t i = 0; i < left.linears.size(); ++i)
+      EXPECT_EQ(left.linears[i].weight, right.linears[i].weight) << left.linears[i].name;
+  }
+  EXPECT_EQ(a.norm(1, GroupRole::gate_up), b.norm(1, GroupRole::gate_up));
+  EXPECT_EQ(a.final_norm(), b.final_norm());
+  EXPECT_EQ(a.head_rows(100, 7), b.head_rows(100, 7));
+  const std::vector<std::int32_t> tokens{0, 2047, 5, 5};
+  MatrixF left(4, 192), right(4, 192);
+  a.embed(tokens, left);
+  b.embed(tokens, right);
+  EXPECT_EQ(left, right);
+}
+
+TEST(StoredModel, IsTheSameFromEveryLayout) {
+  const StoredModel demo(demo_model());
+  const TemporaryDirectory directory;
+  write_variant(directory / "f32", {});
+  write_variant(directory / "f16", {.dtype = Dtype::f16, .config = {{"torch_dtype", nullptr}, {"dtype", "float16"}}});
+  write_variant(directory / "index", {.dtype = Dtype::bf16, .files = 3});
+  expect_same_weights(StoredModel(directory / "f32"), demo);
+  expect_same_weights(StoredModel(directory / "index"), demo);
+  EXPECT_EQ(StoredModel(directory / "f16").config().dtype, Dtype::f16);
+  EXPECT_LT((StoredModel(directory / "f16").group(0, GroupRole::down).linears[0].weight -
+             demo.group(0, GroupRole::down).linears[0].weight)
+                .cwiseAbs()
+                .maxCoeff(),
+            1e-6F);
+}
+
+TEST(StoredModel, TiedEmbeddingsMayHaveEitherName) {
+  const TemporaryDirectory directory;
+  const nlohmann::json tied = {{"tie_word_embeddings", true}};
+  write_variant(directory / "embed",
+                {.config = tied, .name = [](const std::string& name) { return name == kHeadTensor ? "" : name; }});
+  write_variant(directory / "head",
+                {.config = tied, .name = [](const std::string& name) {
+                   return name == kHeadTensor ? "" : name == kEmbeddingTensor ? std::string(kHeadTensor) : name;
+                 }});
+  const StoredModel a(directory / "embed"), b(directory / "head");
+  expect_same_weights(a, b);
+  MatrixF row(1, 192);
+  a.embed(std::vector<std::int32_t>{7}, row);
+  EXPECT_EQ(a.head_rows(7, 1), row);
+}
+
+TEST(StoredModel, ReadsBiases) {
+  const TemporaryDirectory directory;
+  write_variant(directory / "b", {.config = {{"attention_bias", true}, {"mlp_bias", true}}, .random_biases = true});
+  const StoredModel model(directory / "b");
+  EXPECT_EQ(model.group(0, GroupRole::qkv).linears[1].bias.size(), 64);
+  EXPECT_EQ(model.group(3, GroupRole::down).linears[0].bias.size(), 192);
+  EXPECT_GT(model.group(0, GroupRole::attention_out).linears[0].bias.norm(), 0);
+}
+
+// Published sizes of real models.
+TEST(Config, OfRealModels) {
+  LRC_REQUIRE_SHARED_DATA("configs");
+  const auto config = [](const std::string& name) { return read_model_config(shared_data("configs/" + name)); };
+  const ModelConfig llama3 = config("llama-3.1-8b");
+  EXPECT_EQ(llama3.head_dim, 128);
+  EXPECT_EQ(llama3.kv_heads, 8);
+  EXPECT_EQ(llama3.rope_theta, 500000);
+  ASSERT_TRUE(llama3.rope_scaling.has_value());
+  EXPECT_EQ(llama3.rope_scaling->original_max_positions, 8192);
+  const ModelConfig llama2 = config("llama-2-7b");
+  EXPECT_EQ(llama2.rope_theta, 10000);
+  EXPECT_FALSE(llama2.rope_scaling.has_value());
+  EXPECT_EQ(config("llama-3.1-70b").blocks, 80);
+  EXPECT_THROW(config("mixtral-8x7b"), InputError);
+  EXPECT_THROW(config("phi-3-mini-4k"), InputError);
+}
+
+TEST(Config, RopeParametersOfTransformers5AreTheSameAsBefore) {
+  const TemporaryDirectory directory;
+  const nlohmann::json scaling = {
+      {"factor", 8.0}, {"low_freq_factor", 1.0}, {"high_freq_factor", 4.0}, {"original_max_position_embeddings", 8192}};
+  nlohmann::json before = scaling, older = scaling, now = scaling;
+  before["rope_type"] = older["type"] = now["rope_type"] = "llama3";
+  now["rope_theta"] = 500000.0;
+  write_variant(directory / "before", {.config = {{"rope_scaling", before}, {"rope_theta", 500000.0}}});
+  write_variant(directory / "older", {.config = {{"rope_scaling", older}, {"rope_theta", 500000.0}}});
+  write_variant(directory / "now",
+                {.config = {{"rope_scaling", nullptr}, {"rope_theta", nullptr}, {"rope_parameters", now}}});
+  for (const char* name : {"before", "older", "now"}) {
+    const ModelConfig config = read_model_config(directory / name);
+    EXPECT_EQ(config.rope_theta, 500000) << name;
+    ASSERT_TRUE(config.rope_scaling.has_value()) << name;
+    EXPECT_EQ(config.rope_scaling->factor, 8) << name;
+  }
+}
+
+}  // namespace
+}  // namespace lrc
