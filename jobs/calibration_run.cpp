@@ -18,6 +18,14 @@ constexpr const char* kReportFile = "lrc_report.json";
 // Enough solves in a window that the last ones to finish leave few ranks idle.
 constexpr Index kTasksPerRank = 8;
 
+double directory_bytes(const std::filesystem::path& directory) {
+  double bytes = 0;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(directory)) {
+    if (entry.is_regular_file()) bytes += static_cast<double>(entry.file_size());
+  }
+  return bytes;
+}
+
 // Order of growth of a solve: the factorizations on the input side and the products with the weight.
 double solve_cost(const LinearLayout& linear) {
   const auto in = static_cast<double>(linear.cols), out = static_cast<double>(linear.rows);
@@ -44,7 +52,7 @@ void CalibrationRun::run() {
 }
 
 void CalibrationRun::open_inputs() {
-  const PhaseTimer timer(report_, "check inputs");
+  PhaseTimer timer(report_, "check inputs");
   world_.agree([&] { stored_ = std::make_unique<StoredModel>(options_.model); });
   world_.agree([&] {
     if (stored_->quantized()) throw InputError(options_.model, "the model is quantized already; take the original");
@@ -60,6 +68,7 @@ void CalibrationRun::open_inputs() {
                             world_.size(), unit_count(sequences_), sequences_per_unit(sequences_.length)));
   }
   fingerprint_["model"] = check_and_hash_weights(world_, *stored_);
+  for (const TensorInfo& info : stored_->tensors().tensors()) timer.add_bytes(static_cast<double>(bytes_of(info)));
   fingerprint_["tokens"] = hash_bytes(std::as_bytes(std::span(sequences_.tokens)));
   fingerprint_["lrc version"] = version_text();
   fingerprint_["blas"] = blas_description();
@@ -156,7 +165,7 @@ Index CalibrationRun::blocks_to_forward() const {
 }
 
 void CalibrationRun::forward_window(Shard& shard, Index first, Index end) {
-  const PhaseTimer timer(report_, "calibrate");
+  PhaseTimer timer(report_, "calibrate");
   const auto units = static_cast<double>(std::max<Index>(1, shard.units()));
   Progress progress("calibrate", static_cast<double>(end - first) * units);
   for (Index index = first; index < end; ++index) {
@@ -166,8 +175,8 @@ void CalibrationRun::forward_window(Shard& shard, Index first, Index end) {
     if (!has_unmeasured(index)) {
       shard.forward(block);
     } else {
-      store_moments(shard.forward_and_sum(block, options_.moment_kind(), options_.quantizer(),
-                                          [&] { progress.update(++done, detail); }));
+      timer.add_bytes(store_moments(shard.forward_and_sum(block, options_.moment_kind(), options_.quantizer(),
+                                                          [&] { progress.update(++done, detail); })));
     }
     progress.update(static_cast<double>(index + 1 - first) * units, detail);
   }
@@ -179,14 +188,21 @@ bool CalibrationRun::has_unmeasured(Index block) const {
                      [&](const GroupLayout& group) { return unmeasured_.contains(group.name); });
 }
 
-// Each group's sums go to one rank, in turn, which stores them for whoever will solve.
-void CalibrationRun::store_moments(std::vector<MomentSums> sums) {
+// Each group's sums go to one rank, in turn, which stores them for whoever will solve. Returns the bytes this rank
+// stored.
+double CalibrationRun::store_moments(std::vector<MomentSums> sums) {
+  double bytes = 0;
   for (std::size_t i = 0; i < sums.size(); ++i) {
     if (!unmeasured_.contains(sums[i].group())) continue;
     const int owner = static_cast<int>(i) % world_.size();
     sums[i].reduce(world_, owner);
-    if (world_.rank() == owner) checkpoint_->commit(to_record(sums[i].group(), sums[i].result()));
+    if (world_.rank() != owner) continue;
+    const SummedMoments moments = sums[i].result();
+    checkpoint_->commit(to_record(sums[i].group(), moments));
+    bytes += static_cast<double>(sizeof(float)) *
+             static_cast<double>(moments.xx.size() + moments.xy.size() + moments.yy.size());
   }
+  return bytes;
 }
 
 void CalibrationRun::solve_window(Index first, Index end) {
@@ -256,7 +272,7 @@ QuantizedFormat CalibrationRun::format() const {
 void CalibrationRun::export_model() {
   const std::filesystem::path partial = options_.output + ".partial";
   {
-    const PhaseTimer timer(report_, "export");
+    PhaseTimer timer(report_, "export");
     world_.agree([&] {
       if (!world_.is_root()) return;
       remove_path(partial);
@@ -281,6 +297,7 @@ void CalibrationRun::export_model() {
       exporter.write_rest();
     }
     world_.barrier();
+    if (world_.is_root()) timer.add_bytes(directory_bytes(partial));
   }
   if (!world_.is_root()) return;
   write_report(partial);

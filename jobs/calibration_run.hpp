@@ -42,7 +42,7 @@ class CalibrationRun {
   Index blocks_to_forward() const;
   bool has_unmeasured(Index block) const;
   void forward_window(Shard& shard, Index first, Index end);
-  void store_moments(std::vector<MomentSums> sums);
+  double store_moments(std::vector<MomentSums> sums);
   void solve_window(Index first, Index end);
   void solve(const SolveTask& task);
   void drop_moments(Index first, Index end);

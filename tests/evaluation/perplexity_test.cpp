@@ -6,6 +6,7 @@
 
 #include "lrc/linalg/gemm.hpp"
 #include "lrc/model/stored_model.hpp"
+#include "lrc/rotation/rotated_model.hpp"
 #include "shared_data.hpp"
 
 namespace lrc {
@@ -31,6 +32,25 @@ TEST(Perplexity, OfSmolLM2IsTransformers) {
   const char* directory = std::getenv("LRC_SMOLLM2_DIR");
   if (!directory || !*directory) GTEST_SKIP() << "LRC_SMOLLM2_DIR does not name a SmolLM2-135M directory";
   EXPECT_NEAR(of(directory, 64, 512).value() / 29.4460, 1, 1e-4);
+}
+
+double rotated_over_original(const std::filesystem::path& directory, RotationKind kind) {
+  single_threaded_blas();
+  ThreadPool pool(1);
+  const StoredModel original(directory);
+  const Sequences windows = windows_of(directory / "evaluation.npy", 20, 256);
+  const auto value = [&](const Model& model) { return evaluate_perplexity(Communicator(), pool, model, windows).value(); };
+  return value(RotatedModel(original, kind, 11)) / value(original);
+}
+
+TEST(Perplexity, OfARotatedModelIsThatOfTheOriginal) {
+  EXPECT_NEAR(rotated_over_original(demo_model(), RotationKind::full), 1, 1e-4);
+  EXPECT_NEAR(rotated_over_original(demo_model(), RotationKind::offline), 1, 1e-4);
+}
+
+TEST(Perplexity, OfARotatedModelWithAnOddPartIsThatOfTheOriginal) {
+  LRC_REQUIRE_SHARED_DATA("models/stories260k");
+  EXPECT_NEAR(rotated_over_original(shared_data("models/stories260k"), RotationKind::full), 1, 1e-4);
 }
 
 // Every rank count of this test's runs compares with one rank's result, computed by each rank alone.
