@@ -104,7 +104,6 @@ void CalibrationRun::open_checkpoint() {
     for (const std::string& warning : checkpoint_->warnings()) log_warning(warning);
     if (const Index committed = checkpoint_->committed_solves(); committed > 0) {
       log_info(fmt::format("{}: {} solves are committed already", options_.checkpoint, committed));
-      resumes_ = 1;
     }
   });
   world_.agree([&] {
@@ -313,7 +312,7 @@ void CalibrationRun::write_report(const std::filesystem::path& directory) {
   report_.set("fingerprint", fingerprint_);
   report_.set("ranks", world_.size());
   report_.set("threads", pool_.threads());
-  report_.set("resumes", resumes_);
+  report_.set("resumes", checkpoint_->earlier_openings());
   for (Index block = 0; block < model_->config().blocks; ++block) {
     for (const GroupLayout& group : block_layout(model_->config(), block).groups) {
       for (const LinearLayout& linear : group.linears) {

@@ -62,7 +62,6 @@ class CalibrationRun {
   std::unique_ptr<Checkpoint> checkpoint_;
   std::vector<SolveTask> pending_;    // not committed when the run began
   std::set<std::string> unmeasured_;  // groups whose moments a pending solve needs
-  Index resumes_ = 0;
   RunReport report_;
 };
 

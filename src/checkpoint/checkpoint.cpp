@@ -43,15 +43,19 @@ Checkpoint::Checkpoint(fs::path directory, int writer) : directory_(std::move(di
 Checkpoint Checkpoint::open(const fs::path& directory, const nlohmann::ordered_json& fingerprint, bool restart) {
   if (restart) remove_path(directory);
   Checkpoint checkpoint(directory, 0);
-  if (!fs::exists(directory / kManifest)) {
-    checkpoint.create(fingerprint);
-    return checkpoint;
-  }
+  if (!fs::exists(directory / kManifest)) checkpoint.create(fingerprint);
   checkpoint.check_fingerprint(fingerprint);
   checkpoint.remove_leftovers();
   checkpoint.read_journals();
   checkpoint.set_damaged_aside();
+  checkpoint.count_opening();
   return checkpoint;
+}
+
+void Checkpoint::count_opening() {
+  const fs::path file = directory_ / "openings";
+  if (fs::exists(file)) earlier_openings_ = static_cast<Index>(fs::file_size(file));
+  append_durably(file, "+");
 }
 
 Checkpoint Checkpoint::attach(const fs::path& directory, int writer) {

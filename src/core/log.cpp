@@ -8,6 +8,8 @@
 #include <atomic>
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
+#include <filesystem>
 #include <mutex>
 
 namespace lrc {
@@ -22,7 +24,13 @@ double seconds_between(std::chrono::steady_clock::time_point from, std::chrono::
   return std::chrono::duration<double>(to - from).count();
 }
 
-bool on_terminal() { return isatty(STDERR_FILENO) == 1; }
+// Under mpirun stderr is a pipe to mpirun, which writes it to its own: so that one is looked at.
+bool on_terminal() {
+  if (!std::getenv("OMPI_COMM_WORLD_SIZE")) return isatty(STDERR_FILENO) == 1;
+  std::error_code unknown;
+  const auto target = std::filesystem::read_symlink(fmt::format("/proc/{}/fd/2", getppid()), unknown);
+  return target.string().starts_with("/dev/pts/") || target.string().starts_with("/dev/tty");
+}
 
 void write_line(std::string_view mark, std::string_view message) {
   if (!enabled) return;

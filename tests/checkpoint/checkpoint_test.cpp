@@ -49,6 +49,7 @@ TEST(Checkpoint, WhatIsCommittedIsThereAfterReopening) {
   Checkpoint checkpoint = Checkpoint::open(directory / "c", kFingerprint, false);
   EXPECT_TRUE(checkpoint.warnings().empty());
   EXPECT_EQ(checkpoint.committed_solves(), 2);
+  EXPECT_EQ(checkpoint.earlier_openings(), 1);
   expect_same(checkpoint.load_solve("a"), record("a"));
   expect_same(checkpoint.load_solve("b"), record("b", 0));
   EXPECT_THROW(checkpoint.load_solve("c"), Error);

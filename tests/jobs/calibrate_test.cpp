@@ -1,5 +1,6 @@
 // lrc_calibrate as a whole, on the demo model.
 #include <csignal>
+#include <sstream>
 #include <thread>
 
 #include "program.hpp"
@@ -80,39 +81,55 @@ TEST(Calibrate, ReportsWhatWasDone) {
   EXPECT_NEAR(report["bits_per_weight"].get<double>(), bits / weights, 1e-9);
 }
 
+// The solves that the journals of a checkpoint name, with their bytes. A file that is not in a journal yet is not
+// committed.
+std::map<std::string, std::string> committed_solves(const std::filesystem::path& checkpoint) {
+  std::map<std::string, std::string> solves;
+  if (!std::filesystem::exists(checkpoint / "journal")) return solves;
+  for (const auto& journal : std::filesystem::directory_iterator(checkpoint / "journal")) {
+    std::istringstream lines(file_bytes(journal.path()));
+    std::string hash, name, check;
+    for (std::string line; std::getline(lines, line);) {
+      if (std::istringstream(line) >> hash >> name >> check && check.size() == hash.size() &&
+          name.starts_with("solves/")) {
+        solves[name] = file_bytes(checkpoint / name);
+      }
+    }
+  }
+  return solves;
+}
+
 TEST(Calibrate, GoesOnAfterSigkillWithoutRedoingWhatIsCommitted) {
   const TemporaryDirectory directory;
   ASSERT_EQ(run_program("lrc_calibrate", small_run(directory / "whole", "--threads 1")).exit_code, 0);
-  const std::filesystem::path solves = directory / "out.checkpoint" / "solves";
+  const std::filesystem::path checkpoint = directory / "out.checkpoint";
+  const auto expect_kept = [&](const std::map<std::string, std::string>& before) {
+    for (const auto& [name, bytes] : before)
+      EXPECT_TRUE(file_bytes(checkpoint / name) == bytes) << name << " was solved again";
+  };
   std::map<std::string, std::string> before;
   for (int kill = 0; kill < 3; ++kill) {  // each time once it has committed something more
     const pid_t child = fork();
     if (child == 0) {
-      freopen("/dev/null", "w", stderr);
-      const std::string program = std::string(LRC_BIN_DIR) + "/lrc_calibrate",
-                        arguments = small_run(directory / "out", "--threads 1");
-      execl("/bin/sh", "sh", "-c", ("exec " + program + " " + arguments).c_str(), nullptr);
+      const std::string program = std::string(LRC_BIN_DIR) + "/lrc_calibrate";
+      execl("/bin/sh", "sh", "-c",
+            ("exec " + program + " " + small_run(directory / "out", "--threads 1") + " 2> /dev/null").c_str(), nullptr);
       _exit(127);
     }
-    const auto committed = [&] {
-      return std::filesystem::exists(solves) ? contents(solves) : std::map<std::string, std::string>{};
-    };
-    for (int i = 0; i < 3000 && committed().size() < before.size() + 3; ++i)
+    for (int i = 0; i < 3000 && committed_solves(checkpoint).size() < before.size() + 3; ++i) {
       std::this_thread::sleep_for(std::chrono::milliseconds(10));
-    kill == 2 ? ::kill(child, SIGTERM) : ::kill(child, SIGKILL);
-    waitpid(child, nullptr, 0);
-    if (std::filesystem::exists(directory / "out")) break;  // it was faster than the kill
-    const auto now = committed();
-    for (const auto& [name, bytes] : before) EXPECT_EQ(now.at(name), bytes) << name << " was solved again";
-    before.clear();
-    for (const auto& [name, bytes] : now) {
-      if (name.ends_with(".h5")) before[name] = bytes;
     }
+    ::kill(child, kill == 2 ? SIGTERM : SIGKILL);
+    waitpid(child, nullptr, 0);
+    ASSERT_FALSE(std::filesystem::exists(directory / "out")) << "it was done before it could be killed";
+    expect_kept(before);
+    before = committed_solves(checkpoint);
   }
   EXPECT_FALSE(before.empty());
   const Outcome outcome = run_program("lrc_calibrate", small_run(directory / "out", "--threads 1"), 2);
   ASSERT_EQ(outcome.exit_code, 0) << outcome.output;
-  for (const auto& [name, bytes] : before) EXPECT_EQ(file_bytes(solves / name), bytes) << name << " was solved again";
+  expect_kept(before);
+  EXPECT_EQ(json_file(directory / "out" / "lrc_report.json")["resumes"], 3);
   expect_same_directories(directory / "whole", directory / "out");
 }
 

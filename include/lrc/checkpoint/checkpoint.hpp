@@ -3,6 +3,7 @@
 //   manifest.json        what the run is: its fingerprint
 //   solves/LINEAR.h5     one finished solve each
 //   moments/GROUP.h5     second moments whose solves are not all in yet
+//   openings             a byte for each time a run opened it
 //   journal/WRITER.log   a line for each commit: file, XXH3-128 of its bytes
 //
 // A file is written under another name, closed, brought to the disk, renamed, its directory brought to the disk, and
@@ -49,12 +50,16 @@ class Checkpoint {
   /// The moments are no longer needed.
   void drop_moments(const std::string& group);
 
+  /// How often a run has opened this checkpoint before; known after open() only.
+  Index earlier_openings() const { return earlier_openings_; }
+
   /// What open() found damaged or left over.
   const std::vector<std::string>& warnings() const { return warnings_; }
 
  private:
   Checkpoint(std::filesystem::path directory, int writer);
 
+  void count_opening();
   void create(const nlohmann::ordered_json& fingerprint);
   void check_fingerprint(const nlohmann::ordered_json& fingerprint) const;
   void read_journals();
@@ -69,6 +74,7 @@ class Checkpoint {
   // by another writer; journals don't tell which came last, and any of them is good.
   std::map<std::string, std::set<std::string>> committed_;
   std::vector<std::string> warnings_;
+  Index earlier_openings_ = 0;
 };
 
 }  // namespace lrc
