@@ -1,5 +1,6 @@
 #include "lrc/core/dtype.hpp"
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cassert>
@@ -113,7 +114,7 @@ void decode(Dtype dtype, std::span<const std::byte> bytes, std::span<float> valu
   assert(bytes.size() == values.size() * size_of(dtype));
   switch (dtype) {
     case Dtype::f32:
-      std::memcpy(values.data(), bytes.data(), bytes.size());
+      std::ranges::copy(bytes, std::as_writable_bytes(values).begin());
       return;
     case Dtype::f16:
       decode_each<std::uint16_t>(bytes, values, float_from_f16);
@@ -130,7 +131,7 @@ void encode(Dtype dtype, std::span<const float> values, std::span<std::byte> byt
   assert(bytes.size() == values.size() * size_of(dtype));
   switch (dtype) {
     case Dtype::f32:
-      std::memcpy(bytes.data(), values.data(), bytes.size());
+      std::ranges::copy(std::as_bytes(values), bytes.begin());
       return;
     case Dtype::f16:
       encode_each(values, bytes, f16_from_float);

@@ -21,7 +21,6 @@ std::string RunReport::text() const {
   return all.dump(1) + "\n";
 }
 
-// NOLINTNEXTLINE(bugprone-exception-escape): nothing but a lack of memory, which ends the program
 PhaseTimer::~PhaseTimer() noexcept {
   report_.add_phase(phase_, std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count(), bytes_);
 }

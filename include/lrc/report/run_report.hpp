@@ -29,11 +29,11 @@ class RunReport {
   nlohmann::ordered_json linears_ = nlohmann::ordered_json::array();
 };
 
-/// Adds the time from its construction to its end to a phase. Where memory for the entry is lacking, the program ends.
+/// Adds the time from its construction to its end to a phase.
 class PhaseTimer {
  public:
   PhaseTimer(RunReport& report, std::string phase) : report_(report), phase_(std::move(phase)) {}
-  ~PhaseTimer() noexcept;
+  ~PhaseTimer() noexcept;  // NOLINT(bugprone-exception-escape): only for lack of memory, which ends the program
   PhaseTimer(const PhaseTimer&) = delete;
   PhaseTimer& operator=(const PhaseTimer&) = delete;
   void add_bytes(double bytes) { bytes_ += bytes; }
