@@ -39,7 +39,9 @@ double rotated_over_original(const std::filesystem::path& directory, RotationKin
   ThreadPool pool(1);
   const StoredModel original(directory);
   const Sequences windows = windows_of(directory / "evaluation.npy", 20, 256);
-  const auto value = [&](const Model& model) { return evaluate_perplexity(Communicator(), pool, model, windows).value(); };
+  const auto value = [&](const Model& model) {
+    return evaluate_perplexity(Communicator(), pool, model, windows).value();
+  };
   return value(RotatedModel(original, kind, 11)) / value(original);
 }
 
