@@ -1,5 +1,10 @@
 #include "calibrate_options.hpp"
 
+#include <algorithm>
+#include <cstdlib>
+
+#include "lrc/core/interrupt.hpp"
+
 namespace lrc {
 
 OptionTable option_table(CalibrateOptions& o) {
@@ -11,7 +16,8 @@ OptionTable option_table(CalibrateOptions& o) {
       .number("sequence-length", o.sequence_length, 2, Index{1} << 20, "tokens of a sequence")
       .path("output", o.output, "directory of the quantized model")
       .path("checkpoint", o.checkpoint, "directory of committed work; empty: OUTPUT.checkpoint")
-      .flag("restart", o.restart, "throw the checkpoint away and start anew");
+      .flag("restart", o.restart, "throw the checkpoint away and start anew")
+      .flag("allow-mixed", o.allow_mixed, "go on with a checkpoint of another BLAS or lrc: the bytes may then differ");
   table.group("Method")
       .choice("method", o.method, {"lrc", "gptq", "svd", "rtn", "lrq"}, "how the weights are found")
       .real("rank-fraction", o.rank_fraction, 0, 1,
@@ -33,8 +39,10 @@ OptionTable option_table(CalibrateOptions& o) {
       .number("activation-group-size", o.activation_group_size, 0, Index{1} << 20,
               "channels of a token that share a scale; 0 = all")
       .number("factor-bits", o.factor_bits, 8, 16, "bits of the low-rank factors, 16 or 8");
-  table.group("Machine").number("threads", o.threads, 0, 4096,
-                                "compute threads of each rank; 0 = cores / ranks of the host");
+  table.group("Machine")
+      .number("threads", o.threads, 0, 4096, "compute threads of each rank; 0 = cores / ranks of the host")
+      .real("time-limit", o.time_limit, 0, 1e9,
+            "seconds after which the run ends itself with exit code 75; 0 = the end of the Slurm job");
   return table;
 }
 
@@ -96,9 +104,20 @@ SolveOptions CalibrateOptions::solve_options(const std::string& name, Index d_ou
           .factor_bits = static_cast<int>(factor_bits)};
 }
 
+void set_time_limit(const CalibrateOptions& options) {
+  double seconds = options.time_limit;
+  if (const char* end = std::getenv("SLURM_JOB_END_TIME"); seconds == 0 && end) {
+    const std::chrono::duration<double> now = std::chrono::system_clock::now().time_since_epoch();
+    seconds = std::max(1.0, std::atof(end) - now.count());
+  }
+  if (seconds > 0) set_time_limit(std::chrono::duration<double>(seconds - std::min(30.0, seconds / 10)));
+}
+
 nlohmann::ordered_json deciding_options(const OptionTable& table) {
   nlohmann::ordered_json options = table.effective();
-  for (const char* name : {"model", "calibration", "output", "checkpoint", "restart", "threads"}) options.erase(name);
+  for (const char* name :
+       {"model", "calibration", "output", "checkpoint", "restart", "allow-mixed", "threads", "time-limit"})
+    options.erase(name);
   return options;
 }
 

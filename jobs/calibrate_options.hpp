@@ -26,7 +26,8 @@ struct CalibrateOptions {
   std::string rotation = "full", propagate = "original", moments = "exact";
   double damping = 0.01;
   Index seed = 0, threads = 0;
-  bool restart = false;
+  double time_limit = 0;  // seconds
+  bool restart = false, allow_mixed = false;
 
   ActivationQuantizer quantizer() const;
   MomentKind moment_kind() const;
@@ -44,6 +45,10 @@ OptionTable option_table(CalibrateOptions& options);
 /// Fills what has a default that depends on other options, and throws InputError naming the option for what is missing,
 /// does not go together or does not exist yet.
 void complete(CalibrateOptions& options);
+
+/// Sets the run's time limit: the option's, or else what is left of the Slurm job (SLURM_JOB_END_TIME), less a margin
+/// to end in order: a tenth, at most half a minute.
+void set_time_limit(const CalibrateOptions& options);
 
 /// The options that decide about the output's bytes: a checkpoint of others is refused.
 nlohmann::ordered_json deciding_options(const OptionTable& table);

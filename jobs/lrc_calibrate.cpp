@@ -1,5 +1,6 @@
 // lrc_calibrate: calibration data and a model in, the quantized model with its low-rank corrections out.
 #include "calibration_run.hpp"
+#include "lrc/core/log.hpp"
 #include "lrc/linalg/gemm.hpp"
 #include "lrc/mpi/session.hpp"
 

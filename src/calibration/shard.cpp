@@ -33,6 +33,18 @@ Shard::Shard(const Communicator& world, ThreadPool& pool, const Model& model, co
 
 ForwardContext Shard::context(Index sequence_length) const { return {config_, rotary_, sequence_length, pool_}; }
 
+void Shard::restore(const std::function<MatrixF(Index)>& unit, MatrixF probe) {
+  const auto replace = [](MatrixF& old, MatrixF stored) {
+    if (stored.rows() != old.rows() || stored.cols() != old.cols()) {
+      throw Error(fmt::format("stored hidden states are {}×{}, not {}×{}; run with --restart", stored.rows(),
+                              stored.cols(), old.rows(), old.cols()));
+    }
+    old = std::move(stored);
+  };
+  for (Unit& mine : units_) replace(mine.hidden, unit(mine.number));
+  replace(probe_, std::move(probe));
+}
+
 void Shard::forward(const Block& block) {
   forward_block(context(probe_.rows()), block, probe_);
   for (Unit& unit : units_) forward_block(context(length_), block, unit.hidden);

@@ -1,32 +1,28 @@
 #include "lrc/checkpoint/checkpoint.hpp"
 
-#include <fmt/ranges.h>
-
 #include <algorithm>
-#include <set>
-#include <sstream>
+#include <charconv>
+#include <limits>
 
+#include "lrc/checkpoint/manifest.hpp"
 #include "lrc/checkpoint/record_files.hpp"
 #include "lrc/core/error.hpp"
+#include "lrc/io/directory.hpp"
 #include "lrc/io/file.hpp"
 #include "lrc/io/hash.hpp"
-#include "lrc/io/json.hpp"
 
 namespace lrc {
 namespace fs = std::filesystem;
 namespace {
 
 constexpr const char* kManifest = "manifest.json";
-constexpr std::uint64_t kLargestJournal = std::uint64_t{1} << 30;
+constexpr const char* kLeases = "leases";
+constexpr const char* kJournal = "journal";
 
 std::string solve_file(const std::string& linear) { return "solves/" + linear + ".h5"; }
 std::string moments_file(const std::string& group) { return "moments/" + group + ".h5"; }
-
-// A line is "HASH FILE CHECK", where CHECK is the hash of what stands before it: a torn line is not taken for a whole
-// one.
-std::string journal_line(const std::string& hash, const std::string& file) {
-  const std::string entry = hash + " " + file;
-  return entry + " " + hash_bytes(std::as_bytes(std::span(entry)));
+std::string hidden_file(const HiddenKey& key) {
+  return fmt::format("hidden/{}.{}.h5", key.block, key.unit == kProbeUnit ? "probe" : std::to_string(key.unit));
 }
 
 std::vector<fs::path> files_in(const fs::path& directory) {
@@ -36,83 +32,76 @@ std::vector<fs::path> files_in(const fs::path& directory) {
   return files;
 }
 
+// No block where the name is none of ours.
+Index block_of_hidden(const fs::path& file) {
+  const std::string name = file.filename().string();
+  Index block = std::numeric_limits<Index>::max();
+  std::from_chars(name.data(), name.data() + name.size(), block);
+  return block;
+}
+
+// The leases are the first thing made in a checkpoint.
+void refuse_foreign(const fs::path& directory) {
+  if (!fs::exists(directory) || fs::is_empty(directory) || fs::is_directory(directory / kLeases)) return;
+  throw InputError(directory.string(), "is not a checkpoint and not empty; name another directory (--checkpoint)");
+}
+
+// The manifest first: without it the directory holds nothing.
+void throw_away(const fs::path& directory) {
+  remove_path(directory / kManifest);
+  sync_directory(directory);
+  for (const fs::path& file : files_in(directory)) {
+    if (file.filename() != kLeases) remove_path(file);
+  }
+}
+
 }  // namespace
 
 Checkpoint::Checkpoint(fs::path directory, int writer) : directory_(std::move(directory)), writer_(writer) {}
 
-Checkpoint Checkpoint::open(const fs::path& directory, const nlohmann::ordered_json& fingerprint, bool restart) {
-  if (restart) remove_path(directory);
+Checkpoint Checkpoint::open(const fs::path& directory, const nlohmann::ordered_json& fingerprint,
+                            const CheckpointOptions& options) {
+  refuse_foreign(directory);
+  const fs::path manifest = directory / kManifest;
+  // Looked at before, so that a refusal leaves no trace, and after: an earlier owner may have thrown it away meanwhile.
+  if (!options.restart && fs::exists(manifest)) check_manifest(manifest, fingerprint, options.may_differ);
   Checkpoint checkpoint(directory, 0);
-  if (!fs::exists(directory / kManifest)) checkpoint.create(fingerprint);
-  checkpoint.check_fingerprint(fingerprint);
+  make_directories(directory);
+  checkpoint.lease_ = std::make_unique<Lease>(directory / kLeases, options.timing);
+  if (!checkpoint.lease_->takeover().empty())
+    checkpoint.warnings_.push_back("took over from an earlier job: " + checkpoint.lease_->takeover());
+  if (options.restart) throw_away(directory);
+  if (!fs::exists(manifest)) checkpoint.create(fingerprint);
+  check_manifest(manifest, fingerprint, options.may_differ);
+  write_state(directory, RunState::resumable);
   checkpoint.remove_leftovers();
-  checkpoint.read_journals();
+  read_journals(directory / kJournal, checkpoint.committed_, checkpoint.warnings_);
   checkpoint.set_damaged_aside();
-  checkpoint.count_opening();
   return checkpoint;
-}
-
-void Checkpoint::count_opening() {
-  const fs::path file = directory_ / "openings";
-  if (fs::exists(file)) earlier_openings_ = static_cast<Index>(fs::file_size(file));
-  append_durably(file, "+");
 }
 
 Checkpoint Checkpoint::attach(const fs::path& directory, int writer) {
   Checkpoint checkpoint(directory, writer);
-  checkpoint.read_journals();
+  read_journals(directory / kJournal, checkpoint.committed_, checkpoint.warnings_);
   std::erase_if(checkpoint.committed_, [&](const auto& entry) { return !fs::exists(directory / entry.first); });
   return checkpoint;
 }
 
 // The manifest comes last: a directory without one holds nothing yet.
 void Checkpoint::create(const nlohmann::ordered_json& fingerprint) {
-  if (fs::exists(directory_) && !fs::is_empty(directory_) && !fs::exists(directory_ / "solves")) {
-    throw InputError(directory_.string(), "is not a checkpoint and not empty; name another directory (--checkpoint)");
-  }
-  for (const char* part : {"solves", "moments", "journal"}) make_directories(directory_ / part);
-  write_atomically(directory_ / kManifest, fingerprint.dump(1) + "\n");
-}
-
-void Checkpoint::check_fingerprint(const nlohmann::ordered_json& fingerprint) const {
-  const nlohmann::json there = read_json_object(directory_ / kManifest);
-  std::set<std::string> keys;
-  for (const auto& [key, value] : there.items()) keys.insert(key);
-  for (const auto& [key, value] : fingerprint.items()) keys.insert(key);
-  std::vector<std::string> differences;
-  for (const std::string& key : keys) {
-    const std::string before = there.value(key, nlohmann::json()).dump(),
-                      now = fingerprint.value(key, nlohmann::ordered_json()).dump();
-    if (before != now) differences.push_back(fmt::format("{} was {}, now {}", key, before, now));
-  }
-  if (differences.empty()) return;
-  throw InputError(directory_.string(),
-                   fmt::format("is the checkpoint of another run: {}. Run with what it was made with, name another "
-                               "directory (--checkpoint), or throw it away (--restart)",
-                               fmt::join(differences, "; ")));
-}
-
-void Checkpoint::read_journals() {
-  for (const fs::path& journal : files_in(directory_ / "journal")) {
-    std::istringstream lines(read_text(journal, kLargestJournal));
-    for (std::string line; std::getline(lines, line);) {
-      std::istringstream words(line);
-      std::string hash, file;
-      words >> hash >> file;
-      if (journal_line(hash, file) == line) committed_[file].insert(hash);
-    }
-  }
+  for (const char* part : {"solves", "moments", "hidden", kJournal}) make_directories(directory_ / part);
+  write_manifest(directory_ / kManifest, fingerprint);
 }
 
 void Checkpoint::remove_leftovers() {
-  for (const char* part : {"solves", "moments"}) {
-    for (const fs::path& file : files_in(directory_ / part)) {
+  for (const fs::path& part : {directory_, directory_ / "solves", directory_ / "moments", directory_ / "hidden"}) {
+    for (const fs::path& file : files_in(part)) {
       if (is_temporary(file)) remove_path(file);
     }
   }
 }
 
-// A dropped file of moments is simply not there any more; a solve that is not there was lost.
+// Dropped moments and hidden states are simply not there any more; a solve that is not there was lost.
 void Checkpoint::set_damaged_aside() {
   for (auto entry = committed_.begin(); entry != committed_.end();) {
     const fs::path file = directory_ / entry->first;
@@ -132,37 +121,40 @@ void Checkpoint::set_damaged_aside() {
   }
 }
 
+bool Checkpoint::is_committed(const std::string& linear) const { return committed_.contains(solve_file(linear)); }
+bool Checkpoint::has_moments(const std::string& group) const { return committed_.contains(moments_file(group)); }
+bool Checkpoint::has_hidden(const HiddenKey& key) const { return committed_.contains(hidden_file(key)); }
+
 Index Checkpoint::committed_solves() const {
   return std::count_if(committed_.begin(), committed_.end(),
                        [](const auto& entry) { return entry.first.starts_with("solves/"); });
 }
 
-void Checkpoint::enter(const fs::path& temporary, const std::string& name) {
-  sync_file(temporary);
+template <class Record>
+void Checkpoint::commit_as(const std::string& name, const Record& record) {
+  const fs::path temporary = temporary_beside(directory_ / name);
+  try {
+    write_record(temporary, record);
+    sync_file(temporary);
+  } catch (...) {
+    std::error_code ignored;  // what matters is the error at hand; the next opening removes it, too
+    fs::remove(temporary, ignored);
+    throw;
+  }
   const std::string hash = hash_file(temporary);
   rename_durably(temporary, directory_ / name);
-  // The line end before it keeps it apart from a line that an earlier process left torn.
-  append_durably(directory_ / "journal" / fmt::format("{}.log", writer_), "\n" + journal_line(hash, name) + "\n");
+  append_to_journal(directory_ / kJournal / fmt::format("{}.log", writer_), name, hash);
   committed_[name].insert(hash);
 }
 
-void Checkpoint::commit(const SolveRecord& record) {
-  const std::string name = solve_file(record.name);
-  const fs::path temporary = temporary_beside(directory_ / name);
-  write_record(temporary, record);
-  enter(temporary, name);
-}
-
-void Checkpoint::commit(const MomentsRecord& record) {
-  const std::string name = moments_file(record.name);
-  const fs::path temporary = temporary_beside(directory_ / name);
-  write_record(temporary, record);
-  enter(temporary, name);
-}
+void Checkpoint::commit(const SolveRecord& record) { commit_as(solve_file(record.name), record); }
+void Checkpoint::commit(const MomentsRecord& record) { commit_as(moments_file(record.name), record); }
+void Checkpoint::commit(const HiddenRecord& record) { commit_as(hidden_file(record.key), record); }
 
 // The path of a committed file whose bytes are those of its commit.
 fs::path Checkpoint::checked(const std::string& name) {
-  if (!committed_.contains(name)) read_journals();
+  std::vector<std::string> known;  // open() has named them
+  if (!committed_.contains(name)) read_journals(directory_ / kJournal, committed_, known);
   const auto entry = committed_.find(name);
   fs::path file = directory_ / name;
   if (entry == committed_.end() || !fs::exists(file))
@@ -173,13 +165,25 @@ fs::path Checkpoint::checked(const std::string& name) {
 }
 
 SolveRecord Checkpoint::load_solve(const std::string& linear) { return read_solve(checked(solve_file(linear))); }
-
 MomentsRecord Checkpoint::load_moments(const std::string& group) { return read_moments(checked(moments_file(group))); }
+HiddenRecord Checkpoint::load_hidden(const HiddenKey& key) { return read_hidden(checked(hidden_file(key)), key); }
 
-void Checkpoint::drop_moments(const std::string& group) {
-  const std::string name = moments_file(group);
+void Checkpoint::drop(const std::string& name) {
   committed_.erase(name);
   remove_path(directory_ / name);
+}
+
+void Checkpoint::drop_moments(const std::string& group) { drop(moments_file(group)); }
+
+void Checkpoint::drop_hidden_before(Index block) {
+  for (const fs::path& file : files_in(directory_ / "hidden")) {
+    if (block_of_hidden(file) < block) drop("hidden/" + file.filename().string());
+  }
+}
+
+void write_state(const fs::path& checkpoint, RunState state) {
+  const char* word = state == RunState::resumable ? "RESUMABLE" : state == RunState::done ? "DONE" : "FAILED";
+  write_atomically(checkpoint / "state", std::string(word) + "\n");
 }
 
 }  // namespace lrc

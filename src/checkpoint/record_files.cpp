@@ -52,6 +52,12 @@ void write_record(const fs::path& file, const MomentsRecord& record) {
   writer.close();
 }
 
+void write_record(const fs::path& file, const HiddenRecord& record) {
+  Hdf5Writer writer(file);
+  write_matrix(writer, "hidden", record.hidden);
+  writer.close();
+}
+
 SolveRecord read_solve(const fs::path& file) {
   const Hdf5Reader reader(file);
   const nlohmann::ordered_json header = read_facts(reader, file);
@@ -71,6 +77,10 @@ MomentsRecord read_moments(const fs::path& file) {
           .xx = read_matrix<float>(reader, "xx", file),
           .xy = read_matrix<float>(reader, "xy", file),
           .yy = read_matrix<float>(reader, "yy", file)};
+}
+
+HiddenRecord read_hidden(const fs::path& file, const HiddenKey& key) {
+  return {.key = key, .hidden = read_matrix<float>(Hdf5Reader(file), "hidden", file)};
 }
 
 }  // namespace lrc

@@ -8,6 +8,8 @@
 #include <thread>
 #include <vector>
 
+#include "lrc/core/interrupt.hpp"
+
 namespace lrc {
 
 struct ThreadPool::State {
@@ -27,6 +29,7 @@ struct ThreadPool::State {
   void run_tiles() {
     for (Index i = next++; i < tiles; i = next++) {
       try {
+        check_interruption();
         (*tile)(i);
       } catch (...) {
         std::lock_guard lock(mutex);

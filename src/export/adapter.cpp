@@ -3,6 +3,7 @@
 #include <set>
 
 #include "lrc/export/exporter.hpp"
+#include "lrc/io/directory.hpp"
 
 namespace lrc {
 namespace {

@@ -4,40 +4,21 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <utility>
 
 #include "lrc/core/error.hpp"
+#include "lrc/io/directory.hpp"
+#include "lrc/io/system_call.hpp"
 
 namespace lrc {
 namespace fs = std::filesystem;
 namespace {
 
-std::string advice(int error) {
-  switch (error) {
-    case ENOSPC:
-    case EDQUOT:
-      return "; make room and run again";
-    case EACCES:
-    case EPERM:
-    case EROFS:
-      return "; check the permissions";
-    case EIO:
-      return "; the disk or the file system is failing";
-    default:
-      return "";
-  }
-}
-
-[[noreturn]] void fail(const char* call, const fs::path& file, int error = errno) {
-  throw CallError(call, fmt::format("{}: {}{}", file.string(), std::strerror(error), advice(error)));
-}
-
 int open_or_fail(const fs::path& file, int flags, int mode = 0666) {
   const int descriptor = ::open(file.c_str(), flags | O_CLOEXEC, mode);
-  if (descriptor < 0) fail("open", file);
+  if (descriptor < 0) fail_call("open", file);
   return descriptor;
 }
 
@@ -49,7 +30,7 @@ FileDescriptor open_input(const fs::path& path) {
 
 std::uint64_t regular_file_size(const fs::path& path, int descriptor) {
   struct stat status {};
-  if (::fstat(descriptor, &status) != 0) fail("fstat", path);
+  if (::fstat(descriptor, &status) != 0) fail_call("fstat", path);
   if (!S_ISREG(status.st_mode)) throw InputError(path.string(), "is not a regular file");
   return static_cast<std::uint64_t>(status.st_size);
 }
@@ -59,19 +40,11 @@ void write_all(int descriptor, std::span<const std::byte> bytes, const fs::path&
   while (!bytes.empty()) {
     const ssize_t written = ::write(descriptor, bytes.data(), std::min(bytes.size(), kLargestWrite));
     if (written < 0 && errno == EINTR) continue;
-    if (written < 0) fail("write", file);
-    if (written == 0) fail("write", file, ENOSPC);
+    if (written < 0) fail_call("write", file);
+    if (written == 0) fail_call("write", file, ENOSPC);
     bytes = bytes.subspan(static_cast<std::size_t>(written));
   }
 }
-
-void sync_path(const fs::path& path, int flags) {
-  FileDescriptor descriptor(open_or_fail(path, O_RDONLY | flags));
-  if (::fsync(descriptor.get()) != 0) fail("fsync", path);
-  if (!descriptor.close()) fail("close", path);
-}
-
-fs::path directory_of(const fs::path& path) { return path.has_parent_path() ? path.parent_path() : fs::path("."); }
 
 }  // namespace
 
@@ -96,7 +69,7 @@ void InputFile::read(std::uint64_t offset, std::span<std::byte> bytes) const {
   while (!bytes.empty()) {
     const ssize_t got = ::pread(descriptor_.get(), bytes.data(), bytes.size(), static_cast<off_t>(offset));
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0) fail("pread", path_);
+    if (got < 0) fail_call("pread", path_);
     if (got == 0)
       throw Error(fmt::format("{}: ends at byte {}, before what is to be read there; was it changed meanwhile?",
                               path_.string(), offset));
@@ -118,8 +91,8 @@ AtomicFile::~AtomicFile() {
 void AtomicFile::write(std::span<const std::byte> bytes) { write_all(descriptor_.get(), bytes, temporary_); }
 
 void AtomicFile::commit() {
-  if (::fsync(descriptor_.get()) != 0) fail("fsync", temporary_);
-  if (!descriptor_.close()) fail("close", temporary_);
+  if (::fsync(descriptor_.get()) != 0) fail_call("fsync", temporary_);
+  if (!descriptor_.close()) fail_call("close", temporary_);
   rename_durably(temporary_, target_);
   committed_ = true;
 }
@@ -142,35 +115,14 @@ void write_atomically(const fs::path& target, std::string_view text) {
 void append_durably(const fs::path& file, std::string_view record) {
   FileDescriptor descriptor(open_or_fail(file, O_WRONLY | O_CREAT | O_APPEND));
   write_all(descriptor.get(), std::as_bytes(std::span(record)), file);
-  if (::fsync(descriptor.get()) != 0) fail("fsync", file);
-  if (!descriptor.close()) fail("close", file);
+  if (::fsync(descriptor.get()) != 0) fail_call("fsync", file);
+  if (!descriptor.close()) fail_call("close", file);
 }
 
-void sync_file(const fs::path& file) { sync_path(file, 0); }
-void sync_directory(const fs::path& directory) { sync_path(directory, O_DIRECTORY); }
-
-void rename_durably(const fs::path& from, const fs::path& to) {
-  if (::rename(from.c_str(), to.c_str()) != 0) fail("rename", to);
-  sync_directory(directory_of(to));
+void sync_file(const fs::path& file) {
+  FileDescriptor descriptor(open_or_fail(file, O_RDONLY));
+  if (::fsync(descriptor.get()) != 0) fail_call("fsync", file);
+  if (!descriptor.close()) fail_call("close", file);
 }
-
-void make_directories(const fs::path& directory) {
-  std::error_code error;
-  fs::create_directories(directory, error);
-  if (error) fail("mkdir", directory, error.value());
-}
-
-void remove_path(const fs::path& path) {
-  std::error_code error;
-  fs::remove_all(path, error);
-  if (error) fail("remove", path, error.value());
-}
-
-fs::path temporary_beside(const fs::path& target) {
-  static std::atomic<unsigned> counter{0};
-  return fmt::format("{}.tmp.{}.{}", target.string(), ::getpid(), counter++);
-}
-
-bool is_temporary(const fs::path& path) { return path.filename().string().find(".tmp.") != std::string::npos; }
 
 }  // namespace lrc

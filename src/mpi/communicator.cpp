@@ -35,17 +35,20 @@ void Communicator::barrier() const {
 }
 
 Index Communicator::sum(Index value) const {
+  barrier();
   Index result = 0;
   check_mpi(MPI_Allreduce(&value, &result, 1, MPI_INT64_T, MPI_SUM, handle_), "MPI_Allreduce");
   return result;
 }
 
 void Communicator::sum_in_place(std::span<double> values) const {
+  barrier();
   check_mpi(MPI_Allreduce(MPI_IN_PLACE, values.data(), narrow<int>(values.size()), MPI_DOUBLE, MPI_SUM, handle_),
             "MPI_Allreduce");
 }
 
 double Communicator::max(double value) const {
+  barrier();
   double result = 0;
   check_mpi(MPI_Allreduce(&value, &result, 1, MPI_DOUBLE, MPI_MAX, handle_), "MPI_Allreduce");
   return result;
@@ -53,6 +56,7 @@ double Communicator::max(double value) const {
 
 void Communicator::reduce_sum(std::span<std::int64_t> values, int root) const {
   constexpr std::size_t kChunk = std::size_t{1} << 27;  // 1 GiB
+  barrier();
   for (std::size_t at = 0; at < values.size(); at += kChunk) {
     const std::span<std::int64_t> chunk = values.subspan(at, std::min(kChunk, values.size() - at));
     const void* from = rank_ == root ? MPI_IN_PLACE : chunk.data();
@@ -62,6 +66,7 @@ void Communicator::reduce_sum(std::span<std::int64_t> values, int root) const {
 }
 
 std::string Communicator::broadcast(const std::string& text, int root) const {
+  barrier();
   auto size = static_cast<Index>(text.size());
   check_mpi(MPI_Bcast(&size, 1, MPI_INT64_T, root, handle_), "MPI_Bcast");
   std::string result = text;
@@ -71,6 +76,7 @@ std::string Communicator::broadcast(const std::string& text, int root) const {
 }
 
 std::vector<std::string> Communicator::gather(const std::string& text, int root) const {
+  barrier();
   const int mine = narrow<int>(text.size());
   std::vector<int> sizes(static_cast<std::size_t>(size_)), starts(static_cast<std::size_t>(size_));  // one a rank
   check_mpi(MPI_Gather(&mine, 1, MPI_INT, sizes.data(), 1, MPI_INT, root, handle_), "MPI_Gather");
@@ -102,13 +108,16 @@ void Communicator::agree(const std::function<void()>& step) const {
     code = ExitCode::failed;
     message = error.what();
   }
-  const int mine = code == ExitCode::done ? size_ : rank_;
-  int failed = size_;
-  check_mpi(MPI_Allreduce(&mine, &failed, 1, MPI_INT, MPI_MIN, handle_), "MPI_Allreduce");
-  if (failed == size_) return;
+  barrier();
+  // The lowest rank with an error, or else the lowest that was interrupted.
+  int mine = rank_ + (code == ExitCode::interrupted ? size_ : 0);
+  if (code == ExitCode::done) mine = 2 * size_;
+  int first = 2 * size_;
+  check_mpi(MPI_Allreduce(&mine, &first, 1, MPI_INT, MPI_MIN, handle_), "MPI_Allreduce");
+  if (first == 2 * size_) return;
   int agreed = static_cast<int>(code);
-  check_mpi(MPI_Bcast(&agreed, 1, MPI_INT, failed, handle_), "MPI_Bcast");
-  throw AgreedError(broadcast(message, failed), static_cast<ExitCode>(agreed));
+  check_mpi(MPI_Bcast(&agreed, 1, MPI_INT, first % size_, handle_), "MPI_Bcast");
+  throw AgreedError(broadcast(message, first % size_), static_cast<ExitCode>(agreed));
 }
 
 int ranks_on_this_host(const Communicator& world) {

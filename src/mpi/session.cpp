@@ -5,7 +5,9 @@
 #include <cstdlib>
 #include <string>
 
+#include "lrc/core/interrupt.hpp"
 #include "lrc/mpi/communicator.hpp"
+#include "lrc/mpi/interruption_watch.hpp"
 
 namespace lrc {
 namespace {
@@ -27,13 +29,17 @@ void refuse_lonely_ranks(const Communicator& world) {
   }
 }
 
-[[noreturn]] void abort_job(int rank, const std::string& message, ExitCode code) {
-  fmt::print(stderr, "lrc: error on rank {}: {}\n", rank, message);
+const char* word_for(ExitCode code) { return code == ExitCode::interrupted ? "stopped" : "error"; }
+
+}  // namespace
+
+void abort_job(const std::exception& error) {
+  const auto* of_lrc = dynamic_cast<const Error*>(&error);
+  const ExitCode code = of_lrc ? of_lrc->code() : ExitCode::failed;
+  fmt::print(stderr, "lrc: {} on rank {}: {}\n", word_for(code), Communicator().rank(), error.what());
   MPI_Abort(MPI_COMM_WORLD, static_cast<int>(code));
   std::abort();
 }
-
-}  // namespace
 
 int run_with_mpi(int argc, char** argv, const std::function<void()>& body) {
   int provided = 0;
@@ -42,20 +48,22 @@ int run_with_mpi(int argc, char** argv, const std::function<void()>& body) {
     return static_cast<int>(ExitCode::failed);
   }
   MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
+  interrupt_on_signals();
   ExitCode code = ExitCode::done;
   const Communicator world;
   try {
     refuse_lonely_ranks(world);
+    const InterruptionWatch watch(world.handle());
     body();
   } catch (const AgreedError& error) {
     code = error.code();
-    if (world.is_root()) fmt::print(stderr, "lrc: error: {}\n", error.what());
+    if (world.is_root()) fmt::print(stderr, "lrc: {}: {}\n", word_for(code), error.what());
   } catch (const Error& error) {
-    if (world.size() > 1) abort_job(world.rank(), error.what(), error.code());
+    if (world.size() > 1) abort_job(error);
     code = error.code();
-    fmt::print(stderr, "lrc: error: {}\n", error.what());
+    fmt::print(stderr, "lrc: {}: {}\n", word_for(code), error.what());
   } catch (const std::exception& error) {
-    abort_job(world.rank(), error.what(), ExitCode::failed);
+    abort_job(error);
   }
   MPI_Finalize();
   return static_cast<int>(code);

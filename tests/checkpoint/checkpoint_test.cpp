@@ -40,13 +40,13 @@ void expect_same(const SolveRecord& a, const SolveRecord& b) {
 TEST(Checkpoint, WhatIsCommittedIsThereAfterReopening) {
   const TemporaryDirectory directory;
   {
-    Checkpoint checkpoint = Checkpoint::open(directory / "c", kFingerprint, false);
+    Checkpoint checkpoint = Checkpoint::open(directory / "c", kFingerprint);
     EXPECT_FALSE(checkpoint.is_committed("a"));
     checkpoint.commit(record("a"));
     checkpoint.commit(record("b", 0));
     EXPECT_TRUE(checkpoint.is_committed("a"));
   }
-  Checkpoint checkpoint = Checkpoint::open(directory / "c", kFingerprint, false);
+  Checkpoint checkpoint = Checkpoint::open(directory / "c", kFingerprint);
   EXPECT_TRUE(checkpoint.warnings().empty());
   EXPECT_EQ(checkpoint.committed_solves(), 2);
   EXPECT_EQ(checkpoint.earlier_openings(), 1);
@@ -57,23 +57,42 @@ TEST(Checkpoint, WhatIsCommittedIsThereAfterReopening) {
 
 TEST(Checkpoint, MomentsComeAndGo) {
   const TemporaryDirectory directory;
-  Checkpoint checkpoint = Checkpoint::open(directory / "c", kFingerprint, false);
-  checkpoint.commit(
-      MomentsRecord{.name = "g", .tokens = 9, .xx = {2, 2, {1, 2, 3, 4}}, .xy = {1, 2, {5, 6}}, .yy = {1, 2, {7, 8}}});
+  {
+    Checkpoint checkpoint = Checkpoint::open(directory / "c", kFingerprint);
+    checkpoint.commit(MomentsRecord{
+        .name = "g", .tokens = 9, .xx = {2, 2, {1, 2, 3, 4}}, .xy = {1, 2, {5, 6}}, .yy = {1, 2, {7, 8}}});
+    Checkpoint other = Checkpoint::attach(directory / "c", 1);
+    EXPECT_TRUE(other.has_moments("g"));
+    EXPECT_EQ(other.load_moments("g").tokens, 9);
+    EXPECT_EQ(other.load_moments("g").xx.values, (std::vector<float>{1, 2, 3, 4}));
+    checkpoint.drop_moments("g");
+    EXPECT_FALSE(Checkpoint::attach(directory / "c", 2).has_moments("g"));
+  }
+  EXPECT_TRUE(Checkpoint::open(directory / "c", kFingerprint).warnings().empty());
+}
+
+TEST(Checkpoint, HiddenStatesAreKeptUntilALaterBlockHasThem) {
+  const TemporaryDirectory directory;
+  Checkpoint checkpoint = Checkpoint::open(directory / "c", kFingerprint);
+  for (const Index block : {2, 10}) {
+    for (const Index unit : {kProbeUnit, Index{0}, Index{1}})
+      checkpoint.commit(HiddenRecord{{block, unit}, {1, 2, {static_cast<float>(block), static_cast<float>(unit)}}});
+  }
+  checkpoint.drop_hidden_before(10);
   Checkpoint other = Checkpoint::attach(directory / "c", 1);
-  EXPECT_TRUE(other.has_moments("g"));
-  EXPECT_EQ(other.load_moments("g").tokens, 9);
-  EXPECT_EQ(other.load_moments("g").xx.values, (std::vector<float>{1, 2, 3, 4}));
-  checkpoint.drop_moments("g");
-  EXPECT_FALSE(Checkpoint::attach(directory / "c", 2).has_moments("g"));
-  EXPECT_TRUE(Checkpoint::open(directory / "c", kFingerprint, false).warnings().empty());
+  for (const Index unit : {kProbeUnit, Index{0}, Index{1}}) {
+    EXPECT_FALSE(checkpoint.has_hidden({2, unit}));
+    EXPECT_FALSE(other.has_hidden({2, unit}));
+    ASSERT_TRUE(other.has_hidden({10, unit}));
+    EXPECT_EQ(other.load_hidden({10, unit}).hidden.values, (std::vector<float>{10, static_cast<float>(unit)}));
+  }
 }
 
 TEST(Checkpoint, OfAnotherRunIsRefusedWithEveryDifference) {
   const TemporaryDirectory directory;
-  Checkpoint::open(directory / "c", kFingerprint, false).commit(record("a"));
+  Checkpoint::open(directory / "c", kFingerprint).commit(record("a"));
   try {
-    Checkpoint::open(directory / "c", {{"method", "gptq"}, {"seed", "0"}, {"bits", "4"}}, false);
+    Checkpoint::open(directory / "c", {{"method", "gptq"}, {"seed", "0"}, {"bits", "4"}});
     FAIL() << "accepted";
   } catch (const InputError& error) {
     const std::string message = error.what();
@@ -83,19 +102,24 @@ TEST(Checkpoint, OfAnotherRunIsRefusedWithEveryDifference) {
     }
     EXPECT_EQ(message.find("seed"), std::string::npos);
   }
-  EXPECT_EQ(Checkpoint::open(directory / "c", {{"method", "gptq"}}, true).committed_solves(), 0);
+  EXPECT_EQ(Checkpoint::open(directory / "c", {{"method", "gptq"}, {"seed", "0"}}, {.may_differ = {"method"}})
+                .committed_solves(),
+            1);
+  EXPECT_EQ(Checkpoint::open(directory / "c", {{"method", "gptq"}}, {.restart = true}).committed_solves(), 0);
 }
 
 TEST(Checkpoint, ADirectoryOfSomethingElseIsRefused) {
   const TemporaryDirectory directory;
   write_file(directory / "thesis.tex", "years of work");
-  EXPECT_THROW(Checkpoint::open(directory.path(), kFingerprint, false), InputError);
+  EXPECT_THROW(Checkpoint::open(directory.path(), kFingerprint), InputError);
+  EXPECT_THROW(Checkpoint::open(directory.path(), kFingerprint, {.restart = true}), InputError);
   EXPECT_EQ(file_bytes(directory / "thesis.tex"), "years of work");
+  EXPECT_FALSE(std::filesystem::exists(directory / "leases"));
 }
 
 TEST(Checkpoint, AnyFlippedBitIsSeenAndTheSolveSetAside) {
   const TemporaryDirectory directory;
-  Checkpoint::open(directory / "c", kFingerprint, false).commit(record("a"));
+  Checkpoint::open(directory / "c", kFingerprint).commit(record("a"));
   const std::filesystem::path file = directory / "c" / "solves" / "a.h5";
   const std::string good = file_bytes(file);
   std::mt19937 random(7);
@@ -104,19 +128,37 @@ TEST(Checkpoint, AnyFlippedBitIsSeenAndTheSolveSetAside) {
     const std::size_t byte = random() % bad.size();
     bad[byte] = static_cast<char>(bad[byte] ^ (1 << random() % 8));
     write_file(file, bad);
-    Checkpoint checkpoint = Checkpoint::open(directory / "c", kFingerprint, false);
+    Checkpoint checkpoint = Checkpoint::open(directory / "c", kFingerprint);
     ASSERT_FALSE(checkpoint.is_committed("a")) << "byte " << byte;
     ASSERT_EQ(checkpoint.warnings().size(), 1U);
     EXPECT_NE(checkpoint.warnings()[0].find("a.h5 is damaged"), std::string::npos);
     EXPECT_FALSE(std::filesystem::exists(file));
     write_file(file, good);
   }
-  EXPECT_TRUE(Checkpoint::open(directory / "c", kFingerprint, false).is_committed("a"));
+  EXPECT_TRUE(Checkpoint::open(directory / "c", kFingerprint).is_committed("a"));
+}
+
+TEST(Checkpoint, AnyFlippedBitOfTheManifestIsSeen) {
+  const TemporaryDirectory directory;
+  Checkpoint::open(directory / "c", kFingerprint);
+  const std::filesystem::path file = directory / "c" / "manifest.json";
+  const std::string good = file_bytes(file);
+  for (std::size_t bit = 0; bit < 8 * good.size(); ++bit) {
+    std::string bad = good;
+    bad[bit / 8] = static_cast<char>(bad[bit / 8] ^ (1 << bit % 8));
+    write_file(file, bad);
+    try {
+      Checkpoint::open(directory / "c", kFingerprint);
+      FAIL() << "bit " << bit;
+    } catch (const InputError& error) {
+      EXPECT_NE(std::string(error.what()).find("manifest.json: is damaged"), std::string::npos) << error.what();
+    }
+  }
 }
 
 TEST(Checkpoint, DamageAfterTheOpeningIsSeenWhenReading) {
   const TemporaryDirectory directory;
-  Checkpoint checkpoint = Checkpoint::open(directory / "c", kFingerprint, false);
+  Checkpoint checkpoint = Checkpoint::open(directory / "c", kFingerprint);
   checkpoint.commit(record("a"));
   const std::filesystem::path file = directory / "c" / "solves" / "a.h5";
   std::filesystem::resize_file(file, std::filesystem::file_size(file) - 1);
@@ -125,17 +167,17 @@ TEST(Checkpoint, DamageAfterTheOpeningIsSeenWhenReading) {
 
 TEST(Checkpoint, ALostSolveIsNamedAndCanBeCommittedAgain) {
   const TemporaryDirectory directory;
-  Checkpoint::open(directory / "c", kFingerprint, false).commit(record("a"));
+  Checkpoint::open(directory / "c", kFingerprint).commit(record("a"));
   std::filesystem::remove(directory / "c" / "solves" / "a.h5");
   {
-    Checkpoint checkpoint = Checkpoint::open(directory / "c", kFingerprint, false);
+    Checkpoint checkpoint = Checkpoint::open(directory / "c", kFingerprint);
     EXPECT_FALSE(checkpoint.is_committed("a"));
     ASSERT_EQ(checkpoint.warnings().size(), 1U);
     SolveRecord again = record("a");
     again.facts["seconds"] = 99;  // another file, another hash
     Checkpoint::attach(directory / "c", 3).commit(again);
   }
-  Checkpoint checkpoint = Checkpoint::open(directory / "c", kFingerprint, false);
+  Checkpoint checkpoint = Checkpoint::open(directory / "c", kFingerprint);
   EXPECT_TRUE(checkpoint.warnings().empty());
   EXPECT_EQ(checkpoint.load_solve("a").facts["seconds"], 99);
 }
@@ -143,34 +185,38 @@ TEST(Checkpoint, ALostSolveIsNamedAndCanBeCommittedAgain) {
 TEST(Checkpoint, ATornJournalLineCostsOnlyItself) {
   const TemporaryDirectory directory;
   {
-    Checkpoint checkpoint = Checkpoint::open(directory / "c", kFingerprint, false);
+    Checkpoint checkpoint = Checkpoint::open(directory / "c", kFingerprint);
     checkpoint.commit(record("a"));
     checkpoint.commit(record("b"));
   }
   const std::filesystem::path journal = directory / "c" / "journal" / "0.log";
   std::filesystem::resize_file(journal, std::filesystem::file_size(journal) - 5);
   {
-    Checkpoint checkpoint = Checkpoint::open(directory / "c", kFingerprint, false);
+    Checkpoint checkpoint = Checkpoint::open(directory / "c", kFingerprint);
     EXPECT_TRUE(checkpoint.is_committed("a"));
     EXPECT_FALSE(checkpoint.is_committed("b"));
+    ASSERT_EQ(checkpoint.warnings().size(), 1U);
+    EXPECT_NE(checkpoint.warnings()[0].find("0.log: line 4 is torn"), std::string::npos) << checkpoint.warnings()[0];
     checkpoint.commit(record("c"));  // goes into the same journal, after the torn line
   }
-  Checkpoint checkpoint = Checkpoint::open(directory / "c", kFingerprint, false);
+  Checkpoint checkpoint = Checkpoint::open(directory / "c", kFingerprint);
   EXPECT_TRUE(checkpoint.is_committed("a"));
   EXPECT_TRUE(checkpoint.is_committed("c"));
 }
 
 TEST(Checkpoint, LeftoversOfAKilledRunAreRemoved) {
   const TemporaryDirectory directory;
-  Checkpoint::open(directory / "c", kFingerprint, false);
+  Checkpoint::open(directory / "c", kFingerprint);
   write_file(directory / "c" / "solves" / "a.h5.tmp.123.0", "half");
-  EXPECT_EQ(Checkpoint::open(directory / "c", kFingerprint, false).committed_solves(), 0);
+  write_file(directory / "c" / "state.tmp.123.0", "RES");
+  EXPECT_EQ(Checkpoint::open(directory / "c", kFingerprint).committed_solves(), 0);
   EXPECT_TRUE(std::filesystem::is_empty(directory / "c" / "solves"));
+  EXPECT_FALSE(std::filesystem::exists(directory / "c" / "state.tmp.123.0"));
 }
 
 TEST(Checkpoint, SeveralProcessesCommitAtOnce) {
   const TemporaryDirectory directory;
-  Checkpoint::open(directory / "c", kFingerprint, false);
+  { const Checkpoint made = Checkpoint::open(directory / "c", kFingerprint); }
   constexpr int kWriters = 4, kEach = 10;
   for (int writer = 1; writer <= kWriters; ++writer) {
     if (fork() != 0) continue;
@@ -183,7 +229,7 @@ TEST(Checkpoint, SeveralProcessesCommitAtOnce) {
     wait(&status);
     EXPECT_EQ(status, 0);
   }
-  Checkpoint checkpoint = Checkpoint::open(directory / "c", kFingerprint, false);
+  Checkpoint checkpoint = Checkpoint::open(directory / "c", kFingerprint);
   EXPECT_EQ(checkpoint.committed_solves(), kWriters * kEach);
   expect_same(checkpoint.load_solve("3.7"), record("3.7"));
 }

@@ -3,8 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
-#include <mutex>
+#include <numeric>
 #include <thread>
+
+#include "lrc/core/interrupt.hpp"
+#include "lrc/mpi/interruption_watch.hpp"
 
 namespace lrc {
 namespace {
@@ -45,7 +48,7 @@ TEST(Queue, ABusyRankHoldsNobodyUp) {
   EXPECT_EQ(world.sum(mine), 40);
 }
 
-TEST(Queue, ProgressTellsTheCostHandedOut) {
+TEST(Queue, ProgressTellsWhatIsDone) {
   const Communicator world;
   double last = 0;
   const std::vector<Task> all = tasks(10);
@@ -56,6 +59,59 @@ TEST(Queue, ProgressTellsTheCostHandedOut) {
         last = cost;
       });
   EXPECT_LE(last, 20);
+}
+
+TEST(Queue, AFailedTaskIsNamedByAllRanksAfterTheOthersInFlightAreDone) {
+  const Communicator world;
+  std::vector<double> finished(40, 0.0);
+  std::string message;
+  try {
+    run_queue(world, tasks(finished.size()), [&](std::size_t i) {
+      if (i == 2) throw CallError("LAPACKE_dpotrf", "is not positive definite");  // handed out first
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+      finished[i] += 1;
+    });
+  } catch (const AgreedError& error) {
+    message = error.what();
+    EXPECT_EQ(error.code(), ExitCode::failed);
+  }
+  EXPECT_EQ(message, "task 2: LAPACKE_dpotrf: is not positive definite");
+  world.sum_in_place(finished);
+  EXPECT_LT(std::accumulate(finished.begin(), finished.end(), 0.0), 4.0 * world.size());
+  run_queue(world, tasks(3), [](std::size_t) {});  // the ranks are still in step
+}
+
+TEST(Queue, AnInterruptedRankInterruptsAll) {
+  const Communicator world;
+  const InterruptionWatch watch(world.handle());
+  const int interrupted = world.size() - 1;
+  const auto work = [&](std::size_t) {
+    if (world.rank() == interrupted) request_interruption("a test");
+    sleep_interruptibly(std::chrono::seconds(20));
+  };
+  try {
+    run_queue(world, tasks(static_cast<std::size_t>(2 * world.size())), work);
+    ADD_FAILURE() << "nothing was thrown";
+  } catch (const AgreedError& error) {
+    EXPECT_EQ(error.code(), ExitCode::interrupted);
+  }
+  world.barrier();  // none forgets before all have heard
+  clear_interruption();
+}
+
+TEST(Queue, TasksLeftByTheTimeLimitInterruptTheRun) {
+  const Communicator world;
+  set_time_limit(std::chrono::seconds(0));
+  std::string message;
+  try {
+    run_queue(world, tasks(5), [](std::size_t) { ADD_FAILURE() << "was started"; });
+  } catch (const AgreedError& error) {
+    message = error.what();
+    EXPECT_EQ(error.code(), ExitCode::interrupted);
+  }
+  EXPECT_NE(message.find("5 tasks would not be done before the time limit"), std::string::npos) << message;
+  world.barrier();
+  clear_interruption();
 }
 
 }  // namespace

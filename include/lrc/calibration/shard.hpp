@@ -24,7 +24,14 @@ class Shard {
   std::vector<MomentSums> forward_and_sum(const Block& block, MomentKind kind, const ActivationQuantizer& quantizer,
                                           const std::function<void()>& progress = {});
 
-  Index units() const { return static_cast<Index>(units_.size()); }
+  /// This rank's units, as they enter the next block.
+  const std::vector<Unit>& units() const { return units_; }
+  /// The first tokens of the first sequence, on every rank: they tell the scales of the sums. Being causal, they are
+  /// what the unit that holds them computes too. Probe tokens×hidden_size.
+  const MatrixF& probe() const { return probe_; }
+
+  /// Goes on from hidden states that were stored: `unit` and `probe` have the shapes of what they replace.
+  void restore(const std::function<MatrixF(Index unit)>& unit, MatrixF probe);
 
  private:
   std::vector<MomentSums> empty_sums(const Block& block, MomentKind kind);
@@ -35,8 +42,6 @@ class Shard {
   RotaryEmbedding rotary_;
   Index length_, all_units_;
   std::vector<Unit> units_;
-  // The first tokens of the first sequence, on every rank: they tell the scales of the sums. Being causal, they are
-  // what the unit that holds them computes too.
   MatrixF probe_;  // probe tokens×hidden_size
 };
 

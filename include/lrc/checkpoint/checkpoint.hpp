@@ -3,8 +3,10 @@
 //   manifest.json        what the run is: its fingerprint
 //   solves/LINEAR.h5     one finished solve each
 //   moments/GROUP.h5     second moments whose solves are not all in yet
-//   openings             a byte for each time a run opened it
+//   hidden/B.U.h5        hidden states of unit U that enter block B (kept for the first block not measured yet)
 //   journal/WRITER.log   a line for each commit: file, XXH3-128 of its bytes
+//   leases/N             the job that works on it, the N-th (lease.hpp)
+//   state                RESUMABLE, DONE or FAILED: for scripts, never read by the program
 //
 // A file is written under another name, closed, brought to the disk, renamed, its directory brought to the disk, and
 // then entered in the journal of its writer, which nobody else writes. What is not in a journal, or does not have the
@@ -12,69 +14,82 @@
 #pragma once
 
 #include <filesystem>
-#include <map>
+#include <memory>
 #include <nlohmann/json.hpp>
-#include <set>
 #include <string>
 #include <vector>
 
+#include "lrc/checkpoint/journal.hpp"
+#include "lrc/checkpoint/lease.hpp"
 #include "lrc/checkpoint/records.hpp"
 
 namespace lrc {
 
+struct CheckpointOptions {
+  bool restart = false;                   ///< throw away what is there
+  std::vector<std::string> may_differ{};  ///< entries of the fingerprint that may differ from the manifest's
+  LeaseTiming timing{};
+};
+
 class Checkpoint {
  public:
-  /// Opens `directory` for the run with this fingerprint (a flat object), or makes it; with `restart`, what was there
-  /// is thrown away. Sets damaged files aside and removes leftovers of a killed run: see warnings(). To be called by
-  /// one process while no other uses the directory. Throws InputError, naming every entry that differs and what to do,
-  /// for another run's checkpoint.
+  /// Takes the lease of `directory`, and opens it for the run with this fingerprint (a flat object), or makes it. Sets
+  /// damaged files aside and removes leftovers of a killed run: see warnings(). Throws InputError for another run's
+  /// checkpoint, a directory that is none, and one that a living job works on.
   static Checkpoint open(const std::filesystem::path& directory, const nlohmann::ordered_json& fingerprint,
-                         bool restart);
+                         const CheckpointOptions& options = {});
 
-  /// The same directory for another process, after open() has returned. `writer` is unique in the job (≥ 1).
+  /// The same directory for another process of the job, after open() has returned. `writer` is unique in the job (≥ 1).
   static Checkpoint attach(const std::filesystem::path& directory, int writer);
 
   /// As of the opening, and what this object committed since.
-  bool is_committed(const std::string& linear) const { return committed_.contains("solves/" + linear + ".h5"); }
-  bool has_moments(const std::string& group) const { return committed_.contains("moments/" + group + ".h5"); }
+  bool is_committed(const std::string& linear) const;
+  bool has_moments(const std::string& group) const;
+  bool has_hidden(const HiddenKey& key) const;
   Index committed_solves() const;
 
   /// When these return, the record is on the disk.
   void commit(const SolveRecord& record);
   void commit(const MomentsRecord& record);
+  void commit(const HiddenRecord& record);
 
   /// Throws Error where the record is not there or is damaged. Sees what others committed, too.
   SolveRecord load_solve(const std::string& linear);
   MomentsRecord load_moments(const std::string& group);
+  HiddenRecord load_hidden(const HiddenKey& key);
 
   /// The moments are no longer needed.
   void drop_moments(const std::string& group);
+  /// The hidden states that enter blocks before this one are no longer needed. For the process that opened it, while
+  /// no other commits hidden states.
+  void drop_hidden_before(Index block);
 
-  /// How often a run has opened this checkpoint before; known after open() only.
-  Index earlier_openings() const { return earlier_openings_; }
+  /// How many runs have opened this checkpoint before; 0 after attach().
+  Index earlier_openings() const { return lease_ ? lease_->number() - 1 : 0; }
 
-  /// What open() found damaged or left over.
+  /// What open() found damaged or left over, or whose lease it took over.
   const std::vector<std::string>& warnings() const { return warnings_; }
 
  private:
   Checkpoint(std::filesystem::path directory, int writer);
 
-  void count_opening();
   void create(const nlohmann::ordered_json& fingerprint);
-  void check_fingerprint(const nlohmann::ordered_json& fingerprint) const;
-  void read_journals();
   void set_damaged_aside();
   void remove_leftovers();
-  void enter(const std::filesystem::path& temporary, const std::string& name);
+  template <class Record>
+  void commit_as(const std::string& name, const Record& record);
   std::filesystem::path checked(const std::string& name);
+  void drop(const std::string& name);
 
   std::filesystem::path directory_;
   int writer_;
-  // File name in the directory → the hashes of its commits. A file that was lost or damaged is committed again, perhaps
-  // by another writer; journals don't tell which came last, and any of them is good.
-  std::map<std::string, std::set<std::string>> committed_;
+  std::unique_ptr<Lease> lease_;  // of the process that opened it
+  CommittedFiles committed_;
   std::vector<std::string> warnings_;
-  Index earlier_openings_ = 0;
 };
+
+/// What a job script may read in the file `state`.
+enum class RunState { resumable, done, failed };
+void write_state(const std::filesystem::path& checkpoint, RunState state);
 
 }  // namespace lrc

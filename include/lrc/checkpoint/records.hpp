@@ -34,4 +34,17 @@ struct MomentsRecord {
   StoredMatrix<float> xx, xy, yy;
 };
 
+/// Names hidden states: a unit of sequences (sequences.hpp), as it enters a block.
+struct HiddenKey {
+  Index block = 0, unit = 0;
+};
+/// The unit number of the probe, which tells the scales of the sums.
+constexpr Index kProbeUnit = -1;
+
+/// The calibration pass of one unit, as far as it has come.
+struct HiddenRecord {
+  HiddenKey key;
+  StoredMatrix<float> hidden;  ///< tokens×hidden_size
+};
+
 }  // namespace lrc

@@ -30,6 +30,8 @@ class Progress {
 
   /// `done` of the total; `detail` says what is being worked on ("block 3 of 30").
   void update(double done, std::string_view detail);
+  /// `more` steps are done.
+  void advance(double more, std::string_view detail) { update(done_ + more, detail); }
 
  private:
   using Clock = std::chrono::steady_clock;

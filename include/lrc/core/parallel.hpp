@@ -20,7 +20,8 @@ class ThreadPool {
   int threads() const noexcept;
 
   /// Calls tile(0) ... tile(tiles - 1), each once, on the pool's threads, in no particular order, and waits for all.
-  /// The first exception of a tile is rethrown here, and tiles not yet started are then skipped.
+  /// The first exception of a tile is rethrown here, and tiles not yet started are then skipped. Throws Interrupted
+  /// where an interruption is requested before a tile starts.
   /// Not to be called from within a tile.
   void for_each(Index tiles, const std::function<void(Index)>& tile);
 

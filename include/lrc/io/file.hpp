@@ -70,23 +70,7 @@ void write_atomically(const std::filesystem::path& target, std::string_view text
 /// Appends one record to a file (created where it is not there) and brings it to the disk.
 void append_durably(const std::filesystem::path& file, std::string_view record);
 
-/// Brings a file's contents, or a directory's entries, to the disk.
+/// Brings a file's contents to the disk.
 void sync_file(const std::filesystem::path& file);
-void sync_directory(const std::filesystem::path& directory);
-
-/// rename(2), then fsync of the directory that holds the new name.
-void rename_durably(const std::filesystem::path& from, const std::filesystem::path& to);
-
-/// Creates a directory and those above it; one that is there already is fine.
-void make_directories(const std::filesystem::path& directory);
-
-/// Removes a file or a whole directory; nothing there is fine.
-void remove_path(const std::filesystem::path& path);
-
-/// A name for a temporary file or directory beside `target`, unique to this process.
-std::filesystem::path temporary_beside(const std::filesystem::path& target);
-
-/// Whether a name was made by temporary_beside.
-bool is_temporary(const std::filesystem::path& path);
 
 }  // namespace lrc

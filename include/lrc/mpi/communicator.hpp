@@ -1,5 +1,6 @@
 // The ranks of a job. A Communicator borrows its MPI_Comm; every MPI call is checked, and its error names the call.
-// One rank works without mpirun.
+// Every collective first waits for all ranks asleep, so that an early one leaves its core to others. One rank works
+// without mpirun.
 #pragma once
 
 #include <mpi.h>
@@ -34,7 +35,7 @@ class Communicator {
   bool is_root() const { return rank_ == 0; }
   MPI_Comm handle() const { return handle_; }
 
-  /// Waits for all ranks, asleep between looks: a rank that waits leaves its core to others.
+  /// Waits for all ranks, asleep between looks.
   void barrier() const;
 
   /// Sums of all ranks' values, elementwise, on every rank; exact, so the order of ranks doesn't matter.
@@ -51,7 +52,8 @@ class Communicator {
   /// On root: the texts of all ranks, in their order; elsewhere empty.
   std::vector<std::string> gather(const std::string& text, int root = 0) const;
 
-  /// Runs `step` on every rank. Where it throws on any, all ranks throw the error of the lowest such rank. Collective.
+  /// Runs `step`, which makes no collective calls, on every rank. Where it throws on any, all ranks throw the error of
+  /// the lowest such rank (of the lowest interrupted one where nothing else happened). Collective.
   void agree(const std::function<void()>& step) const;
 
  private:

@@ -1,4 +1,4 @@
-// Between what solves and statistics produce and what the checkpoint stores.
+// Between what the calibration pass and the solves produce and what the checkpoint stores.
 #pragma once
 
 #include "lrc/checkpoint/records.hpp"
@@ -11,6 +11,9 @@ namespace lrc {
 SolveRecord to_record(const std::string& linear, const SolveResult& result, Index tokens, double seconds);
 /// The part of the solve that is exported (the facts stay in the record).
 SolveResult to_result(const SolveRecord& record);
+
+HiddenRecord to_record(const HiddenKey& key, const MatrixF& hidden);
+MatrixF to_matrix(const HiddenRecord& record);
 
 MomentsRecord to_record(const std::string& group, const SummedMoments& moments);
 SummedMoments to_moments(const MomentsRecord& record);

@@ -1,4 +1,4 @@
-#include "solve_records.hpp"
+#include "stored_records.hpp"
 
 #include <algorithm>
 
@@ -40,6 +40,9 @@ SolveResult to_result(const SolveRecord& record) {
           .u = from_stored<MatrixF>(record.u),
           .v = from_stored<MatrixF>(record.v)};
 }
+
+HiddenRecord to_record(const HiddenKey& key, const MatrixF& hidden) { return {key, to_stored(hidden)}; }
+MatrixF to_matrix(const HiddenRecord& record) { return from_stored<MatrixF>(record.hidden); }
 
 MomentsRecord to_record(const std::string& group, const SummedMoments& moments) {
   return {.name = group,

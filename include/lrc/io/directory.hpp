@@ -1,0 +1,38 @@
+// Names in directories: what is created, renamed, removed, and brought to the disk.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string_view>
+
+namespace lrc {
+
+/// Brings a directory's entries to the disk.
+void sync_directory(const std::filesystem::path& directory);
+
+/// rename(2), then fsync of the directory that holds the new name.
+void rename_durably(const std::filesystem::path& from, const std::filesystem::path& to);
+
+/// Creates a directory and those above it, on the disk; one that is there already is fine.
+void make_directories(const std::filesystem::path& directory);
+
+/// Removes a file or a whole directory; nothing there is fine.
+void remove_path(const std::filesystem::path& path);
+
+/// Creates a file with this text, whole, unless there is one of that name: then returns false. Of several processes
+/// that try, on any host, one succeeds.
+bool create_exclusively(const std::filesystem::path& file, std::string_view text);
+
+/// Sets the file's modification time to now.
+void touch(const std::filesystem::path& file);
+
+/// As the file system knows it; none where the file is not there.
+std::optional<std::filesystem::file_time_type> modification_time(const std::filesystem::path& file);
+
+/// A name for a temporary file or directory beside `target`, unique to this process.
+std::filesystem::path temporary_beside(const std::filesystem::path& target);
+
+/// Whether a name was made by temporary_beside.
+bool is_temporary(const std::filesystem::path& path);
+
+}  // namespace lrc

@@ -1,0 +1,38 @@
+// The calibration pass: the tokens go forward block by block; moments and hidden states are committed on the way.
+#pragma once
+
+#include <memory>
+
+#include "lrc/calibration/shard.hpp"
+#include "lrc/core/log.hpp"
+#include "run_context.hpp"
+
+namespace lrc {
+
+class MeasurePhase {
+ public:
+  /// Starts from the last committed hidden states that serve, or from the embeddings. Collective, as run() is.
+  MeasurePhase(const RunContext& run, const WorkPlan& plan);
+
+  /// Blocks `first` to before `end`, as far as they are not measured already.
+  void run(Index first, Index end);
+
+ private:
+  Index first_unmeasured() const;
+  Index end_of_unmeasured() const;
+  bool has_all_hidden(Index block) const;
+  void restore();
+  void check_time() const;
+  void pass_block(Index index, Progress& progress);
+  double store_moments(std::vector<MomentSums> sums);
+  double store_hidden(Index block);
+
+  const RunContext& run_;
+  const WorkPlan& plan_;
+  Index next_ = 0;  // the block that the shard's hidden states enter
+  Index end_;       // nothing from here on needs measuring
+  std::unique_ptr<Shard> shard_;
+  double slowest_block_ = 0;  // seconds
+};
+
+}  // namespace lrc

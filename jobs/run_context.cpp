@@ -1,0 +1,30 @@
+#include "run_context.hpp"
+
+#include <algorithm>
+
+namespace lrc {
+
+WorkPlan WorkPlan::of(const Model& model, const Checkpoint& checkpoint) {
+  WorkPlan plan;
+  for (Index block = 0; block < model.config().blocks; ++block) {
+    const BlockLayout layout = block_layout(model.config(), block);
+    for (const GroupRole role : kGroupRoles) {
+      const GroupLayout& group = layout.group(role);
+      bool solved = true;
+      for (std::size_t i = 0; i < group.linears.size(); ++i) {
+        if (checkpoint.is_committed(group.linears[i].name)) continue;
+        solved = false;
+        plan.solves.push_back({block, role, i, group.linears[i]});
+      }
+      if (!solved && !checkpoint.has_moments(group.name)) plan.unmeasured.insert(group.name);
+    }
+  }
+  return plan;
+}
+
+bool WorkPlan::has_unmeasured(const BlockLayout& block) const {
+  return std::any_of(block.groups.begin(), block.groups.end(),
+                     [&](const GroupLayout& group) { return unmeasured.contains(group.name); });
+}
+
+}  // namespace lrc

@@ -1,0 +1,47 @@
+// What the phases of a calibration run share.
+#pragma once
+
+#include <set>
+#include <string>
+#include <vector>
+
+#include "calibrate_options.hpp"
+#include "lrc/checkpoint/checkpoint.hpp"
+#include "lrc/model/sequences.hpp"
+#include "lrc/model/stored_model.hpp"
+#include "lrc/mpi/communicator.hpp"
+#include "lrc/report/run_report.hpp"
+#include "lrc/rotation/rotated_model.hpp"
+
+namespace lrc {
+
+struct RunContext {
+  const Communicator& world;
+  const CalibrateOptions& options;
+  ThreadPool& pool;
+  const StoredModel& stored;
+  const RotatedModel* rotated;  ///< nullptr where nothing is rotated
+  const Model& model;           ///< the one of the two that is calibrated
+  const Sequences& sequences;
+  Checkpoint& checkpoint;
+  RunReport& report;
+};
+
+/// One solve of the work queue.
+struct SolveTask {
+  Index block;
+  GroupRole role;
+  std::size_t linear;  ///< in its group
+  LinearLayout layout;
+};
+
+/// What is left to do. Made once, before anything of this run is committed, so that all ranks see the same.
+struct WorkPlan {
+  std::vector<SolveTask> solves;     ///< not committed yet
+  std::set<std::string> unmeasured;  ///< groups whose moments one of them needs
+
+  static WorkPlan of(const Model& model, const Checkpoint& checkpoint);
+  bool has_unmeasured(const BlockLayout& block) const;
+};
+
+}  // namespace lrc

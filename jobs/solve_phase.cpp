@@ -1,0 +1,77 @@
+#include "solve_phase.hpp"
+
+#include <algorithm>
+
+#include "lrc/core/log.hpp"
+#include "lrc/quantization/expand_moments.hpp"
+#include "lrc/scheduling/queue.hpp"
+#include "stored_records.hpp"
+
+namespace lrc {
+namespace {
+
+constexpr Index kTasksPerRank = 8;
+
+// Order of growth of a solve: the factorizations on the input side and the products with the weight.
+double solve_cost(const LinearLayout& linear) {
+  const auto in = static_cast<double>(linear.cols), out = static_cast<double>(linear.rows);
+  return in * in * in + 4 * in * in * out;
+}
+
+double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+void solve(const RunContext& run, const SolveTask& task) {
+  const LinearLayout& linear = task.layout;
+  const LinearGroup group = run.model.group(task.block, task.role);
+  const Moments moments = expand_moments(to_moments(run.checkpoint.load_moments(group.name)));
+  const MatrixD weight = group.linears[task.linear].weight.cast<double>();  // d_out×d_in
+  const auto start = std::chrono::steady_clock::now();
+  const SolveResult result = lrc::solve(run.pool, run.options.solve_method(), weight, moments,
+                                        run.options.solve_options(linear.name, linear.rows, linear.cols));
+  const SolveRecord record = to_record(linear.name, result, moments.tokens, seconds_since(start));
+  const PhaseTimer timer(run.report, "solve: commit on rank 0");
+  run.checkpoint.commit(record);
+}
+
+void drop_moments(const RunContext& run, Index first, Index end) {
+  for (Index block = first; block < end; ++block) {
+    for (const GroupLayout& group : block_layout(run.model.config(), block).groups)
+      run.checkpoint.drop_moments(group.name);
+  }
+}
+
+}  // namespace
+
+Index window_size(const RunContext& run) {
+  Index solves_per_block = 0;
+  for (const GroupLayout& group : block_layout(run.model.config(), 0).groups)
+    solves_per_block += static_cast<Index>(group.linears.size());
+  return std::clamp<Index>(ceil_div(kTasksPerRank * run.world.size(), solves_per_block), 1, run.model.config().blocks);
+}
+
+void solve_window(const RunContext& run, const WorkPlan& plan, Index first, Index end) {
+  std::vector<SolveTask> window;
+  std::vector<Task> tasks;
+  double all = 0;  // cost
+  for (const SolveTask& task : plan.solves) {
+    if (task.block < first || task.block >= end) continue;
+    window.push_back(task);
+    tasks.push_back({task.layout.name, solve_cost(task.layout)});
+    all += tasks.back().cost;
+  }
+  if (tasks.empty()) return;
+  const PhaseTimer timer(run.report, "solve");
+  Progress progress("solve", all);
+  const auto show = [&](std::size_t done, double cost) {
+    progress.update(cost, fmt::format("blocks {} to {}, {} of {} solves", first + 1, end, done, tasks.size()));
+  };
+  const QueueUse use = run_queue(
+      run.world, tasks, [&](std::size_t i) { solve(run, window[i]); }, show);
+  show(tasks.size(), all);
+  run.report.add_phase("solve: busy on rank 0", use.busy_seconds);
+  if (run.world.is_root()) drop_moments(run, first, end);
+}
+
+}  // namespace lrc

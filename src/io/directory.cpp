@@ -1,0 +1,82 @@
+#include "lrc/io/directory.hpp"
+
+#include <fcntl.h>
+#include <fmt/core.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <random>
+#include <string>
+
+#include "lrc/io/file.hpp"
+#include "lrc/io/system_call.hpp"
+
+namespace lrc {
+namespace fs = std::filesystem;
+namespace {
+
+fs::path directory_of(const fs::path& path) { return path.has_parent_path() ? path.parent_path() : fs::path("."); }
+
+}  // namespace
+
+void sync_directory(const fs::path& directory) {
+  FileDescriptor descriptor(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (descriptor.get() < 0) fail_call("open", directory);
+  if (::fsync(descriptor.get()) != 0) fail_call("fsync", directory);
+  if (!descriptor.close()) fail_call("close", directory);
+}
+
+void rename_durably(const fs::path& from, const fs::path& to) {
+  if (::rename(from.c_str(), to.c_str()) != 0) fail_call("rename", to);
+  sync_directory(directory_of(to));
+}
+
+void make_directories(const fs::path& directory) {
+  if (fs::is_directory(directory)) return;
+  if (directory.has_parent_path()) make_directories(directory.parent_path());
+  const int failed = ::mkdir(directory.c_str(), 0777) == 0 ? 0 : errno;
+  if (failed != 0 && !fs::is_directory(directory)) fail_call("mkdir", directory, failed);  // else others were faster
+  sync_directory(directory_of(directory));
+}
+
+void remove_path(const fs::path& path) {
+  std::error_code error;
+  fs::remove_all(path, error);
+  if (error) fail_call("remove", path, error.value());
+}
+
+bool create_exclusively(const fs::path& file, std::string_view text) {
+  const fs::path temporary = temporary_beside(file);
+  write_atomically(temporary, text);
+  const int failed = ::link(temporary.c_str(), file.c_str()) == 0 ? 0 : errno;
+  remove_path(temporary);
+  if (failed != 0 && failed != EEXIST) fail_call("link", file, failed);
+  if (failed == 0) sync_directory(directory_of(file));
+  return failed == 0;
+}
+
+void touch(const fs::path& file) {
+  if (::utimensat(AT_FDCWD, file.c_str(), nullptr, 0) != 0) fail_call("utimensat", file);
+}
+
+std::optional<fs::file_time_type> modification_time(const fs::path& file) {
+  // Network file systems bring their knowledge of a file up to date when it is opened.
+  const FileDescriptor descriptor(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
+  if (descriptor.get() < 0 && errno == ENOENT) return std::nullopt;
+  std::error_code error;
+  const fs::file_time_type time = fs::last_write_time(file, error);
+  if (error == std::errc::no_such_file_or_directory) return std::nullopt;
+  if (error) fail_call("stat", file, error.value());
+  return time;
+}
+
+fs::path temporary_beside(const fs::path& target) {
+  static const unsigned host = std::random_device{}();  // process numbers are the same on several hosts
+  static std::atomic<unsigned> counter{0};
+  return fmt::format("{}.tmp.{:08x}.{}.{}", target.string(), host, ::getpid(), counter++);
+}
+
+bool is_temporary(const fs::path& path) { return path.filename().string().find(".tmp.") != std::string::npos; }
+
+}  // namespace lrc
