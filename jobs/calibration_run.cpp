@@ -23,19 +23,15 @@ CalibrationRun::CalibrationRun(const Communicator& world, CalibrateOptions optio
 void CalibrationRun::run() {
   set_time_limit(options_);
   open_inputs();
-  if (output_is_done()) {
-    leave_state(RunState::done);
-    return log_info(fmt::format("{} is already there, made by this very run: nothing to do", options_.output));
-  }
+  if (output_is_done()) return leave_state(RunState::done);
   open_checkpoint();
   try {
-    work();
+    if (!output_is_done()) work();  // another job may have finished it while this one waited for the checkpoint
   } catch (const AgreedError& error) {
     if (error.code() != ExitCode::interrupted) leave_state(RunState::failed);
     throw;
   }
   leave_state(RunState::done);
-  log_info(fmt::format("done: {}", options_.output));
 }
 
 void CalibrationRun::open_inputs() {
@@ -79,6 +75,7 @@ bool CalibrationRun::output_is_done() {
                                    options_.output));
   });
   world_.barrier();
+  if (done) log_info(fmt::format("{} is already there, made by this very run: nothing to do", options_.output));
   return done;
 }
 
@@ -111,6 +108,7 @@ void CalibrationRun::work() {
     solve_window(run, plan, first, end);
   }
   export_output(run, facts());
+  log_info(fmt::format("done: {}", options_.output));
 }
 
 nlohmann::ordered_json CalibrationRun::facts() const {
