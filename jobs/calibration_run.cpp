@@ -107,6 +107,7 @@ void CalibrationRun::work() {
     measure.run(first, end);
     solve_window(run, plan, first, end);
   }
+  if (world_.is_root()) checkpoint_->drop_hidden_before(blocks);
   export_output(run, facts());
   log_info(fmt::format("done: {}", options_.output));
 }

@@ -8,7 +8,13 @@
 namespace lrc {
 namespace {
 
-double elements_in_bytes(Index elements) { return static_cast<double>(sizeof(float)) * static_cast<double>(elements); }
+double bytes_of(const MatrixF& matrix) {
+  return static_cast<double>(sizeof(float)) * static_cast<double>(matrix.size());
+}
+
+double seconds_since(MeasurePhase::Clock::time_point start) {
+  return std::chrono::duration<double>(MeasurePhase::Clock::now() - start).count();
+}
 
 }  // namespace
 
@@ -17,6 +23,7 @@ MeasurePhase::MeasurePhase(const RunContext& run, const WorkPlan& plan)
   if (end_ == 0) return;
   next_ = first_unmeasured();
   while (next_ > 0 && !has_all_hidden(next_)) --next_;
+  stored_block_ = next_;
   run_.world.agree([&] {
     shard_ = std::make_unique<Shard>(run_.world, run_.pool, run_.model, run_.sequences);
     if (next_ > 0) restore();
@@ -56,11 +63,17 @@ void MeasurePhase::run(Index first, Index end) {
   Progress progress("calibrate", static_cast<double>(end - std::max(first, next_)) * units);
   for (; next_ < end; ++next_) {
     run_.world.agree([&] { check_time(); });
-    const auto start = std::chrono::steady_clock::now();
+    const auto start = Clock::now();
     pass_block(next_, progress);
-    const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
-    slowest_block_ = std::max(slowest_block_, taken.count());
+    slowest_block_ = std::max(slowest_block_, seconds_since(start));
   }
+}
+
+// When all ranks have returned, what was committed is on the disk, and older hidden states are dropped.
+void MeasurePhase::make_durable() {
+  const PhaseTimer timer(run_.report, "calibrate: commit");
+  run_.world.agree([&] { run_.checkpoint.make_durable(); });
+  if (run_.world.is_root()) run_.checkpoint.drop_hidden_before(stored_block_);
 }
 
 void MeasurePhase::check_time() const {
@@ -80,43 +93,56 @@ void MeasurePhase::pass_block(Index index, Progress& progress) {
     sums = shard_->forward_and_sum(block, run_.options.moment_kind(), run_.options.quantizer(),
                                    [&] { progress.advance(1, detail); });
   });
-  PhaseTimer timer(run_.report, "calibrate: reduce and commit");
-  timer.add_bytes(store_moments(std::move(sums)));
-  if (index + 1 < end_) timer.add_bytes(store_hidden(index + 1));
-  if (run_.world.is_root()) run_.checkpoint.drop_hidden_before(index + 1);
+  make_durable();  // what was committed before this block, and is likely there by now
+  reduce(sums);
+  store_moments(sums);
+  if (index + 1 < end_ && hidden_are_worth_storing()) store_hidden(index + 1);
 }
 
-// Each group's sums go to one rank, in turn, which commits them for whoever will solve. Returns the bytes this rank
-// committed.
-double MeasurePhase::store_moments(std::vector<MomentSums> sums) {
+int MeasurePhase::owner(std::size_t group) const { return static_cast<int>(group) % run_.world.size(); }
+
+// Each group's sums go to one rank, in turn.
+void MeasurePhase::reduce(std::vector<MomentSums>& sums) const {
   std::erase_if(sums, [&](const MomentSums& group) { return !plan_.unmeasured.contains(group.group()); });
-  const int ranks = run_.world.size();
-  for (std::size_t i = 0; i < sums.size(); ++i) sums[i].reduce(run_.world, static_cast<int>(i) % ranks);
-  double bytes = 0;
+  for (std::size_t i = 0; i < sums.size(); ++i) sums[i].reduce(run_.world, owner(i));
+}
+
+// Committed by their owners for whoever will solve.
+void MeasurePhase::store_moments(const std::vector<MomentSums>& sums) {
   run_.world.agree([&] {
     for (std::size_t i = 0; i < sums.size(); ++i) {
-      if (run_.world.rank() != static_cast<int>(i) % ranks) continue;
+      if (run_.world.rank() != owner(i)) continue;
       const SummedMoments moments = sums[i].result();
-      run_.checkpoint.commit(to_record(sums[i].group(), moments));
-      bytes += elements_in_bytes(moments.xx.size() + moments.xy.size() + moments.yy.size());
+      PhaseTimer timer(run_.report, "calibrate: commit");
+      run_.checkpoint.commit(to_store(sums[i].group(), moments));
+      timer.add_bytes(bytes_of(moments.xx) + bytes_of(moments.xy) + bytes_of(moments.yy));
     }
   });
-  return bytes;
 }
 
-// So that any number of ranks can go on from here. When all ranks have returned, all of it is committed.
-double MeasurePhase::store_hidden(Index block) {
-  double bytes = 0;
+// What a killed run would have to do again, against the time it takes to store what saves it. All ranks decide alike.
+bool MeasurePhase::hidden_are_worth_storing() const {
+  constexpr double kWorth = 100;  // then they cost at most 1 % of the pass
+  const double saved = run_.world.max(seconds_since(stored_at_)), price = run_.world.max(storing_seconds_);
+  return saved >= kWorth * price;
+}
+
+// So that any number of ranks can go on from here.
+void MeasurePhase::store_hidden(Index block) {
+  PhaseTimer timer(run_.report, "calibrate: commit");
   const auto store = [&](Index unit, const MatrixF& hidden) {
     if (run_.checkpoint.has_hidden({block, unit})) return;
-    run_.checkpoint.commit(to_record({block, unit}, hidden));
-    bytes += elements_in_bytes(hidden.size());
+    run_.checkpoint.commit({block, unit}, to_store(hidden));
+    timer.add_bytes(bytes_of(hidden));
   };
   run_.world.agree([&] {
+    const auto start = Clock::now();
     for (const Unit& unit : shard_->units()) store(unit.number, unit.hidden);
     if (run_.world.is_root()) store(kProbeUnit, shard_->probe());
+    storing_seconds_ = seconds_since(start);
   });
-  return bytes;
+  stored_block_ = block;
+  stored_at_ = Clock::now();
 }
 
 }  // namespace lrc

@@ -11,6 +11,8 @@ namespace lrc {
 
 class MeasurePhase {
  public:
+  using Clock = std::chrono::steady_clock;
+
   /// Starts from the last committed hidden states that serve, or from the embeddings. Collective, as run() is.
   MeasurePhase(const RunContext& run, const WorkPlan& plan);
 
@@ -24,15 +26,22 @@ class MeasurePhase {
   void restore();
   void check_time() const;
   void pass_block(Index index, Progress& progress);
-  double store_moments(std::vector<MomentSums> sums);
-  double store_hidden(Index block);
+  int owner(std::size_t group) const;
+  void reduce(std::vector<MomentSums>& sums) const;
+  void store_moments(const std::vector<MomentSums>& sums);
+  void store_hidden(Index block);
+  bool hidden_are_worth_storing() const;
+  void make_durable();
 
   const RunContext& run_;
   const WorkPlan& plan_;
   Index next_ = 0;  // the block that the shard's hidden states enter
   Index end_;       // nothing from here on needs measuring
   std::unique_ptr<Shard> shard_;
-  double slowest_block_ = 0;  // seconds
+  double slowest_block_ = 0;    // seconds
+  Index stored_block_ = 0;      // the last block whose incoming hidden states are committed
+  double storing_seconds_ = 0;  // what committing hidden states took last
+  Clock::time_point stored_at_ = Clock::now();
 };
 
 }  // namespace lrc

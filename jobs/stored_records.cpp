@@ -41,16 +41,19 @@ SolveResult to_result(const SolveRecord& record) {
           .v = from_stored<MatrixF>(record.v)};
 }
 
-HiddenRecord to_record(const HiddenKey& key, const MatrixF& hidden) { return {key, to_stored(hidden)}; }
-MatrixF to_matrix(const HiddenRecord& record) { return from_stored<MatrixF>(record.hidden); }
+MatrixToStore to_store(const MatrixF& matrix) {
+  return {matrix.rows(), matrix.cols(), {matrix.data(), static_cast<std::size_t>(matrix.size())}};
+}
 
-MomentsRecord to_record(const std::string& group, const SummedMoments& moments) {
+MomentsToStore to_store(const std::string& group, const SummedMoments& moments) {
   return {.name = group,
           .tokens = moments.tokens,
-          .xx = to_stored(moments.xx),
-          .xy = to_stored(moments.xy),
-          .yy = to_stored(moments.yy)};
+          .xx = to_store(moments.xx),
+          .xy = to_store(moments.xy),
+          .yy = to_store(moments.yy)};
 }
+
+MatrixF to_matrix(const StoredMatrix<float>& stored) { return from_stored<MatrixF>(stored); }
 
 SummedMoments to_moments(const MomentsRecord& record) {
   return {.tokens = record.tokens,

@@ -12,10 +12,11 @@ SolveRecord to_record(const std::string& linear, const SolveResult& result, Inde
 /// The part of the solve that is exported (the facts stay in the record).
 SolveResult to_result(const SolveRecord& record);
 
-HiddenRecord to_record(const HiddenKey& key, const MatrixF& hidden);
-MatrixF to_matrix(const HiddenRecord& record);
+/// The matrix must outlive what is returned.
+MatrixToStore to_store(const MatrixF& matrix);
+MomentsToStore to_store(const std::string& group, const SummedMoments& moments);
 
-MomentsRecord to_record(const std::string& group, const SummedMoments& moments);
+MatrixF to_matrix(const StoredMatrix<float>& stored);
 SummedMoments to_moments(const MomentsRecord& record);
 
 }  // namespace lrc

@@ -130,26 +130,45 @@ Index Checkpoint::committed_solves() const {
                        [](const auto& entry) { return entry.first.starts_with("solves/"); });
 }
 
-template <class Record>
-void Checkpoint::commit_as(const std::string& name, const Record& record) {
-  const fs::path temporary = temporary_beside(directory_ / name);
-  try {
-    write_record(temporary, record);
-    sync_file(temporary);
-  } catch (...) {
-    std::error_code ignored;  // what matters is the error at hand; the next opening removes it, too
-    fs::remove(temporary, ignored);
-    throw;
-  }
-  const std::string hash = hash_file(temporary);
-  rename_durably(temporary, directory_ / name);
+void Checkpoint::enter(const std::string& name, const std::string& hash) {
   append_to_journal(directory_ / kJournal / fmt::format("{}.log", writer_), name, hash);
   committed_[name].insert(hash);
 }
 
-void Checkpoint::commit(const SolveRecord& record) { commit_as(solve_file(record.name), record); }
-void Checkpoint::commit(const MomentsRecord& record) { commit_as(moments_file(record.name), record); }
-void Checkpoint::commit(const HiddenRecord& record) { commit_as(hidden_file(record.key), record); }
+void Checkpoint::commit(const SolveRecord& record) {
+  const std::string name = solve_file(record.name);
+  const TemporaryFile file(directory_ / name);
+  write_record(file.path(), record);
+  sync_file(file.path());
+  const std::string hash = hash_file(file.path());
+  rename_durably(file.path(), directory_ / name);
+  enter(name, hash);
+}
+
+template <class Record>
+void Checkpoint::commit_soon(const std::string& name, const Record& record) {
+  const TemporaryFile file(directory_ / name);
+  write_record(file.path(), record);
+  start_writing_back(file.path());
+  const std::string hash = hash_file(file.path());
+  rename_path(file.path(), directory_ / name);
+  enter(name, hash);
+  on_their_way_.push_back(name);
+}
+
+void Checkpoint::commit(const MomentsToStore& moments) { commit_soon(moments_file(moments.name), moments); }
+void Checkpoint::commit(const HiddenKey& key, const MatrixToStore& hidden) { commit_soon(hidden_file(key), hidden); }
+
+void Checkpoint::make_durable() {
+  for (const std::string& name : on_their_way_) {
+    if (fs::exists(directory_ / name)) sync_file(directory_ / name);  // it may be dropped already
+  }
+  if (!on_their_way_.empty()) {
+    sync_directory(directory_ / "moments");
+    sync_directory(directory_ / "hidden");
+  }
+  on_their_way_.clear();
+}
 
 // The path of a committed file whose bytes are those of its commit.
 fs::path Checkpoint::checked(const std::string& name) {
@@ -166,7 +185,7 @@ fs::path Checkpoint::checked(const std::string& name) {
 
 SolveRecord Checkpoint::load_solve(const std::string& linear) { return read_solve(checked(solve_file(linear))); }
 MomentsRecord Checkpoint::load_moments(const std::string& group) { return read_moments(checked(moments_file(group))); }
-HiddenRecord Checkpoint::load_hidden(const HiddenKey& key) { return read_hidden(checked(hidden_file(key)), key); }
+StoredMatrix<float> Checkpoint::load_hidden(const HiddenKey& key) { return read_hidden(checked(hidden_file(key))); }
 
 void Checkpoint::drop(const std::string& name) {
   committed_.erase(name);

@@ -14,6 +14,10 @@ void write_matrix(Hdf5Writer& writer, const std::string& name, const StoredMatri
   writer.write(name, {matrix.rows, matrix.cols}, std::span<const Element>(matrix.values));
 }
 
+void write_matrix(Hdf5Writer& writer, const std::string& name, const MatrixToStore& matrix) {
+  writer.write(name, {matrix.rows, matrix.cols}, matrix.values);
+}
+
 template <class Element>
 StoredMatrix<Element> read_matrix(const Hdf5Reader& reader, const std::string& name, const fs::path& file) {
   const std::vector<Index> sizes = reader.dimensions(name);
@@ -43,18 +47,18 @@ void write_record(const fs::path& file, const SolveRecord& record) {
   writer.close();
 }
 
-void write_record(const fs::path& file, const MomentsRecord& record) {
-  Hdf5Writer writer(file);
-  write_facts(writer, record.name, {{"tokens", record.tokens}});
-  write_matrix(writer, "xx", record.xx);
-  write_matrix(writer, "xy", record.xy);
-  write_matrix(writer, "yy", record.yy);
+void write_record(const fs::path& file, const MomentsToStore& moments) {
+  Hdf5Writer writer(file, DatasetKind::plain);
+  write_facts(writer, moments.name, {{"tokens", moments.tokens}});
+  write_matrix(writer, "xx", moments.xx);
+  write_matrix(writer, "xy", moments.xy);
+  write_matrix(writer, "yy", moments.yy);
   writer.close();
 }
 
-void write_record(const fs::path& file, const HiddenRecord& record) {
-  Hdf5Writer writer(file);
-  write_matrix(writer, "hidden", record.hidden);
+void write_record(const fs::path& file, const MatrixToStore& hidden) {
+  Hdf5Writer writer(file, DatasetKind::plain);
+  write_matrix(writer, "hidden", hidden);
   writer.close();
 }
 
@@ -79,8 +83,6 @@ MomentsRecord read_moments(const fs::path& file) {
           .yy = read_matrix<float>(reader, "yy", file)};
 }
 
-HiddenRecord read_hidden(const fs::path& file, const HiddenKey& key) {
-  return {.key = key, .hidden = read_matrix<float>(Hdf5Reader(file), "hidden", file)};
-}
+StoredMatrix<float> read_hidden(const fs::path& file) { return read_matrix<float>(Hdf5Reader(file), "hidden", file); }
 
 }  // namespace lrc

@@ -27,8 +27,12 @@ void sync_directory(const fs::path& directory) {
   if (!descriptor.close()) fail_call("close", directory);
 }
 
-void rename_durably(const fs::path& from, const fs::path& to) {
+void rename_path(const fs::path& from, const fs::path& to) {
   if (::rename(from.c_str(), to.c_str()) != 0) fail_call("rename", to);
+}
+
+void rename_durably(const fs::path& from, const fs::path& to) {
+  rename_path(from, to);
   sync_directory(directory_of(to));
 }
 
@@ -70,6 +74,10 @@ std::optional<fs::file_time_type> modification_time(const fs::path& file) {
   if (error) fail_call("stat", file, error.value());
   return time;
 }
+
+TemporaryFile::TemporaryFile(const fs::path& target) : path_(temporary_beside(target)) {}
+
+TemporaryFile::~TemporaryFile() { ::unlink(path_.c_str()); }
 
 fs::path temporary_beside(const fs::path& target) {
   static const unsigned host = std::random_device{}();  // process numbers are the same on several hosts

@@ -9,7 +9,6 @@
 #include <utility>
 
 #include "lrc/core/error.hpp"
-#include "lrc/io/directory.hpp"
 #include "lrc/io/system_call.hpp"
 
 namespace lrc {
@@ -80,21 +79,15 @@ void InputFile::read(std::uint64_t offset, std::span<std::byte> bytes) const {
 
 AtomicFile::AtomicFile(fs::path target)
     : target_(std::move(target)),
-      temporary_(temporary_beside(target_)),
-      descriptor_(open_or_fail(temporary_, O_WRONLY | O_CREAT | O_EXCL)) {}
+      temporary_(target_),
+      descriptor_(open_or_fail(temporary_.path(), O_WRONLY | O_CREAT | O_EXCL)) {}
 
-AtomicFile::~AtomicFile() {
-  descriptor_.close();
-  if (!committed_) ::unlink(temporary_.c_str());
-}
-
-void AtomicFile::write(std::span<const std::byte> bytes) { write_all(descriptor_.get(), bytes, temporary_); }
+void AtomicFile::write(std::span<const std::byte> bytes) { write_all(descriptor_.get(), bytes, temporary_.path()); }
 
 void AtomicFile::commit() {
-  if (::fsync(descriptor_.get()) != 0) fail_call("fsync", temporary_);
-  if (!descriptor_.close()) fail_call("close", temporary_);
-  rename_durably(temporary_, target_);
-  committed_ = true;
+  if (::fsync(descriptor_.get()) != 0) fail_call("fsync", temporary_.path());
+  if (!descriptor_.close()) fail_call("close", temporary_.path());
+  rename_durably(temporary_.path(), target_);
 }
 
 std::string read_text(const fs::path& file, std::uint64_t max_bytes) {
@@ -117,6 +110,13 @@ void append_durably(const fs::path& file, std::string_view record) {
   write_all(descriptor.get(), std::as_bytes(std::span(record)), file);
   if (::fsync(descriptor.get()) != 0) fail_call("fsync", file);
   if (!descriptor.close()) fail_call("close", file);
+}
+
+void start_writing_back(const fs::path& file) {
+  const FileDescriptor descriptor(open_or_fail(file, O_RDONLY));
+#ifdef SYNC_FILE_RANGE_WRITE
+  ::sync_file_range(descriptor.get(), 0, 0, SYNC_FILE_RANGE_WRITE);  // Linux; elsewhere the system does it in its time
+#endif
 }
 
 void sync_file(const fs::path& file) {

@@ -133,7 +133,7 @@ void Hdf5Handle::close(const char* call, const fs::path& file) {
   check(close_(std::exchange(id_, H5I_INVALID_HID)), call, file);
 }
 
-Hdf5Writer::Hdf5Writer(const fs::path& file) : path_(file), file_(create_file(file)) {}
+Hdf5Writer::Hdf5Writer(const fs::path& file, DatasetKind kind) : path_(file), kind_(kind), file_(create_file(file)) {}
 
 template <class Element>
 void Hdf5Writer::write(const std::string& name, const std::vector<Index>& dimensions, std::span<const Element> values) {
@@ -141,7 +141,7 @@ void Hdf5Writer::write(const std::string& name, const std::vector<Index>& dimens
   const Hdf5Handle space(H5Screate_simple(static_cast<int>(sizes.size()), sizes.data(), nullptr), H5Sclose,
                          "H5Screate_simple", path_);
   const Hdf5Handle creation = property_list(H5P_DATASET_CREATE, path_);
-  if (!values.empty()) {
+  if (!values.empty() && kind_ == DatasetKind::checksummed) {
     const std::vector<hsize_t> chunk = chunk_of(sizes, sizeof(Element));
     check(H5Pset_chunk(creation.get(), static_cast<int>(chunk.size()), chunk.data()), "H5Pset_chunk", path_);
     check(H5Pset_fletcher32(creation.get()), "H5Pset_fletcher32", path_);

@@ -59,8 +59,9 @@ TEST(Checkpoint, MomentsComeAndGo) {
   const TemporaryDirectory directory;
   {
     Checkpoint checkpoint = Checkpoint::open(directory / "c", kFingerprint);
-    checkpoint.commit(MomentsRecord{
-        .name = "g", .tokens = 9, .xx = {2, 2, {1, 2, 3, 4}}, .xy = {1, 2, {5, 6}}, .yy = {1, 2, {7, 8}}});
+    const std::vector<float> values{1, 2, 3, 4};
+    const MatrixToStore row{1, 2, std::span(values).first(2)};
+    checkpoint.commit(MomentsToStore{.name = "g", .tokens = 9, .xx = {2, 2, values}, .xy = row, .yy = row});
     Checkpoint other = Checkpoint::attach(directory / "c", 1);
     EXPECT_TRUE(other.has_moments("g"));
     EXPECT_EQ(other.load_moments("g").tokens, 9);
@@ -75,16 +76,19 @@ TEST(Checkpoint, HiddenStatesAreKeptUntilALaterBlockHasThem) {
   const TemporaryDirectory directory;
   Checkpoint checkpoint = Checkpoint::open(directory / "c", kFingerprint);
   for (const Index block : {2, 10}) {
-    for (const Index unit : {kProbeUnit, Index{0}, Index{1}})
-      checkpoint.commit(HiddenRecord{{block, unit}, {1, 2, {static_cast<float>(block), static_cast<float>(unit)}}});
+    for (const Index unit : {kProbeUnit, Index{0}, Index{1}}) {
+      const std::vector<float> values{static_cast<float>(block), static_cast<float>(unit)};
+      checkpoint.commit({block, unit}, {1, 2, values});
+    }
   }
+  checkpoint.make_durable();
   checkpoint.drop_hidden_before(10);
   Checkpoint other = Checkpoint::attach(directory / "c", 1);
   for (const Index unit : {kProbeUnit, Index{0}, Index{1}}) {
     EXPECT_FALSE(checkpoint.has_hidden({2, unit}));
     EXPECT_FALSE(other.has_hidden({2, unit}));
     ASSERT_TRUE(other.has_hidden({10, unit}));
-    EXPECT_EQ(other.load_hidden({10, unit}).hidden.values, (std::vector<float>{10, static_cast<float>(unit)}));
+    EXPECT_EQ(other.load_hidden({10, unit}).values, (std::vector<float>{10, static_cast<float>(unit)}));
   }
 }
 

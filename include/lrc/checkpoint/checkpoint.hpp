@@ -8,9 +8,13 @@
 //   leases/N             the job that works on it, the N-th (lease.hpp)
 //   state                RESUMABLE, DONE or FAILED: for scripts, never read by the program
 //
-// A file is written under another name, closed, brought to the disk, renamed, its directory brought to the disk, and
+// A solve is written under another name, closed, brought to the disk, renamed, its directory brought to the disk, and
 // then entered in the journal of its writer, which nobody else writes. What is not in a journal, or does not have the
 // hash that stands there, is not committed. Files are hashed before HDF5 opens them.
+//
+// Moments and hidden states, which are large and soon dropped again, are brought to the disk while the run goes on:
+// make_durable() waits for that, and what they replace is kept until then. A killed run loses none of them; after a
+// power loss those that were under way are found damaged by their hash, and the run goes on from what is older.
 #pragma once
 
 #include <filesystem>
@@ -48,15 +52,17 @@ class Checkpoint {
   bool has_hidden(const HiddenKey& key) const;
   Index committed_solves() const;
 
-  /// When these return, the record is on the disk.
+  /// When this returns, the record is on the disk.
   void commit(const SolveRecord& record);
-  void commit(const MomentsRecord& record);
-  void commit(const HiddenRecord& record);
+  /// When these return, the record outlives this process; after make_durable() it is on the disk, too.
+  void commit(const MomentsToStore& moments);
+  void commit(const HiddenKey& key, const MatrixToStore& hidden);
+  void make_durable();
 
   /// Throws Error where the record is not there or is damaged. Sees what others committed, too.
   SolveRecord load_solve(const std::string& linear);
   MomentsRecord load_moments(const std::string& group);
-  HiddenRecord load_hidden(const HiddenKey& key);
+  StoredMatrix<float> load_hidden(const HiddenKey& key);
 
   /// The moments are no longer needed.
   void drop_moments(const std::string& group);
@@ -77,7 +83,8 @@ class Checkpoint {
   void set_damaged_aside();
   void remove_leftovers();
   template <class Record>
-  void commit_as(const std::string& name, const Record& record);
+  void commit_soon(const std::string& name, const Record& record);
+  void enter(const std::string& name, const std::string& hash);
   std::filesystem::path checked(const std::string& name);
   void drop(const std::string& name);
 
@@ -85,6 +92,7 @@ class Checkpoint {
   int writer_;
   std::unique_ptr<Lease> lease_;  // of the process that opened it
   CommittedFiles committed_;
+  std::vector<std::string> on_their_way_;  // committed, not yet made durable
   std::vector<std::string> warnings_;
 };
 

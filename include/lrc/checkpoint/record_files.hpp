@@ -9,11 +9,11 @@ namespace lrc {
 
 /// Writes a new file, not yet brought to the disk.
 void write_record(const std::filesystem::path& file, const SolveRecord& record);
-void write_record(const std::filesystem::path& file, const MomentsRecord& record);
-void write_record(const std::filesystem::path& file, const HiddenRecord& record);
+void write_record(const std::filesystem::path& file, const MomentsToStore& moments);
+void write_record(const std::filesystem::path& file, const MatrixToStore& hidden);
 
 SolveRecord read_solve(const std::filesystem::path& file);
 MomentsRecord read_moments(const std::filesystem::path& file);
-HiddenRecord read_hidden(const std::filesystem::path& file, const HiddenKey& key);
+StoredMatrix<float> read_hidden(const std::filesystem::path& file);
 
 }  // namespace lrc

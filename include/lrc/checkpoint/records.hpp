@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <nlohmann/json.hpp>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,12 @@ template <class Element>
 struct StoredMatrix {
   Index rows = 0, cols = 0;
   std::vector<Element> values;
+};
+
+/// A matrix to be written, where it lies in memory: rows×cols, row-major.
+struct MatrixToStore {
+  Index rows = 0, cols = 0;
+  std::span<const float> values;
 };
 
 /// The finished solve of one linear.
@@ -34,17 +41,18 @@ struct MomentsRecord {
   StoredMatrix<float> xx, xy, yy;
 };
 
+/// The same on its way to the file, without a copy: they are large.
+struct MomentsToStore {
+  std::string name;
+  Index tokens = 0;
+  MatrixToStore xx, xy, yy;
+};
+
 /// Names hidden states: a unit of sequences (sequences.hpp), as it enters a block.
 struct HiddenKey {
   Index block = 0, unit = 0;
 };
 /// The unit number of the probe, which tells the scales of the sums.
 constexpr Index kProbeUnit = -1;
-
-/// The calibration pass of one unit, as far as it has come.
-struct HiddenRecord {
-  HiddenKey key;
-  StoredMatrix<float> hidden;  ///< tokens×hidden_size
-};
 
 }  // namespace lrc

@@ -10,6 +10,9 @@ namespace lrc {
 /// Brings a directory's entries to the disk.
 void sync_directory(const std::filesystem::path& directory);
 
+/// rename(2).
+void rename_path(const std::filesystem::path& from, const std::filesystem::path& to);
+
 /// rename(2), then fsync of the directory that holds the new name.
 void rename_durably(const std::filesystem::path& from, const std::filesystem::path& to);
 
@@ -28,6 +31,19 @@ void touch(const std::filesystem::path& file);
 
 /// As the file system knows it; none where the file is not there.
 std::optional<std::filesystem::file_time_type> modification_time(const std::filesystem::path& file);
+
+/// A name beside `target` for a file in the making; what still has that name at the end of this object is removed.
+class TemporaryFile {
+ public:
+  explicit TemporaryFile(const std::filesystem::path& target);
+  ~TemporaryFile();
+  TemporaryFile(const TemporaryFile&) = delete;
+  TemporaryFile& operator=(const TemporaryFile&) = delete;
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
 
 /// A name for a temporary file or directory beside `target`, unique to this process.
 std::filesystem::path temporary_beside(const std::filesystem::path& target);

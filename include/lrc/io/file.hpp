@@ -8,6 +8,8 @@
 #include <string>
 #include <string_view>
 
+#include "lrc/io/directory.hpp"
+
 namespace lrc {
 
 /// An open file descriptor; closed at the end of its life.
@@ -48,18 +50,15 @@ class InputFile {
 class AtomicFile {
  public:
   explicit AtomicFile(std::filesystem::path target);
-  ~AtomicFile();
-  AtomicFile(const AtomicFile&) = delete;
-  AtomicFile& operator=(const AtomicFile&) = delete;
 
   /// Throws CallError, naming the file and what to do, on a full disk or any other failure.
   void write(std::span<const std::byte> bytes);
   void commit();
 
  private:
-  std::filesystem::path target_, temporary_;
+  std::filesystem::path target_;
+  TemporaryFile temporary_;
   FileDescriptor descriptor_;
-  bool committed_ = false;
 };
 
 /// The whole file. Throws InputError where it is larger than `max_bytes`.
@@ -69,6 +68,9 @@ void write_atomically(const std::filesystem::path& target, std::string_view text
 
 /// Appends one record to a file (created where it is not there) and brings it to the disk.
 void append_durably(const std::filesystem::path& file, std::string_view record);
+
+/// Asks for a file's contents to be brought to the disk, without waiting for it; only a hint.
+void start_writing_back(const std::filesystem::path& file);
 
 /// Brings a file's contents to the disk.
 void sync_file(const std::filesystem::path& file);

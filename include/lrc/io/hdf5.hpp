@@ -33,10 +33,14 @@ class Hdf5Handle {
   Close close_;
 };
 
-/// Writes a new file. Every dataset is chunked and has Fletcher32 checksums. Not yet on the disk when close() returns.
+/// checksummed: in chunks with Fletcher32. plain: contiguous, six times as fast to write, for large and short-lived
+/// data whose file is hashed as a whole.
+enum class DatasetKind { checksummed, plain };
+
+/// Writes a new file. Not yet on the disk when close() returns.
 class Hdf5Writer {
  public:
-  explicit Hdf5Writer(const std::filesystem::path& file);
+  explicit Hdf5Writer(const std::filesystem::path& file, DatasetKind kind = DatasetKind::checksummed);
 
   /// A dataset of the given dimensions (one or two), row-major. Element types: float, std::int8_t.
   template <class Element>
@@ -46,6 +50,7 @@ class Hdf5Writer {
 
  private:
   std::filesystem::path path_;
+  DatasetKind kind_;
   Hdf5Handle file_;
 };
 
