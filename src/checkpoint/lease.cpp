@@ -10,8 +10,8 @@
 #include "lrc/core/error.hpp"
 #include "lrc/core/interrupt.hpp"
 #include "lrc/core/log.hpp"
+#include "lrc/io/checked_json.hpp"
 #include "lrc/io/directory.hpp"
-#include "lrc/io/json.hpp"
 
 namespace lrc {
 namespace fs = std::filesystem;
@@ -37,11 +37,13 @@ fs::path last_lease(const fs::path& directory) {
   return last;
 }
 
+// Nobody where the lease is damaged, or gone meanwhile: an owner who must prove to be alive.
 Owner owner_of(const fs::path& lease) {
   try {
-    return owner_from(read_json_object(lease));
-  } catch (const Error&) {
-    return {};  // damaged, or gone meanwhile: an owner nobody knows, who must prove to be alive
+    const auto content = read_checked_json(lease);
+    return content ? owner_from(*content) : Owner{};
+  } catch (const InputError&) {
+    return {};
   }
 }
 
@@ -60,7 +62,7 @@ Lease::Lease(fs::path directory, LeaseTiming timing) : directory_(std::move(dire
     const fs::path last = last_lease(directory_);
     number_ = last.empty() ? 1 : number_of(last) + 1;
     if (!last.empty() && last.extension() != kEnded) await_end(number_ - 1);
-    taken = create_exclusively(directory_ / std::to_string(number_), to_json(this_owner()).dump() + "\n");
+    taken = create_exclusively(directory_ / std::to_string(number_), checked_json_text(to_json(this_owner())));
   }
   for (const fs::directory_entry& entry : fs::directory_iterator(directory_)) {
     if (number_of(entry.path()) < number_) remove_path(entry.path());

@@ -6,32 +6,16 @@
 #include <set>
 
 #include "lrc/core/error.hpp"
+#include "lrc/io/checked_json.hpp"
 #include "lrc/io/file.hpp"
-#include "lrc/io/hash.hpp"
-#include "lrc/io/json.hpp"
 
 namespace lrc {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::uint64_t kLargestManifest = std::uint64_t{1} << 20;
-
-std::string check_of(const nlohmann::json& fingerprint) {
-  const std::string text = fingerprint.dump();
-  return hash_bytes(std::as_bytes(std::span(text)));
-}
-
-std::string manifest_text(const nlohmann::ordered_json& fingerprint) {
-  return nlohmann::ordered_json{{"fingerprint", fingerprint}, {"check", check_of(fingerprint)}}.dump(1) + "\n";
-}
-
-// The text must be, byte for byte, what is written for its content.
 nlohmann::ordered_json read_manifest(const fs::path& file) {
-  const std::string text = read_text(file, kLargestManifest);
-  const auto parsed = nlohmann::ordered_json::parse(text, nullptr, false);
-  if (parsed.is_object() && parsed.contains("fingerprint") && manifest_text(parsed["fingerprint"]) == text)
-    return parsed["fingerprint"];
+  if (auto fingerprint = read_checked_json(file)) return *fingerprint;
   throw InputError(file.string(),
                    "is damaged, so it can't be told which run this checkpoint belongs to; name another directory "
                    "(--checkpoint), or throw it away (--restart)");
@@ -55,7 +39,7 @@ std::vector<std::string> differences(const nlohmann::json& there, const nlohmann
 }  // namespace
 
 void write_manifest(const fs::path& file, const nlohmann::ordered_json& fingerprint) {
-  write_atomically(file, manifest_text(fingerprint));
+  write_atomically(file, checked_json_text(fingerprint));
 }
 
 void check_manifest(const fs::path& file, const nlohmann::ordered_json& fingerprint,

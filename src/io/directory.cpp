@@ -37,11 +37,12 @@ void rename_durably(const fs::path& from, const fs::path& to) {
 }
 
 void make_directories(const fs::path& directory) {
-  if (fs::is_directory(directory)) return;
-  if (directory.has_parent_path()) make_directories(directory.parent_path());
-  const int failed = ::mkdir(directory.c_str(), 0777) == 0 ? 0 : errno;
-  if (failed != 0 && !fs::is_directory(directory)) fail_call("mkdir", directory, failed);  // else others were faster
-  sync_directory(directory_of(directory));
+  if (!fs::is_directory(directory)) {
+    if (directory.has_parent_path()) make_directories(directory.parent_path());
+    const int failed = ::mkdir(directory.c_str(), 0777) == 0 ? 0 : errno;
+    if (failed != 0 && !fs::is_directory(directory)) fail_call("mkdir", directory, failed);  // else others were faster
+  }
+  sync_directory(directory_of(directory));  // whoever made it may not have come so far
 }
 
 void remove_path(const fs::path& path) {

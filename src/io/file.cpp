@@ -110,6 +110,7 @@ void append_durably(const fs::path& file, std::string_view record) {
   write_all(descriptor.get(), std::as_bytes(std::span(record)), file);
   if (::fsync(descriptor.get()) != 0) fail_call("fsync", file);
   if (!descriptor.close()) fail_call("close", file);
+  sync_directory(file.has_parent_path() ? file.parent_path() : fs::path("."));  // the first record makes the file
 }
 
 void start_writing_back(const fs::path& file) {

@@ -27,10 +27,10 @@ hid_t memory_type<std::int64_t>() {
   return H5T_NATIVE_INT64;
 }
 
-// The innermost message of HDF5's error stack.
+// Takes the innermost message of HDF5's error stack, which has the system's words, and ends the walk.
 herr_t take_message(unsigned, const H5E_error2_t* error, void* text) {
   *static_cast<std::string*>(text) = error->desc ? error->desc : "";
-  return 0;
+  return 1;
 }
 
 [[noreturn]] void fail(const char* call, const fs::path& file) {
@@ -46,15 +46,22 @@ void check(herr_t result, const char* call, const fs::path& file) {
 
 Hdf5Handle property_list(hid_t kind, const fs::path& file) { return {H5Pcreate(kind), H5Pclose, "H5Pcreate", file}; }
 
-Hdf5Handle create_file(const fs::path& path) {
+void prepare_library() {
+  // At the program's end HDF5 would close again, and crash, what it failed to close on a full disk.
+  static const herr_t no_cleanup_at_exit = H5dont_atexit();
+  static_cast<void>(no_cleanup_at_exit);
   H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);  // errors become exceptions, not text on the terminal
+}
+
+Hdf5Handle create_file(const fs::path& path) {
+  prepare_library();
   const Hdf5Handle access = property_list(H5P_FILE_ACCESS, path);
   check(H5Pset_libver_bounds(access.get(), H5F_LIBVER_LATEST, H5F_LIBVER_LATEST), "H5Pset_libver_bounds", path);
   return {H5Fcreate(path.c_str(), H5F_ACC_EXCL, H5P_DEFAULT, access.get()), H5Fclose, "H5Fcreate", path};
 }
 
 Hdf5Handle open_file(const fs::path& path) {
-  H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
+  prepare_library();
   return {H5Fopen(path.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT), H5Fclose, "H5Fopen", path};
 }
 
@@ -147,13 +154,14 @@ void Hdf5Writer::write(const std::string& name, const std::vector<Index>& dimens
     check(H5Pset_fletcher32(creation.get()), "H5Pset_fletcher32", path_);
   }
   const hid_t type = memory_type<Element>();
-  const Hdf5Handle dataset(
-      H5Dcreate2(file_.get(), name.c_str(), type, space.get(), H5P_DEFAULT, creation.get(), H5P_DEFAULT), H5Dclose,
-      "H5Dcreate", path_);
-  if (values.empty()) return;
-  for_each_slab(sizes, sizeof(Element), path_, [&](hid_t memory, hid_t file, std::size_t first) {
-    check(H5Dwrite(dataset.get(), type, memory, file, H5P_DEFAULT, values.data() + first), "H5Dwrite", path_);
-  });
+  Hdf5Handle dataset(H5Dcreate2(file_.get(), name.c_str(), type, space.get(), H5P_DEFAULT, creation.get(), H5P_DEFAULT),
+                     H5Dclose, "H5Dcreate", path_);
+  if (!values.empty()) {
+    for_each_slab(sizes, sizeof(Element), path_, [&](hid_t memory, hid_t file, std::size_t first) {
+      check(H5Dwrite(dataset.get(), type, memory, file, H5P_DEFAULT, values.data() + first), "H5Dwrite", path_);
+    });
+  }
+  dataset.close("H5Dclose", path_);  // writes what HDF5 has kept back: only now is it known whether that went well
 }
 
 void Hdf5Writer::write_text(const std::string& name, const std::string& text) {

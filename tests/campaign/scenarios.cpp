@@ -15,10 +15,10 @@
 #include <sstream>
 #include <thread>
 
+#include "kinds_of_run.hpp"
 #include "lrc/core/error.hpp"
 #include "lrc/core/log.hpp"
 #include "lrc/core/options.hpp"
-#include "runs.hpp"
 #include "tiny_model.hpp"
 
 namespace lrc {
@@ -28,13 +28,7 @@ namespace fs = std::filesystem;
 using std::chrono::milliseconds;
 using Codes = std::vector<int>;
 
-constexpr milliseconds kLimit{120'000};  // for a run to end; none should need it
-
 constexpr milliseconds kLongestDeath{60'000};
-
-void demand(bool holds, const std::string& what) {
-  if (!holds) throw Error(what);
-}
 
 /// What happens to a run, and the exit codes that may follow (none: any).
 struct Disturbance {

@@ -10,6 +10,7 @@
 #include "lrc/checkpoint/owner.hpp"
 #include "lrc/core/error.hpp"
 #include "lrc/core/interrupt.hpp"
+#include "lrc/io/checked_json.hpp"
 #include "temporary_directory.hpp"
 
 namespace lrc {
@@ -35,7 +36,7 @@ void write_foreign_lease(const std::filesystem::path& directory, int number, con
   owner.boot = "another";
   owner.job = job;
   std::filesystem::create_directories(directory);
-  write_file(directory / std::to_string(number), to_json(owner).dump());
+  write_file(directory / std::to_string(number), checked_json_text(to_json(owner)));
 }
 
 TEST(Lease, NumbersTheOpenings) {

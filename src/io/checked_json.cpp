@@ -1,0 +1,30 @@
+#include "lrc/io/checked_json.hpp"
+
+#include "lrc/io/file.hpp"
+#include "lrc/io/hash.hpp"
+
+namespace lrc {
+namespace {
+
+constexpr std::uint64_t kLargestFile = std::uint64_t{1} << 20;
+
+}  // namespace
+
+std::string checked_json_text(const nlohmann::ordered_json& content) {
+  const std::string text = content.dump();
+  return nlohmann::ordered_json{{"content", content}, {"check", hash_bytes(std::as_bytes(std::span(text)))}}.dump(1) +
+         "\n";
+}
+
+std::optional<nlohmann::ordered_json> read_checked_json(const std::filesystem::path& file) {
+  const std::string text = read_text(file, kLargestFile);
+  const auto parsed = nlohmann::ordered_json::parse(text, nullptr, false);
+  try {
+    if (parsed.is_object() && parsed.contains("content") && checked_json_text(parsed["content"]) == text)
+      return parsed["content"];
+  } catch (const nlohmann::json::exception&) {  // bytes that are no UTF-8
+  }
+  return std::nullopt;
+}
+
+}  // namespace lrc

@@ -1,0 +1,78 @@
+#include "kinds_of_run.hpp"
+
+#include <fmt/core.h>
+
+#include "lrc/core/error.hpp"
+#include "tiny_model.hpp"
+
+namespace lrc {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::vector<Operation> recorded(const fs::path& trace, const fs::path& directory) {
+  std::FILE* file = std::fopen(trace.c_str(), "rb");
+  demand(file != nullptr, "the operations of the undisturbed run were not recorded");
+  std::vector<Operation> operations = read_operations(file);
+  std::fclose(file);
+  for (Operation& operation : operations) {
+    for (std::string* path : {&operation.path, &operation.other}) {
+      if (!path->empty()) *path = fs::path(*path).lexically_relative(directory).string();
+    }
+  }
+  return operations;
+}
+
+KindOfRun make_kind(const fs::path& work, const std::string& method, const std::string& moments, Index blocks) {
+  const fs::path model = work / fmt::format("model{}", blocks), directory = work / "undisturbed";
+  write_tiny_model(model, blocks);
+  write_tiny_tokens(model / "tokens.npy", 8192);
+  KindOfRun kind{
+      .arguments = {"--model", model.string(), "--calibration", (model / "tokens.npy").string(), "--method", method,
+                    "--moments", moments, "--sequences", "160", "--sequence-length", "48", "--threads", "1"},
+      .operations = {},
+      .expected = {}};
+  fs::remove_all(directory);
+  fs::create_directories(directory);
+  const fs::path trace = work / "trace";
+  fs::remove(trace);
+  Job job(launch(kind, directory, {"LRC_FAULT_TRACE=" + trace.string()}), work / "log");
+  demand(job.wait(kLimit) == 0, "the undisturbed run failed: " + job.output());
+  kind.expected = digest(directory / "out");
+  kind.operations = recorded(trace, directory);
+  demand(kind.operations.size() > 100, "the operations of the undisturbed run were not recorded");
+  fs::remove_all(directory);
+  return kind;
+}
+
+}  // namespace
+
+std::vector<KindOfRun> all_kinds(const fs::path& work) {
+  std::vector<KindOfRun> kinds;
+  for (const Index blocks : {1, 2}) {
+    for (const char* method : {"rtn", "gptq", "svd", "lrc"})
+      kinds.push_back(make_kind(work, method, blocks == 1 ? "exact" : "diagonal", blocks));
+  }
+  return kinds;
+}
+
+Launch launch(const KindOfRun& kind, const fs::path& directory, std::vector<std::string> faults) {
+  Launch result{.ranks = 0, .arguments = kind.arguments, .environment = std::move(faults)};
+  result.arguments.insert(result.arguments.end(), {"--output", (directory / "out").string()});
+  if (!result.environment.empty()) {
+    result.environment.emplace_back("LD_PRELOAD=" LRC_FILE_FAULTS);
+    result.environment.emplace_back("LRC_FAULT_ROOT=" + directory.string());
+  }
+  // One rank needs no daemon of MPI's, and a directory of its own for MPI's files.
+  const fs::path session = directory.string() + ".mpi";
+  fs::create_directories(session);
+  result.environment.emplace_back("OMPI_MCA_ess_singleton_isolated=1");
+  result.environment.emplace_back("OMPI_MCA_orte_tmpdir_base=" + session.string());
+  return result;
+}
+
+void demand(bool holds, const std::string& what) {
+  if (!holds) throw Error(what);
+}
+
+}  // namespace lrc

@@ -1,0 +1,183 @@
+// At every operation of a run on its files: the process killed, the disk full, an I/O error, a short write. Each run
+// either completes with the right bytes, or fails with a message that names the file, and the next one completes.
+//
+//   operation_faults [--cases N] [--seed S] [--workers W] [--work DIRECTORY]       N = 0: all there are
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <atomic>
+#include <mutex>
+#include <random>
+#include <thread>
+
+#include "kinds_of_run.hpp"
+#include "lrc/core/error.hpp"
+#include "lrc/core/log.hpp"
+#include "lrc/core/options.hpp"
+
+namespace lrc {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int kKilled = 128 + 9;
+
+struct Settings {
+  Index cases = 0, seed = 1, workers = 4;
+  std::string work = "campaign-operation-faults";
+};
+
+struct Case {
+  std::size_t kind, operation;
+  std::string fault;  // of file_faults.cpp
+  bool always;
+};
+
+std::vector<Case> all_cases(const std::vector<KindOfRun>& kinds) {
+  std::vector<Case> cases;
+  for (std::size_t kind = 0; kind < kinds.size(); ++kind) {
+    for (std::size_t i = 0; i < kinds[kind].operations.size(); ++i) {
+      for (const char* fault : {"kill", "kill_after", "enospc", "eio"}) cases.push_back({kind, i, fault, false});
+      cases.push_back({kind, i, "enospc", true});
+      if (kinds[kind].operations[i].kind == OperationKind::write) cases.push_back({kind, i, "short", false});
+    }
+  }
+  return cases;
+}
+
+class Worker {
+ public:
+  Worker(const fs::path& work, std::uint64_t seed) : directory_(work), random_(seed) {}
+
+  void play(const KindOfRun& kind, const Case& test) {
+    fs::remove_all(directory_);
+    fs::create_directories(directory_);
+    std::vector<std::string> fault{fmt::format("LRC_FAULT_AT={}", test.operation), "LRC_FAULT=" + test.fault};
+    if (test.always) fault.emplace_back("LRC_FAULT_ALWAYS=1");
+    if (!disturbed(kind, fault, test.fault)) return;
+    // The recovery may be hit, too.
+    if (random_() % 4 == 0) {
+      const std::size_t again = random_() % kind.operations.size();
+      disturbed(kind, {fmt::format("LRC_FAULT_AT={}", again), "LRC_FAULT=kill"}, "kill");
+    }
+    Job job(launch(kind, directory_), log());
+    const std::optional<int> code = job.wait(kLimit);
+    demand(code == 0, fmt::format("the run after it ended with {}: {}", code.value_or(-1), job.output()));
+    const std::string different = difference(kind.expected, digest(directory_ / "out"));
+    demand(different.empty(), "the output differs: " + different);
+  }
+
+  Index kills() const { return kills_; }
+
+ private:
+  fs::path log() const { return directory_.string() + ".log"; }
+
+  // Whether the run has to be made again.
+  bool disturbed(const KindOfRun& kind, const std::vector<std::string>& fault, const std::string& name) {
+    Job job(launch(kind, directory_, fault), log());
+    const std::optional<int> code = job.wait(kLimit);
+    demand(code.has_value(), "it hangs");
+    if (code == 0) {
+      const std::string different = difference(kind.expected, digest(directory_ / "out"));
+      demand(different.empty(), "exit code 0, but the output differs: " + different);
+      return false;
+    }
+    if (name.starts_with("kill")) {
+      demand(code == kKilled, fmt::format("exit code {}: {}", *code, job.output()));
+      ++kills_;
+      return true;
+    }
+    const std::string said = job.output();
+    const std::size_t error = said.find("lrc: error: ");
+    demand(code == 1, fmt::format("exit code {}: {}", *code, said));
+    demand(error != std::string::npos && said.find(directory_.string(), error) != std::string::npos,
+           "the message names no file: " + said);
+    return true;
+  }
+
+  fs::path directory_;
+  std::mt19937_64 random_;
+  Index kills_ = 0;
+};
+
+class Campaign {
+ public:
+  explicit Campaign(Settings settings) : settings_(std::move(settings)), work_(fs::absolute(settings_.work)) {
+    fs::create_directories(work_);
+    kinds_ = all_kinds(work_);
+    cases_ = all_cases(kinds_);
+    all_ = cases_.size();
+    std::shuffle(cases_.begin(), cases_.end(), std::mt19937_64(static_cast<std::uint64_t>(settings_.seed)));
+    if (settings_.cases > 0) cases_.resize(std::min(cases_.size(), static_cast<std::size_t>(settings_.cases)));
+  }
+
+  int run() {
+    {
+      Progress progress("faults", static_cast<double>(cases_.size()));
+      std::vector<std::jthread> workers;
+      for (Index i = 0; i < settings_.workers; ++i) workers.emplace_back([&, i] { work_off(i, progress); });
+    }
+    fmt::print("{} of {} cases over {} kinds of run, {} kills, seed {}: {} findings\n", cases_.size(), all_,
+               kinds_.size(), kills_, settings_.seed, findings_);
+    if (findings_ == 0) fs::remove_all(work_);
+    return findings_ == 0 ? 0 : 1;
+  }
+
+ private:
+  void work_off(Index number, Progress& progress) {
+    Worker worker(work_ / fmt::format("worker{}", number), static_cast<std::uint64_t>(number));
+    for (std::size_t i = next_++; i < cases_.size(); i = next_++) {
+      const Case& test = cases_[i];
+      std::string problem;
+      try {
+        worker.play(kinds_[test.kind], test);
+      } catch (const std::exception& error) {
+        problem = error.what();
+      }
+      const std::lock_guard lock(mutex_);
+      if (!problem.empty()) report(test, problem);
+      progress.advance(1, fmt::format("{} findings", findings_));
+    }
+    const std::lock_guard lock(mutex_);
+    kills_ += worker.kills();
+  }
+
+  void report(const Case& test, const std::string& problem) {
+    ++findings_;
+    const KindOfRun& kind = kinds_[test.kind];
+    const Operation& operation = kind.operations[test.operation];
+    fmt::print("{}{} at operation {} ({} {}): {}\n  arguments:", test.fault, test.always ? " from there on" : "",
+               test.operation, name_of(operation.kind), operation.path, problem);
+    for (const std::string& argument : kind.arguments) fmt::print(" {}", argument);
+    fmt::print("\n");
+  }
+
+  Settings settings_;
+  fs::path work_;
+  std::vector<KindOfRun> kinds_;
+  std::vector<Case> cases_;
+  std::size_t all_ = 0;
+  std::atomic<std::size_t> next_{0};
+  std::mutex mutex_;
+  Index findings_ = 0, kills_ = 0;  // guarded by mutex_
+};
+
+}  // namespace
+}  // namespace lrc
+
+int main(int argc, char** argv) {
+  lrc::Settings settings;
+  lrc::OptionTable table("operation_faults", "lets each operation of a run on its files fail, and resumes");
+  table.group("Campaign")
+      .number("cases", settings.cases, 0, 10'000'000, "how many, chosen at random; 0 = all")
+      .number("seed", settings.seed, 0, 1'000'000'000, "of the choice")
+      .number("workers", settings.workers, 1, 256, "runs at a time; they mostly wait")
+      .path("work", settings.work, "directory for runs; removed where nothing was found");
+  try {
+    if (table.parse(argc, argv, true) != lrc::OptionTable::Outcome::run) return 0;
+    return lrc::Campaign(settings).run();
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "operation_faults: {}\n", error.what());
+    return 2;
+  }
+}
