@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# Installs the Debian packages of packages.txt, as root or through sudo.
+# Installs the Debian packages that files list, as root or through sudo: jobs/install_packages.sh [FILE...]; default:
+# packages.txt. Files are named relative to the project.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-mapfile -t packages < <(grep -v '^ *#' packages.txt | grep .)
+mapfile -t packages < <(grep -hv '^ *#' "${@:-packages.txt}" | grep .)
 as_root=()
 if [[ $(id -u) -ne 0 ]]; then
   command -v sudo > /dev/null || { echo "be root, or install sudo: packages are to be installed" >&2; exit 1; }

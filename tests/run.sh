@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs the packages, builds, and runs all tests: tests/run.sh [--skip-packages]. Exit 0: all passed.
+# Installs the packages, builds, runs all tests and fuzzes every parser for 20 s: tests/run.sh [--skip-packages].
+# Exit 0: all passed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -13,7 +14,7 @@ done
 
 if [[ $packages == yes ]]; then
   echo "== packages"
-  jobs/install_packages.sh
+  jobs/install_packages.sh packages.txt tests/packages.txt
 fi
 
 echo "== build, in build/release"
@@ -23,3 +24,6 @@ cmake --build --preset release
 echo "== tests"
 source jobs/local_mpi.sh
 ctest --preset release --parallel "$(nproc)"
+
+echo "== fuzz"
+tests/fuzz/run.sh 20

@@ -6,6 +6,7 @@
 
 #include "lrc/core/error.hpp"
 #include "lrc/core/types.hpp"
+#include "lrc/io/child_process.hpp"
 #include "lrc/io/file.hpp"
 #include "lrc/io/hdf5.hpp"
 
@@ -82,11 +83,19 @@ std::vector<std::int32_t> read_npy(const std::filesystem::path& path) {
       fmt::format("holds numbers of type '{}'; it may be uint16, int32 or int64 (<u2, <i4, <i8)", header.type));
 }
 
+// HDF5 1.10 crashes on some damaged files: it gets to see them in another process only.
+std::vector<std::int32_t> read_h5(const std::filesystem::path& path) {
+  const std::uint64_t size = InputFile(path).size();
+  const ChildLimits limits{.memory = (std::uint64_t{1} << 30) + 32 * size, .cpu_seconds = 5 + size / 10'000'000};
+  return ids_from_child(path, "the HDF5 library can't read it", limits,
+                        [&] { return checked_ids(path, Hdf5Reader(path).read<std::int64_t>("tokens")); });
+}
+
 }  // namespace
 
 std::vector<std::int32_t> read_tokens(const std::filesystem::path& file) {
   if (file.extension() == ".npy") return read_npy(file);
-  if (file.extension() == ".h5") return checked_ids(file, Hdf5Reader(file).read<std::int64_t>("tokens"));
+  if (file.extension() == ".h5") return read_h5(file);
   throw InputError(file.string(), "is of no known kind; it may be .txt, .npy or .h5");
 }
 

@@ -1,12 +1,36 @@
 #include "lrc/model/tokenizer.hpp"
 
 #include "lrc/core/error.hpp"
+#include "lrc/io/child_process.hpp"
 
 namespace lrc {
+namespace {
+
+// Patterns that backtrack, and replacements that replace what they put in, may take any time and memory: another
+// process does the work.
+class ConfinedTokenizer : public Tokenizer {
+ public:
+  explicit ConfinedTokenizer(std::filesystem::path file)
+      : file_(std::move(file)), tokenizer_(load_json_tokenizer(file_)) {}
+
+  std::vector<std::int32_t> encode(std::string_view text) const override {
+    const ChildLimits limits{.memory = (std::uint64_t{1} << 30) + 256 * text.size(),
+                             .cpu_seconds = 10 + text.size() / 50'000};
+    return ids_from_child(file_, "can't tokenize the text", limits, [&] { return tokenizer_->encode(text); });
+  }
+
+  Index vocabulary_size() const override { return tokenizer_->vocabulary_size(); }
+
+ private:
+  std::filesystem::path file_;
+  std::unique_ptr<Tokenizer> tokenizer_;
+};
+
+}  // namespace
 
 std::unique_ptr<Tokenizer> load_tokenizer(const std::filesystem::path& model_directory) {
   const auto json = model_directory / "tokenizer.json", sentencepiece = model_directory / "tokenizer.model";
-  if (std::filesystem::exists(json)) return load_json_tokenizer(json);
+  if (std::filesystem::exists(json)) return std::make_unique<ConfinedTokenizer>(json);
   if (std::filesystem::exists(sentencepiece)) return load_sentencepiece_tokenizer(sentencepiece);
   throw InputError(model_directory.string(),
                    "holds neither tokenizer.json nor tokenizer.model; text cannot be tokenized "

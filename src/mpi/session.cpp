@@ -42,13 +42,13 @@ void abort_job(const std::exception& error) {
 }
 
 int run_with_mpi(int argc, char** argv, const std::function<void()>& body) {
+  interrupt_on_signals();  // before MPI starts: mpirun may hang on a rank that a signal ends while it does
   int provided = 0;
   if (MPI_Init_thread(&argc, &argv, MPI_THREAD_MULTIPLE, &provided) != MPI_SUCCESS || provided < MPI_THREAD_MULTIPLE) {
     fmt::print(stderr, "lrc: error: MPI does not start with MPI_THREAD_MULTIPLE, which the work queue needs\n");
     return static_cast<int>(ExitCode::failed);
   }
   MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
-  interrupt_on_signals();
   ExitCode code = ExitCode::done;
   const Communicator world;
   try {

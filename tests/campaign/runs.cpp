@@ -41,6 +41,7 @@ std::vector<std::string> environment_with(const std::vector<std::string>& more) 
 }
 
 struct Process {
+  bool is_rank;  // and not mpirun on its way to become one
   pid_t parent;
   char state;
 };
@@ -51,6 +52,7 @@ std::optional<Process> process_of(pid_t pid) {
   const std::size_t name_end = stat.rfind(')');
   if (name_end == std::string::npos) return std::nullopt;
   Process process{};
+  process.is_rank = stat.find("(lrc_calibrate)") != std::string::npos;
   std::istringstream(stat.substr(name_end + 1)) >> process.state >> process.parent;
   return process;
 }
@@ -113,7 +115,7 @@ std::vector<pid_t> Job::ranks() const {
   for (const fs::directory_entry& entry : fs::directory_iterator("/proc")) {
     const int pid = std::atoi(entry.path().filename().c_str());
     const std::optional<Process> process = pid > 0 ? process_of(pid) : std::nullopt;
-    if (process && process->parent == leader_ && process->state != 'Z') result.push_back(pid);
+    if (process && process->is_rank && process->parent == leader_ && process->state != 'Z') result.push_back(pid);
   }
   return result;
 }

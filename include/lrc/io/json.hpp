@@ -8,8 +8,8 @@
 
 namespace lrc {
 
-/// Parses `text`, an object with no key twice and no nesting deeper than 64. Throws InputError naming `subject` and the
-/// place.
+/// Parses `text`, an object with no key twice, no nesting deeper than 64 and at most 16 million parts. Throws
+/// InputError naming `subject` and the place.
 nlohmann::json parse_json_object(const std::string& subject, std::string_view text);
 
 /// The same for a file of at most `max_bytes`.

@@ -1,0 +1,28 @@
+// A committed solve of a checkpoint. A file is hashed before HDF5 opens it: any other bytes must be refused.
+#include "lrc/checkpoint/checkpoint.hpp"
+
+#include "fuzz.hpp"
+
+namespace {
+
+std::string committed_bytes;
+
+}  // namespace
+
+extern "C" int LLVMFuzzerInitialize(int*, char***) {
+  const std::vector<float> one{1.0F};
+  lrc::Checkpoint checkpoint = lrc::Checkpoint::open(lrc::fuzz_directory() / "c", {{"method", "lrc"}});
+  checkpoint.commit(lrc::SolveRecord{
+      .name = "a", .codes = {1, 1, {7}}, .scales = {1, 1, one}, .u = {1, 1, one}, .v = {1, 1, one}, .facts = {}});
+  committed_bytes = lrc::file_bytes(lrc::fuzz_directory() / "c/solves/a.h5");
+  return 0;
+}
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const bool refused = lrc::refuses("c/solves/a.h5", data, size, [](const std::filesystem::path&) {
+    lrc::Checkpoint::attach(lrc::fuzz_directory() / "c", 1).load_solve("a");
+  });
+  const bool damaged = committed_bytes != std::string_view(reinterpret_cast<const char*>(data), size);
+  if (refused != damaged) __builtin_trap();
+  return 0;
+}

@@ -1,0 +1,15 @@
+// Token ids in an .h5 file. HDF5 itself may crash, in a child process; what calls it may not.
+#include <hdf5.h>
+
+#include "fuzz.hpp"
+#include "lrc/io/tokens.hpp"
+
+extern "C" int LLVMFuzzerInitialize(int*, char***) {
+  H5open();  // once, not in every child
+  return 0;
+}
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  lrc::refuses("tokens.h5", data, size, lrc::read_tokens);
+  return 0;
+}
