@@ -115,7 +115,7 @@ void Lease::beat() {
     try {
       check();
       touch(directory_ / std::to_string(number_));
-    } catch (const Error& error) {
+    } catch (const std::exception& error) {  // the file system's, too: somebody may remove the directory
       log_warning(error.what());
       return request_interruption("the loss of the checkpoint's lease");
     }

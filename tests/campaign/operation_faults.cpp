@@ -1,7 +1,7 @@
 // At every operation of a run on its files: the process killed, the disk full, an I/O error, a short write. Each run
 // either completes with the right bytes, or fails with a message that names the file, and the next one completes.
 //
-//   operation_faults [--cases N] [--seed S] [--workers W] [--work DIRECTORY]       N = 0: all there are
+//   operation_faults [--cases N] [--kills] [--seed S] [--workers W] [--work DIRECTORY]       N = 0: all there are
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -24,6 +24,7 @@ constexpr int kKilled = 128 + 9;
 
 struct Settings {
   Index cases = 0, seed = 1, workers = 4;
+  bool kills = false;
   std::string work = "campaign-operation-faults";
 };
 
@@ -106,6 +107,7 @@ class Campaign {
     fs::create_directories(work_);
     kinds_ = all_kinds(work_);
     cases_ = all_cases(kinds_);
+    if (settings_.kills) std::erase_if(cases_, [](const Case& test) { return !test.fault.starts_with("kill"); });
     all_ = cases_.size();
     std::shuffle(cases_.begin(), cases_.end(), std::mt19937_64(static_cast<std::uint64_t>(settings_.seed)));
     if (settings_.cases > 0) cases_.resize(std::min(cases_.size(), static_cast<std::size_t>(settings_.cases)));
@@ -170,6 +172,7 @@ int main(int argc, char** argv) {
   lrc::OptionTable table("operation_faults", "lets each operation of a run on its files fail, and resumes");
   table.group("Campaign")
       .number("cases", settings.cases, 0, 10'000'000, "how many, chosen at random; 0 = all")
+      .flag("kills", settings.kills, "of the faults only SIGKILL")
       .number("seed", settings.seed, 0, 1'000'000'000, "of the choice")
       .number("workers", settings.workers, 1, 256, "runs at a time; they mostly wait")
       .path("work", settings.work, "directory for runs; removed where nothing was found");

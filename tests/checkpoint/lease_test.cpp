@@ -39,6 +39,12 @@ void write_foreign_lease(const std::filesystem::path& directory, int number, con
   write_file(directory / std::to_string(number), checked_json_text(to_json(owner)));
 }
 
+void expect_interruption() {
+  for (int i = 0; i < 500 && !interruption_requested(); ++i) std::this_thread::sleep_for(milliseconds(10));
+  EXPECT_TRUE(interruption_requested());
+  clear_interruption();
+}
+
 TEST(Lease, NumbersTheOpenings) {
   const TemporaryDirectory directory;
   for (Index number = 1; number <= 3; ++number) {
@@ -115,10 +121,15 @@ TEST(Lease, WhoeverLosesItIsInterrupted) {
   const TemporaryDirectory directory;
   const Lease lease(directory / "leases", kQuick);
   write_foreign_lease(directory / "leases", 2);
-  for (int i = 0; i < 500 && !interruption_requested(); ++i) std::this_thread::sleep_for(milliseconds(10));
-  EXPECT_TRUE(interruption_requested());
-  clear_interruption();
+  expect_interruption();
   EXPECT_THROW(lease.check(), Error);
+}
+
+TEST(Lease, WhoseDirectoryIsRemovedInterruptsItsOwner) {
+  const TemporaryDirectory directory;
+  const Lease lease(directory / "leases", kQuick);
+  std::filesystem::remove_all(directory / "leases");
+  expect_interruption();
 }
 
 TEST(Lease, OneOfManyGetsIt) {
