@@ -65,6 +65,11 @@ void touch(const fs::path& file) {
   if (::utimensat(AT_FDCWD, file.c_str(), nullptr, 0) != 0) fail_call("utimensat", file);
 }
 
+bool is_there(const fs::path& path) {
+  std::error_code ignored;
+  return fs::symlink_status(path, ignored).type() != fs::file_type::not_found;
+}
+
 std::optional<fs::file_time_type> modification_time(const fs::path& file) {
   // Network file systems bring their knowledge of a file up to date when it is opened.
   const FileDescriptor descriptor(::open(file.c_str(), O_RDONLY | O_CLOEXEC));

@@ -1,6 +1,7 @@
 #include "lrc/io/hdf5.hpp"
 
 #include <algorithm>
+#include <type_traits>
 #include <utility>
 
 #include "lrc/core/error.hpp"
@@ -26,6 +27,9 @@ template <>
 hid_t memory_type<std::int64_t>() {
   return H5T_NATIVE_INT64;
 }
+
+template <class Element>
+constexpr const char* kKind = std::is_floating_point_v<Element> ? "floating-point numbers" : "integers";
 
 // Takes the innermost message of HDF5's error stack, which has the system's words, and ends the walk.
 herr_t take_message(unsigned, const H5E_error2_t* error, void* text) {
@@ -191,6 +195,9 @@ std::vector<Index> Hdf5Reader::dimensions(const std::string& name) const {
 template <class Element>
 std::vector<Element> Hdf5Reader::read(const std::string& name) const {
   const Hdf5Handle dataset = open_dataset(name);
+  const Hdf5Handle type(H5Dget_type(dataset.get()), H5Tclose, "H5Dget_type", path_);
+  if (H5Tget_class(type.get()) != H5Tget_class(memory_type<Element>()))
+    throw InputError(path_.string(), fmt::format("dataset '{}' does not hold {}", name, kKind<Element>));
   const std::vector<hsize_t> sizes = dimensions_of(dataset.get(), path_);
   hsize_t elements = 1;
   for (const hsize_t size : sizes) {

@@ -38,9 +38,9 @@ void check_finite(const TensorInfo& info, Index first, std::span<const float> va
 
 TensorDirectory::TensorDirectory(const fs::path& directory, const std::string& single) : directory_(directory) {
   const fs::path file = directory / single, index = directory / (single + ".index.json");
-  if (fs::exists(file)) {
+  if (is_there(file)) {
     open_file(file);
-  } else if (fs::exists(index)) {
+  } else if (is_there(index)) {
     open_indexed(index);
   } else {
     throw InputError(directory.string(), fmt::format("holds neither {} nor {}.index.json", single, single));

@@ -1,8 +1,9 @@
 #include "lrc/io/tokens.hpp"
 
+#include <charconv>
 #include <cstring>
 #include <limits>
-#include <regex>
+#include <string_view>
 
 #include "lrc/core/error.hpp"
 #include "lrc/core/types.hpp"
@@ -13,39 +14,76 @@
 namespace lrc {
 namespace {
 
-// The header of a .npy file: a Python dictionary of three known keys.
+// The header of a .npy file: a Python dictionary of three known keys, as numpy writes it.
 struct NpyHeader {
   std::string type;
   std::uint64_t data = 0;  // offset of the first element
   std::uint64_t elements = 1;
 };
 
+// What follows the key.
+std::string_view value_of(std::string_view dictionary, const std::string& key) {
+  const std::string start = fmt::format("'{}':", key);
+  const std::size_t at = dictionary.find(start);
+  if (at == std::string_view::npos) return {};
+  dictionary.remove_prefix(at + start.size());
+  return dictionary.substr(std::min(dictionary.find_first_not_of(' '), dictionary.size()));
+}
+
+// "'<u2'" without its quotes; empty where it is no text.
+std::string_view text_of(std::string_view value) {
+  if (!value.starts_with('\'')) return {};
+  const std::size_t end = value.find('\'', 1);
+  return end == std::string_view::npos ? std::string_view() : value.substr(1, end - 1);
+}
+
+// The sizes in "(6,)" or "(2, 3)"; none where it is no tuple of sizes.
+std::vector<std::uint64_t> sizes_of(std::string_view value) {
+  std::vector<std::uint64_t> sizes;
+  for (char separator = '('; value.starts_with(separator); separator = ',') {
+    value.remove_prefix(1);
+    value.remove_prefix(std::min(value.find_first_not_of(' '), value.size()));
+    if (value.starts_with(')')) return sizes;
+    const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), sizes.emplace_back());
+    if (error != std::errc()) return {};
+    value.remove_prefix(static_cast<std::size_t>(end - value.data()));
+  }
+  return value.starts_with(')') ? sizes : std::vector<std::uint64_t>();
+}
+
+[[noreturn]] void refuse(const InputFile& file, const std::string& problem) {
+  throw InputError(file.path().string(), problem);
+}
+
+std::uint64_t elements_of(const InputFile& file, const std::vector<std::uint64_t>& sizes) {
+  if (sizes.empty() || sizes.size() > 2) refuse(file, "has neither one nor two dimensions");
+  std::uint64_t elements = 1;
+  for (const std::uint64_t size : sizes) {
+    if (size != 0 && elements > file.size() / size)
+      refuse(file, fmt::format("its header promises more ids than its {} bytes can hold", file.size()));
+    elements *= size;
+  }
+  return elements;
+}
+
 NpyHeader read_npy_header(const InputFile& file) {
-  const auto refuse = [&](const std::string& problem) { throw InputError(file.path().string(), problem); };
   char start[12] = {};
-  if (file.size() < sizeof start) refuse("is too short for a .npy file");
+  if (file.size() < sizeof start) refuse(file, "is too short for a .npy file");
   file.read(0, std::as_writable_bytes(std::span(start)));
   if (std::memcmp(start, "\x93NUMPY", 6) != 0 || start[6] < 1 || start[6] > 3)
-    refuse("does not start like a .npy file of version 1, 2 or 3");
+    refuse(file, "does not start like a .npy file of version 1, 2 or 3");
   std::uint32_t length = 0;
   const std::size_t width = start[6] == 1 ? 2 : 4;
   std::memcpy(&length, start + 8, width);
   if (length > 65536 || 8 + width + length > file.size())
-    refuse(fmt::format("its header claims {} bytes; the file has {}", length, file.size()));
+    refuse(file, fmt::format("its header claims {} bytes; the file has {}", length, file.size()));
   std::string text(length, '\0');
   file.read(8 + width, std::as_writable_bytes(std::span(text)));
-
-  std::smatch found;
-  NpyHeader header;
-  header.data = 8 + width + length;
-  if (!std::regex_search(text, found, std::regex("'descr': *'([^']*)'"))) refuse("its header names no type");
-  header.type = found[1];
-  if (!std::regex_search(text, std::regex("'fortran_order': *False")))
-    refuse("is not in C order; save it with numpy.ascontiguousarray");
-  if (!std::regex_search(text, found, std::regex("'shape': *\\(([0-9]{1,15}),? *([0-9]{1,15})?,?\\)")))
-    refuse("has neither one nor two dimensions");
-  header.elements = std::stoull(found[1]) * (found[2].length() > 0 ? std::stoull(found[2]) : 1);
-  return header;
+  if (!value_of(text, "fortran_order").starts_with("False"))
+    refuse(file, "is not in C order; save it with numpy.ascontiguousarray");
+  return {.type = std::string(text_of(value_of(text, "descr"))),
+          .data = 8 + width + length,
+          .elements = elements_of(file, sizes_of(value_of(text, "shape")))};
 }
 
 template <class Integer>
@@ -63,7 +101,7 @@ std::vector<std::int32_t> checked_ids(const std::filesystem::path& file, const s
 
 template <class Integer>
 std::vector<std::int32_t> convert(const InputFile& file, const NpyHeader& header) {
-  if (header.elements > file.size() || file.size() - header.data != header.elements * sizeof(Integer)) {
+  if (file.size() - header.data != header.elements * sizeof(Integer)) {
     throw InputError(file.path().string(), fmt::format("its header promises {} ids of {} bytes, but {} bytes follow",
                                                        header.elements, sizeof(Integer), file.size() - header.data));
   }

@@ -1,6 +1,5 @@
 #include "lrc/model/config.hpp"
 
-#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "lrc/io/json.hpp"
@@ -40,8 +39,9 @@ class Config {
       if (otherwise) return *otherwise;
       refuse(fmt::format("'{}' is missing", key));
     }
-    if (!at->is_number() || !(at->get<double>() > 0) || !std::isfinite(at->get<double>())) {
-      refuse(fmt::format("'{}' is {}; it must be a positive number", key, at->dump()));
+    constexpr double kSmallest = 1e-30, kLargest = 1e30;  // a float, too, and so is its inverse
+    if (!at->is_number() || !(at->get<double>() >= kSmallest) || !(at->get<double>() <= kLargest)) {
+      refuse(fmt::format("'{}' is {}; it must be a number from {} to {}", key, at->dump(), kSmallest, kLargest));
     }
     return at->get<double>();
   }

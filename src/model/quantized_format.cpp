@@ -13,43 +13,75 @@ ordered_json optional_size(Index group_size) {
   return group_size == 0 ? ordered_json(nullptr) : ordered_json(group_size);
 }
 
-void check(bool holds, const std::filesystem::path& file, const std::string& key, const std::string& allowed) {
-  if (!holds)
-    throw InputError(file.string(),
-                     fmt::format("quantization_config.lrc.{} is out of range; it may be {}", key, allowed));
-}
+// The entries of quantization_config.lrc, with an error that names file, key and what is allowed.
+class Entries {
+ public:
+  Entries(const std::filesystem::path& file, const json& values) : file_(file), values_(values) {}
+
+  Index integer(const char* key, Index low, Index high) const {
+    const json& value = at(key);
+    const bool fits = value.is_number_integer() && value >= low && value <= high;
+    if (!fits) refuse(key, fmt::format("an integer from {} to {}", low, high));
+    return value.get<Index>();
+  }
+
+  double number(const char* key, double low, double high) const {
+    const json& value = at(key);
+    const bool fits = value.is_number() && value.get<double>() >= low && value.get<double>() <= high;
+    if (!fits) refuse(key, fmt::format("a number from {} to {}", low, high));
+    return value.get<double>();
+  }
+
+  bool flag(const char* key) const {
+    if (!at(key).is_boolean()) refuse(key, "true or false");
+    return at(key).get<bool>();
+  }
+
+  std::string text(const char* key) const {
+    if (!at(key).is_string()) refuse(key, "a string");
+    return at(key).get<std::string>();
+  }
+
+ private:
+  [[noreturn]] void refuse(const char* key, const std::string& allowed) const {
+    throw InputError(file_.string(),
+                     fmt::format("quantization_config.lrc: '{}' is {}; it must be {}", key, at(key).dump(), allowed));
+  }
+
+  const json& at(const char* key) const {
+    const auto found = values_.find(key);
+    if (found == values_.end())
+      throw InputError(file_.string(), fmt::format("quantization_config.lrc: '{}' is missing", key));
+    return *found;
+  }
+
+  const std::filesystem::path& file_;
+  const json& values_;
+};
 
 }  // namespace
 
 std::optional<QuantizedFormat> read_quantized_format(const std::filesystem::path& directory) {
+  constexpr Index kMaxGroup = Index{1} << 24;
   const std::filesystem::path file = directory / "config.json";
   const json config = read_json_object(file);
   const auto found = config.find("quantization_config");
   if (found == config.end() || found->is_null()) return std::nullopt;
-  if (!found->is_object() || !found->contains("lrc")) {
+  if (!found->is_object() || !found->contains("lrc") || !found->at("lrc").is_object()) {
     throw InputError(file.string(), "the model is quantized, and not by lrc; take the unquantized one");
   }
+  const Entries own(file, found->at("lrc"));
   QuantizedFormat format;
-  try {
-    const json& own = found->at("lrc");
-    format.method = own.at("method").get<std::string>();
-    format.weight_bits = own.at("weight_bits").get<int>();
-    format.weight_group_size = own.at("weight_group_size").get<Index>();
-    format.activations = {.bits = own.at("activation_bits").get<int>(),
-                          .clip = own.at("activation_clip").get<float>(),
-                          .group_size = own.at("activation_group_size").get<Index>()};
-    format.online_rotation = own.at("online_rotation").get<bool>();
-    format.has_adapter = own.at("adapter").get<bool>();
-    format.bits_per_weight = own.at("bits_per_weight").get<double>();
-  } catch (const json::exception& error) {
-    throw InputError(file.string(), fmt::format("quantization_config.lrc: {}", error.what()));
-  }
-  check(format.weight_bits >= 2 && format.weight_bits <= 8, file, "weight_bits", "2 to 8");
-  check(format.weight_group_size >= 0, file, "weight_group_size", "0 or more");
-  check((format.activations.bits >= 2 && format.activations.bits <= 8) || format.activations.bits == 16, file,
-        "activation_bits", "2 to 8 or 16");
-  check(format.activations.clip > 0 && format.activations.clip <= 1, file, "activation_clip", "above 0, up to 1");
-  check(format.activations.group_size >= 0, file, "activation_group_size", "0 or more");
+  format.method = own.text("method");
+  format.weight_bits = narrow<int>(own.integer("weight_bits", 2, 8));
+  format.weight_group_size = own.integer("weight_group_size", 0, kMaxGroup);
+  format.activations.bits = narrow<int>(own.integer("activation_bits", 2, 16));
+  if (format.activations.quantizes()) own.integer("activation_bits", 2, 8);
+  format.activations.clip = static_cast<float>(own.number("activation_clip", 0.01, 1));
+  format.activations.group_size = own.integer("activation_group_size", 0, kMaxGroup);
+  format.online_rotation = own.flag("online_rotation");
+  format.has_adapter = own.flag("adapter");
+  format.bits_per_weight = own.number("bits_per_weight", 0, 64);
   return format;
 }
 

@@ -2,6 +2,7 @@
 
 #include "lrc/core/error.hpp"
 #include "lrc/io/child_process.hpp"
+#include "lrc/io/directory.hpp"
 
 namespace lrc {
 namespace {
@@ -30,8 +31,8 @@ class ConfinedTokenizer : public Tokenizer {
 
 std::unique_ptr<Tokenizer> load_tokenizer(const std::filesystem::path& model_directory) {
   const auto json = model_directory / "tokenizer.json", sentencepiece = model_directory / "tokenizer.model";
-  if (std::filesystem::exists(json)) return std::make_unique<ConfinedTokenizer>(json);
-  if (std::filesystem::exists(sentencepiece)) return load_sentencepiece_tokenizer(sentencepiece);
+  if (is_there(json)) return std::make_unique<ConfinedTokenizer>(json);
+  if (is_there(sentencepiece)) return load_sentencepiece_tokenizer(sentencepiece);
   throw InputError(model_directory.string(),
                    "holds neither tokenizer.json nor tokenizer.model; text cannot be tokenized "
                    "without one of them (files of token ids can be given instead)");

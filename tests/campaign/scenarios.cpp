@@ -144,9 +144,10 @@ class Scenario {
     const double part = std::uniform_real_distribution<double>(0.1, 1.3)(random_);  // of an undisturbed run
     job.wait(milliseconds(static_cast<int>(1000 * seconds_ * part)));
     const std::vector<pid_t> ranks = job.ranks();
+    if (ranks.empty()) return;  // it was done before
     const Disturbance disturbance = pick(disturbances());
     tell(fmt::format("{} after {:.2f} s", disturbance.name, seconds_ * part));
-    disturbance.act(job, ranks.empty() ? job.leader() : pick(ranks));
+    disturbance.act(job, pick(ranks));
     expect_end(job, disturbance.codes);
     for (const pid_t rank : ranks) expect_death(rank);
   }
@@ -160,8 +161,11 @@ class Scenario {
   }
 
   void expect_end(Job& job, const Codes& codes) {
-    const std::optional<int> code = job.wait(kLimit);
-    demand(code.has_value(), "it is still running two minutes later");
+    const std::optional<int> code = job.wait(kLongestDeath);
+    // Open MPI 4.1.4: when a rank is killed while MPI starts, mpirun may hang after all ranks have died.
+    if (!code && job.ranks().empty() && job.output().find("PMIX ERROR: UNREACHABLE") != std::string::npos)
+      return tell("mpirun hung after all its ranks had ended");
+    demand(code.has_value(), "it is still running a minute later");
     demand(codes.empty() || std::count(codes.begin(), codes.end(), *code) > 0,
            fmt::format("exit code {}: {}", *code, job.output()));
     if (*code == 0) demand(fs::exists(output()), "exit code 0, but there is no output");

@@ -33,6 +33,7 @@ Situations safetensors_data_situations();
 Situations index_situations();
 Situations npy_situations();
 Situations hdf5_situations();
+Situations hdf5_bytes_situations();
 Situations tokenizer_json_situations();
 Situations tokenizer_model_situations();
 
@@ -43,5 +44,10 @@ std::string safetensors(const std::string& header, const std::string& data);
 std::string replaced(std::string text, const std::string& from, const std::string& to);
 
 std::string repeated(const std::string& text, std::size_t times);
+
+/// A tokenizer.json for the good model's vocabulary of 64.
+std::string good_tokenizer();
+
+void append(Situations& all, Situations more);
 
 }  // namespace lrc

@@ -29,6 +29,9 @@ bool create_exclusively(const std::filesystem::path& file, std::string_view text
 /// Sets the file's modification time to now.
 void touch(const std::filesystem::path& file);
 
+/// Whether there is anything of that name; so also a link that leads nowhere, and what can't be looked at.
+bool is_there(const std::filesystem::path& path);
+
 /// As the file system knows it; none where the file is not there.
 std::optional<std::filesystem::file_time_type> modification_time(const std::filesystem::path& file);
 

@@ -8,7 +8,7 @@
 
 namespace lrc {
 
-/// Parses `text`, an object with no key twice, no nesting deeper than 64 and at most 16 million parts. Throws
+/// Parses `text`, an object with no key twice, no nesting deeper than 64 and at most 8 million keys and values. Throws
 /// InputError naming `subject` and the place.
 nlohmann::json parse_json_object(const std::string& subject, std::string_view text);
 
