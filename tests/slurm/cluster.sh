@@ -1,26 +1,29 @@
 # shellcheck shell=bash
-# To be sourced: a Slurm cluster of two nodes on this host, as root, in the directory $cluster; stopped by stop_cluster.
+# To be sourced, as root: a Slurm cluster of two nodes on this host that lives in the directory `cluster` alone.
+: "${cluster:?}"
 
-cluster_ports() {  # three free ports
-  python3 - 2>/dev/null <<'P' || echo 17010 17011 17012
-import socket
-sockets = [socket.socket() for _ in range(3)]
-for s in sockets: s.bind(("127.0.0.1", 0))
-print(*(s.getsockname()[1] for s in sockets))
-P
+# Ports below those that the kernel gives away.
+free_ports() {  # COUNT
+  local port left=$1
+  for port in $(shuf -i 20000-30000 -n 100); do
+    (: <"/dev/tcp/127.0.0.1/$port") 2>/dev/null && continue
+    echo "$port"
+    [[ $((left -= 1)) -gt 0 ]] || return
+  done
 }
 
-start_cluster() {
-  local ports controller node1 node2
-  read -r controller node1 node2 < <(cluster_ports)
-  mkdir -p "$cluster"/{state,spool} /run/munge
+# cred_expire is also what a requeued job waits for: two minutes by default.
+write_configuration() {
+  local ports
+  mapfile -t ports < <(free_ports 3)
   cat >"$cluster/slurm.conf" <<C
 ClusterName=lrc
 SlurmctldHost=localhost(127.0.0.1)
-SlurmctldPort=$controller
+SlurmctldPort=${ports[0]}
 SlurmUser=root
 SlurmdUser=root
 AuthType=auth/munge
+AuthInfo=socket=$cluster/munge.socket,cred_expire=10
 StateSaveLocation=$cluster/state
 SlurmdSpoolDir=$cluster/spool/%n
 SlurmctldPidFile=$cluster/slurmctld.pid
@@ -33,39 +36,49 @@ SelectType=select/cons_tres
 SelectTypeParameters=CR_Core
 ReturnToService=2
 JobRequeue=1
-MpiDefault=none
 KillWait=10
 SchedulerParameters=bf_interval=1,sched_interval=2
-NodeName=n1 NodeHostname=localhost NodeAddr=127.0.0.1 Port=$node1 CPUs=2 RealMemory=2000
-NodeName=n2 NodeHostname=localhost NodeAddr=127.0.0.1 Port=$node2 CPUs=2 RealMemory=2000
-PartitionName=all Nodes=n1,n2 Default=YES MaxTime=INFINITE State=UP OverSubscribe=NO
+SlurmdParameters=config_overrides
+NodeName=n1 NodeHostname=localhost NodeAddr=127.0.0.1 Port=${ports[1]} CPUs=8
+NodeName=n2 NodeHostname=localhost NodeAddr=127.0.0.1 Port=${ports[2]} CPUs=8
+PartitionName=all Nodes=n1,n2 Default=YES MaxTime=INFINITE State=UP
 C
   export SLURM_CONF=$cluster/slurm.conf
-  [[ -s /etc/munge/munge.key ]] || mungekey --create
-  chown -R munge:munge /run/munge /etc/munge /var/log/munge /var/lib/munge
-  if ! munge -n >/dev/null 2>&1; then
-    setpriv --reuid=munge --regid=munge --clear-groups /usr/sbin/munged --force && own_munged=yes
-  fi
-  slurmctld
-  slurmd -N n1
-  slurmd -N n2
-  for _ in $(seq 100); do
+}
+
+start_munge() {
+  head -c 1024 /dev/urandom >"$cluster/munge.key"
+  chmod 600 "$cluster/munge.key"
+  munged --force --key-file="$cluster/munge.key" --socket="$cluster/munge.socket" --pid-file="$cluster/munged.pid" \
+    --log-file="$cluster/munged.log" --seed-file="$cluster/munged.seed" 2>/dev/null
+}
+
+start_cluster() {
+  mkdir -p "$cluster"/{state,spool}
+  write_configuration
+  start_munge && slurmctld && slurmd -N n1 && slurmd -N n2
+  for _ in $(seq 150); do
     [[ $(sinfo -h -t idle -o %D 2>/dev/null) == 2 ]] && return
     sleep 0.2
   done
-  echo "the Slurm cluster does not start; see $cluster/*.log" >&2
+  echo "the Slurm cluster does not start:" >&2
   tail -n 5 "$cluster"/*.log >&2
   return 1
 }
 
 stop_cluster() {
-  scancel --user=root 2>/dev/null
-  scontrol shutdown 2>/dev/null
-  sleep 1
   local file
-  for file in "$cluster"/*.pid; do
-    [[ -r $file ]] && kill -9 "$(<"$file")" 2>/dev/null
+  scancel --user=root 2>/dev/null
+  for _ in $(seq 100); do
+    [[ -n $(squeue -h 2>/dev/null) ]] || break
+    sleep 0.2
   done
-  [[ ${own_munged:-no} == yes ]] && pkill -x munged
-  return 0
+  for file in "$cluster"/slurm*.pid; do
+    [[ -r $file ]] && kill "$(<"$file")" 2>/dev/null
+  done
+  munged --stop --socket="$cluster/munge.socket" 2>/dev/null
+  for _ in $(seq 50); do  # a daemon removes its file when it ends
+    compgen -G "$cluster/slurm*.pid" >/dev/null || break
+    sleep 0.2
+  done
 }
