@@ -58,7 +58,7 @@ bool send(int pipe, Answer::Kind kind, std::span<const Element> elements) {
 void limit(decltype(RLIMIT_AS) resource, std::uint64_t value) {
   rlimit bounds{};
   ::getrlimit(resource, &bounds);
-  bounds.rlim_cur = bounds.rlim_max = std::min<rlim_t>(value, bounds.rlim_max);
+  bounds.rlim_cur = std::min<rlim_t>(value, bounds.rlim_max);
   ::setrlimit(resource, &bounds);
 }
 
@@ -139,9 +139,11 @@ bool receive(int pipe, ChildLimits limits, std::vector<std::int32_t>& ids, std::
   return read_all(pipe, std::as_writable_bytes(std::span(problem)));
 }
 
-std::string cause_of_death(int status) {
-  if (WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU) return "it would take too long";
-  return WIFSIGNALED(status) ? fmt::format("killed by signal {}", WTERMSIG(status)) : "it gave up";
+// Of a child that has said nothing.
+std::string problem_of_death(const char* failure, int status) {
+  if (WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU) return fmt::format("{} (it would take too long)", failure);
+  const std::string cause = WIFSIGNALED(status) ? fmt::format("killed by signal {}", WTERMSIG(status)) : "it gave up";
+  return fmt::format("{} ({}); the file is damaged", failure, cause);
 }
 
 }  // namespace
@@ -167,9 +169,7 @@ std::vector<std::int32_t> ids_from_child(const fs::path& file, const char* failu
   to_parent.close();
   const bool answered = receive(from_child.get(), limits, ids, problem);
   const int status = child.wait(file);
-  if (!answered) {
-    throw InputError(file.string(), fmt::format("{} ({}); the file is damaged", failure, cause_of_death(status)));
-  }
+  if (!answered) problem = problem_of_death(failure, status);
   if (!problem.empty()) throw InputError(file.string(), problem);
   return ids;
 }

@@ -1,5 +1,6 @@
 #include "lrc/model/config.hpp"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "lrc/io/json.hpp"

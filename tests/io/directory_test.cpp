@@ -29,6 +29,19 @@ TEST(Directory, AnExclusiveFileIsCreatedOnce) {
   EXPECT_THROW(create_exclusively(directory / "none" / "file", ""), CallError);
 }
 
+TEST(Directory, WhatCannotBeOpenedIsThereAllTheSame) {
+  const TemporaryDirectory directory;
+  EXPECT_FALSE(is_there(directory / "file"));
+  EXPECT_FALSE(is_there(directory / "none" / "file"));
+  write_file(directory / "file", "");
+  EXPECT_TRUE(is_there(directory / "file"));
+  fs::create_symlink("nowhere", directory / "broken");
+  fs::create_symlink("loop", directory / "loop");
+  EXPECT_TRUE(is_there(directory / "broken"));
+  EXPECT_TRUE(is_there(directory / "loop"));
+  EXPECT_TRUE(is_there(directory / "loop" / "file"));
+}
+
 TEST(Directory, TouchingMovesTheModificationTime) {
   const TemporaryDirectory directory;
   EXPECT_FALSE(modification_time(directory / "file"));

@@ -79,6 +79,12 @@ TEST(Json, RefusesByName) {
   EXPECT_NE(refusal("[]").find("not an object"), std::string::npos);
   EXPECT_NE(refusal("{").find("some.json: not valid JSON"), std::string::npos);
   EXPECT_NE(refusal("{\"a\":" + std::string(100000, '[')).find("nested deeper"), std::string::npos);
+  EXPECT_EQ(refusal("{\"a\":" + std::string(63, '[') + std::string(63, ']') + "}"), "");
+  EXPECT_NE(refusal("{\"a\":" + std::string(64, '[') + std::string(64, ']') + "}").find("nested deeper"),
+            std::string::npos);
+  std::string many = R"({"a":[0)";
+  for (int i = 0; i < 8'000'000; ++i) many += ",0";
+  EXPECT_NE(refusal(many + "]}").find("more than 8000000 keys and values"), std::string::npos);
 }
 
 }  // namespace

@@ -33,6 +33,8 @@ TEST(Tokens, OfEveryTypeAndShapeAreOneStream) {
   EXPECT_EQ(read(npy<std::uint16_t>("<u2", "(2, 3)", {1, 65535, 3, 4, 5, 6})), expected);
   EXPECT_EQ(read(npy<std::int32_t>("<i4", "(6,)", {1, 65535, 3, 4, 5, 6})), expected);
   EXPECT_EQ(read(npy<std::int64_t>("<i8", "(3, 2)", {1, 65535, 3, 4, 5, 6})), expected);
+  EXPECT_EQ(read(npy<std::int64_t>("<i8", "(3,2)", {1, 65535, 3, 4, 5, 6})), expected);
+  EXPECT_TRUE(read(npy<std::int64_t>("<i8", "(0, 7)", {})).empty());
 }
 
 TEST(Tokens, BadFilesAreRefused) {
@@ -45,6 +47,10 @@ TEST(Tokens, BadFilesAreRefused) {
   EXPECT_THROW(read(npy<float>("<f4", "(1,)", {1.0F})), InputError);
   EXPECT_THROW(read(npy<std::int32_t>(">i4", "(1,)", {1})), InputError);
   EXPECT_THROW(read(npy<std::int32_t>("<i4", "(1, 1, 1)", {1})), InputError);
+  EXPECT_THROW(read(npy<std::int32_t>("<i4", "()", {1})), InputError);
+  EXPECT_THROW(read(npy<std::int32_t>("<i4", "(1 1)", {1})), InputError);
+  EXPECT_THROW(read(npy<std::int32_t>("<i4", "(1,", {1})), InputError);
+  EXPECT_THROW(read(npy<std::int32_t>("<i4", "(-1,)", {1})), InputError);
   EXPECT_THROW(read(npy<std::int32_t>("<i4", "(2, 1)", {1, 2}, "True")), InputError);
   EXPECT_THROW(read(npy<std::int32_t>("<i4", "(999999999999999, 999999999999999)", {1})), InputError);
   EXPECT_THROW(read(npy<std::int32_t>("<i4", "(2,)", {1, -1})), InputError);
@@ -78,7 +84,11 @@ TEST(Tokens, FromHdf5) {
   write_h5(directory / "d.h5", "tokens", {1, 2}, true);
   EXPECT_THROW(read_tokens(directory / "d.h5"), InputError);
   write_file(directory / "e.h5", "this is no HDF5 file");
-  EXPECT_THROW(read_tokens(directory / "e.h5"), Error);
+  EXPECT_THROW(read_tokens(directory / "e.h5"), InputError);
+  Hdf5Writer floats(directory / "f.h5");
+  floats.write<float>("tokens", {1, 2}, std::vector<float>{1, 2});
+  floats.close();
+  EXPECT_THROW(read_tokens(directory / "f.h5"), InputError);
 }
 
 TEST(Hdf5, DatasetsRoundTripAndTextsToo) {
