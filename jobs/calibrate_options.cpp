@@ -27,6 +27,8 @@ OptionTable option_table(CalibrateOptions& o) {
       .choice("rotation", o.rotation, {"full", "offline", "none"}, "Hadamard rotations R1, R2, R4; R1, R2; or none")
       .choice("propagate", o.propagate, {"original", "quantized"}, "whose activations the statistics see")
       .choice("moments", o.moments, {"exact", "diagonal"}, "three second-moment matrices, or one and two vectors")
+      .number("min-expert-tokens", o.min_expert_tokens, 0, Index{1} << 40,
+              "an expert that fewer tokens reach borrows from the moments of all; 0 = twice its inputs")
       .real("damping", o.damping, 0, 10, "added to the moments' diagonals, relative to their mean")
       .number("seed", o.seed, 0, std::numeric_limits<Index>::max(), "of the rotation");
   table.group("Number formats")
@@ -71,8 +73,10 @@ ActivationQuantizer CalibrateOptions::quantizer() const {
           .group_size = activation_group_size};
 }
 
-MomentKind CalibrateOptions::moment_kind() const {
-  return moments == "exact" ? MomentKind::exact : MomentKind::diagonal;
+Statistics CalibrateOptions::statistics() const {
+  return {.kind = moments == "exact" ? MomentKind::exact : MomentKind::diagonal,
+          .quantizer = quantizer(),
+          .min_expert_tokens = min_expert_tokens};
 }
 
 RotationKind CalibrateOptions::rotation_kind() const {

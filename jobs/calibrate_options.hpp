@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "lrc/calibration/moment_sums.hpp"
+#include "lrc/calibration/shard.hpp"
 #include "lrc/core/options.hpp"
 #include "lrc/model/activation_quantizer.hpp"
 #include "lrc/quantization/rank.hpp"
@@ -25,12 +25,13 @@ struct CalibrateOptions {
   Index factor_bits = 16;
   std::string rotation = "full", propagate = "original", moments = "exact";
   double damping = 0.01;
+  Index min_expert_tokens = 0;
   Index seed = 0, threads = 0;
   double time_limit = 0;  // seconds
   bool restart = false, allow_mixed = false;
 
   ActivationQuantizer quantizer() const;
-  MomentKind moment_kind() const;
+  Statistics statistics() const;
   RotationKind rotation_kind() const;
   Method solve_method() const;
   WeightGrid grid() const;

@@ -86,12 +86,20 @@ void MeasurePhase::check_time() const {
 
 void MeasurePhase::pass_block(Index index, Progress& progress) {
   const std::string detail = fmt::format("block {} of {}", index + 1, run_.model.config().blocks);
-  std::vector<MomentSums> sums;
+  const bool measured = plan_.has_unmeasured(block_layout(run_.model.config(), index));
+  const Statistics statistics = run_.options.statistics();
+  Block block;
+  std::vector<GroupSums> sums;
+  std::vector<Index> expert_tokens;
   run_.world.agree([&] {
-    const Block block = run_.model.block(index);
-    if (!plan_.has_unmeasured(block_layout(run_.model.config(), index))) return shard_->forward(block);
-    sums = shard_->forward_and_sum(block, run_.options.moment_kind(), run_.options.quantizer(),
-                                   [&] { progress.advance(1, detail); });
+    block = run_.model.block(index);
+    if (!measured) return shard_->forward(block);
+    sums = shard_->begin(block, statistics);
+    expert_tokens = shard_->attend(block, statistics, sums);
+  });
+  help_starved_experts(expert_tokens, sums);
+  run_.world.agree([&] {
+    if (measured) shard_->feed_forward(block, statistics, sums, [&] { progress.advance(1, detail); });
   });
   make_durable();  // what was committed before this block, and is likely there by now
   reduce(sums);
@@ -99,16 +107,30 @@ void MeasurePhase::pass_block(Index index, Progress& progress) {
   if (index + 1 < end_ && hidden_are_worth_storing()) store_hidden(index + 1);
 }
 
+// `tokens`: how many of this rank's tokens go to each expert.
+void MeasurePhase::help_starved_experts(std::vector<Index>& tokens, std::vector<GroupSums>& sums) const {
+  if (tokens.empty()) return;
+  run_.world.sum_in_place(tokens);
+  const Index all = run_.sequences.count * run_.sequences.length;
+  for (std::size_t group = 2; group < sums.size(); ++group) {
+    const Index seen = tokens[(group - 2) / 2];
+    if (!sums[group].needs_all(seen)) continue;
+    sums[group].want_all();
+    log_warning(fmt::format("{} sees {} of {} tokens, fewer than {}: its moments are blended with those of all",
+                            sums[group].group(), seen, all, sums[group].enough()));
+  }
+}
+
 int MeasurePhase::owner(std::size_t group) const { return static_cast<int>(group) % run_.world.size(); }
 
 // Each group's sums go to one rank, in turn.
-void MeasurePhase::reduce(std::vector<MomentSums>& sums) const {
-  std::erase_if(sums, [&](const MomentSums& group) { return !plan_.unmeasured.contains(group.group()); });
+void MeasurePhase::reduce(std::vector<GroupSums>& sums) const {
+  std::erase_if(sums, [&](const GroupSums& group) { return !plan_.unmeasured.contains(group.group()); });
   for (std::size_t i = 0; i < sums.size(); ++i) sums[i].reduce(run_.world, owner(i));
 }
 
 // Committed by their owners for whoever will solve.
-void MeasurePhase::store_moments(const std::vector<MomentSums>& sums) {
+void MeasurePhase::store_moments(const std::vector<GroupSums>& sums) {
   run_.world.agree([&] {
     for (std::size_t i = 0; i < sums.size(); ++i) {
       if (run_.world.rank() != owner(i)) continue;

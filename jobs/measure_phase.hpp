@@ -27,8 +27,9 @@ class MeasurePhase {
   void check_time() const;
   void pass_block(Index index, Progress& progress);
   int owner(std::size_t group) const;
-  void reduce(std::vector<MomentSums>& sums) const;
-  void store_moments(const std::vector<MomentSums>& sums);
+  void help_starved_experts(std::vector<Index>& tokens, std::vector<GroupSums>& sums) const;
+  void reduce(std::vector<GroupSums>& sums) const;
+  void store_moments(const std::vector<GroupSums>& sums);
   void store_hidden(Index block);
   bool hidden_are_worth_storing() const;
   void make_durable();

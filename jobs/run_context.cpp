@@ -8,13 +8,12 @@ WorkPlan WorkPlan::of(const Model& model, const Checkpoint& checkpoint) {
   WorkPlan plan;
   for (Index block = 0; block < model.config().blocks; ++block) {
     const BlockLayout layout = block_layout(model.config(), block);
-    for (const GroupRole role : kGroupRoles) {
-      const GroupLayout& group = layout.group(role);
+    for (const GroupLayout& group : layout.groups) {
       bool solved = true;
       for (std::size_t i = 0; i < group.linears.size(); ++i) {
         if (checkpoint.is_committed(group.linears[i].name)) continue;
         solved = false;
-        plan.solves.push_back({block, role, i, group.linears[i]});
+        plan.solves.push_back({block, group, i});
       }
       if (!solved && !checkpoint.has_moments(group.name)) plan.unmeasured.insert(group.name);
     }

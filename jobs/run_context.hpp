@@ -30,9 +30,10 @@ struct RunContext {
 /// One solve of the work queue.
 struct SolveTask {
   Index block;
-  GroupRole role;
-  std::size_t linear;  ///< in its group
-  LinearLayout layout;
+  GroupLayout group;
+  std::size_t number;  ///< of the linear in its group
+
+  const LinearLayout& linear() const { return group.linears[number]; }
 };
 
 /// What is left to do. Made once, before anything of this run is committed, so that all ranks see the same.

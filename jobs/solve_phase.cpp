@@ -23,22 +23,22 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
 }
 
 void solve(const RunContext& run, const SolveTask& task) {
-  const LinearLayout& linear = task.layout;
-  const LinearGroup group = run.model.group(task.block, task.role);
+  const LinearLayout& linear = task.linear();
+  const LinearGroup group = run.model.group(task.block, task.group);
   const Moments moments = expand_moments(to_moments(run.checkpoint.load_moments(group.name)));
-  const MatrixD weight = group.linears[task.linear].weight.cast<double>();  // d_out×d_in
+  const MatrixD weight = group.linears[task.number].weight.cast<double>();  // d_out×d_in
   const auto start = std::chrono::steady_clock::now();
   const SolveResult result = lrc::solve(run.pool, run.options.solve_method(), weight, moments,
                                         run.options.solve_options(linear.name, linear.rows, linear.cols));
-  const SolveRecord record = to_record(linear.name, result, moments.tokens, seconds_since(start));
+  const SolveRecord record = to_record(linear.name, result, moments, seconds_since(start));
   const PhaseTimer timer(run.report, "solve: commit on rank 0");
   run.checkpoint.commit(record);
 }
 
 void drop_moments(const RunContext& run, Index first, Index end) {
   for (Index block = first; block < end; ++block) {
-    for (const GroupLayout& group : block_layout(run.model.config(), block).groups)
-      run.checkpoint.drop_moments(group.name);
+    const BlockLayout layout = block_layout(run.model.config(), block);
+    for (const GroupLayout& group : layout.groups) run.checkpoint.drop_moments(group.name);
   }
 }
 
@@ -46,8 +46,8 @@ void drop_moments(const RunContext& run, Index first, Index end) {
 
 Index window_size(const RunContext& run) {
   Index solves_per_block = 0;
-  for (const GroupLayout& group : block_layout(run.model.config(), 0).groups)
-    solves_per_block += static_cast<Index>(group.linears.size());
+  const BlockLayout layout = block_layout(run.model.config(), 0);
+  for (const GroupLayout& group : layout.groups) solves_per_block += static_cast<Index>(group.linears.size());
   return std::clamp<Index>(ceil_div(kTasksPerRank * run.world.size(), solves_per_block), 1, run.model.config().blocks);
 }
 
@@ -58,7 +58,7 @@ void solve_window(const RunContext& run, const WorkPlan& plan, Index first, Inde
   for (const SolveTask& task : plan.solves) {
     if (task.block < first || task.block >= end) continue;
     window.push_back(task);
-    tasks.push_back({task.layout.name, solve_cost(task.layout)});
+    tasks.push_back({task.linear().name, solve_cost(task.linear())});
     all += tasks.back().cost;
   }
   if (tasks.empty()) return;

@@ -21,7 +21,7 @@ Matrix from_stored(const StoredMatrix<typename Matrix::Scalar>& stored) {
 
 }  // namespace
 
-SolveRecord to_record(const std::string& linear, const SolveResult& result, Index tokens, double seconds) {
+SolveRecord to_record(const std::string& linear, const SolveResult& result, const Moments& moments, double seconds) {
   return {.name = linear,
           .codes = to_stored(result.codes),
           .scales = to_stored(result.scales),
@@ -30,7 +30,8 @@ SolveRecord to_record(const std::string& linear, const SolveResult& result, Inde
           .facts = {{"relative_loss", result.relative_loss},
                     {"damping", result.damping},
                     {"iterations", result.iterations_done},
-                    {"tokens", tokens},
+                    {"tokens", moments.tokens},
+                    {"borrowed_tokens", moments.borrowed},
                     {"seconds", seconds}}};
 }
 
@@ -48,6 +49,7 @@ MatrixToStore to_store(const MatrixF& matrix) {
 MomentsToStore to_store(const std::string& group, const SummedMoments& moments) {
   return {.name = group,
           .tokens = moments.tokens,
+          .borrowed = moments.borrowed,
           .xx = to_store(moments.xx),
           .xy = to_store(moments.xy),
           .yy = to_store(moments.yy)};
@@ -59,7 +61,8 @@ SummedMoments to_moments(const MomentsRecord& record) {
   return {.tokens = record.tokens,
           .xx = from_stored<MatrixF>(record.xx),
           .xy = from_stored<MatrixF>(record.xy),
-          .yy = from_stored<MatrixF>(record.yy)};
+          .yy = from_stored<MatrixF>(record.yy),
+          .borrowed = record.borrowed};
 }
 
 }  // namespace lrc

@@ -7,8 +7,8 @@
 
 namespace lrc {
 
-/// `tokens`: how many the solve's moments saw; `seconds`: what it took.
-SolveRecord to_record(const std::string& linear, const SolveResult& result, Index tokens, double seconds);
+/// `moments`: the solve's; `seconds`: what it took.
+SolveRecord to_record(const std::string& linear, const SolveResult& result, const Moments& moments, double seconds);
 /// The part of the solve that is exported (the facts stay in the record).
 SolveResult to_result(const SolveRecord& record);
 

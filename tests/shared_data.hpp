@@ -15,7 +15,9 @@ inline std::filesystem::path shared_data(const std::string& name) {
   return std::filesystem::path(LRC_SOURCE_DIR) / ".." / "shared" / "data" / name;
 }
 
-inline std::filesystem::path demo_model() { return std::filesystem::path(LRC_SOURCE_DIR) / "models" / "demo-llama"; }
+inline std::filesystem::path demo_model(const std::string& name = "demo-llama") {
+  return std::filesystem::path(LRC_SOURCE_DIR) / "models" / name;
+}
 
 /// The first `count` windows of `length` tokens of a token file taken as one stream.
 inline Sequences windows_of(const std::filesystem::path& file, Index count, Index length) {

@@ -109,30 +109,49 @@ void MomentSums::reduce(const Communicator& world, int owner) {
   tokens_ = world.sum(tokens_);
 }
 
-MatrixF MomentSums::matrix(const Product& product) const {
-  MatrixF result(scales_.channels(), scales_.channels());
+template <class Visit>
+void MomentSums::for_each_element(const Product& product, const Visit& visit) const {
   for (const Tile& tile : tiles(product.symmetric)) {
     for (Index r = 0; r < tile.rows; ++r) {
-      for (Index c = 0; c < tile.cols; ++c) {
-        const Index i = tile.row + r, j = tile.col + c;
-        result(i, j) =
-            static_cast<float>(scales_.value(i, j, product.sum[static_cast<std::size_t>(tile.at + r * tile.cols + c)]));
-        if (product.symmetric) result(j, i) = result(i, j);
-      }
+      for (Index c = 0; c < tile.cols; ++c)
+        visit(tile.row + r, tile.col + c, static_cast<std::size_t>(tile.at + r * tile.cols + c));
     }
   }
+}
+
+MatrixF MomentSums::matrix(Product MomentSums::*product, const MomentSums* background, double weight) const {
+  MatrixF result(scales_.channels(), scales_.channels());
+  const Product& own = this->*product;
+  for_each_element(own, [&](Index i, Index j, std::size_t at) {
+    double value = scales_.value(i, j, own.sum[at]);
+    if (background) value += weight * background->scales_.value(i, j, (background->*product).sum[at]);
+    result(i, j) = static_cast<float>(value);
+    if (own.symmetric) result(j, i) = result(i, j);
+  });
   return result;
 }
 
-SummedMoments MomentSums::result() const {
-  if (kind_ == MomentKind::exact) return {tokens_, matrix(xx_), matrix(xy_), matrix(yy_)};
-  const auto row = [&](const std::vector<std::int64_t>& sum) {
-    MatrixF values(1, scales_.channels());
-    for (Index j = 0; j < values.cols(); ++j)
-      values(0, j) = static_cast<float>(scales_.value(j, j, sum[static_cast<std::size_t>(j)]));
-    return values;
-  };
-  return {tokens_, matrix(xx_), row(xy_diagonal_), row(yy_diagonal_)};
+MatrixF MomentSums::diagonal(std::vector<std::int64_t> MomentSums::*sums, const MomentSums* background,
+                             double weight) const {
+  MatrixF values(1, scales_.channels());
+  for (Index j = 0; j < values.cols(); ++j) {
+    const auto at = static_cast<std::size_t>(j);
+    double value = scales_.value(j, j, (this->*sums)[at]);
+    if (background) value += weight * background->scales_.value(j, j, (background->*sums)[at]);
+    values(0, j) = static_cast<float>(value);
+  }
+  return values;
+}
+
+SummedMoments MomentSums::result(const MomentSums* background, double weight) const {
+  const bool exact = kind_ == MomentKind::exact;
+  return {.tokens = tokens_,
+          .xx = matrix(&MomentSums::xx_, background, weight),
+          .xy = exact ? matrix(&MomentSums::xy_, background, weight)
+                      : diagonal(&MomentSums::xy_diagonal_, background, weight),
+          .yy = exact ? matrix(&MomentSums::yy_, background, weight)
+                      : diagonal(&MomentSums::yy_diagonal_, background, weight),
+          .borrowed = 0};
 }
 
 }  // namespace lrc

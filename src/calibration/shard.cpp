@@ -3,10 +3,19 @@
 #include <algorithm>
 #include <cassert>
 
+#include "lrc/model/router.hpp"
+
 namespace lrc {
 namespace {
 
-constexpr Index kProbeTokens = 256;
+constexpr Index kProbeTokens = 256, kExpertProbeTokens = 64;
+
+// Where a group stands in its block's layout.
+std::size_t position(const LinearGroup& group) {
+  if (group.role == GroupRole::qkv) return 0;
+  if (group.role == GroupRole::attention_out) return 1;
+  return static_cast<std::size_t>(2 + 2 * std::max<Index>(0, group.expert) + (group.role == GroupRole::down ? 1 : 0));
+}
 
 // Σ x_j² of the inputs (tokens×d), times `factor`.
 VectorD energy(const ConstViewF& inputs, double factor) {
@@ -50,30 +59,75 @@ void Shard::forward(const Block& block) {
   for (Unit& unit : units_) forward_block(context(length_), block, unit.hidden);
 }
 
-std::vector<MomentSums> Shard::empty_sums(const Block& block, MomentKind kind) {
-  std::vector<MomentSums> sums;
-  const double scale = static_cast<double>(sequences_per_unit(length_) * length_) / static_cast<double>(probe_.rows());
-  forward_block(context(probe_.rows()), block, probe_, [&](const LinearGroup& group, const ConstViewF& inputs) {
-    sums.emplace_back(group.name, kind, FixedPointScales(energy(inputs, scale), all_units_));
-  });
+std::vector<GroupSums> Shard::begin(const Block& block, const Statistics& statistics) {
+  std::vector<GroupSums> sums;
+  const ForwardContext probe = context(probe_.rows());
+  const auto make = [&](const LinearGroup& group, const ConstViewF& inputs) {
+    const Index enough = statistics.min_expert_tokens > 0 ? statistics.min_expert_tokens : 2 * inputs.cols();
+    const auto unit_tokens = static_cast<double>(sequences_per_unit(length_) * length_);
+    const FixedPointScales scales(energy(inputs, unit_tokens / static_cast<double>(inputs.rows())), all_units_);
+    sums.emplace_back(MomentSums(group.name, statistics.kind, scales), group.expert == kNoExpert ? 0 : enough);
+  };
+  forward_attention(probe, block, probe_, make);
+  if (block.router.rows() > 0) {
+    // The router may send none of the probe's tokens to an expert: each sees some of them, whoever they are for.
+    const MatrixF inputs = mlp_inputs(probe, block, probe_).topRows(std::min(kExpertProbeTokens, probe_.rows()));
+    for (const Mlp& expert : block.mlps) {
+      MatrixF x = inputs;  // tokens×hidden_size
+      forward_mlp(pool_, expert, x, make);
+    }
+    forward_mlps(probe, block, probe_);
+  } else {
+    forward_mlps(probe, block, probe_, make);
+  }
   return sums;
 }
 
-std::vector<MomentSums> Shard::forward_and_sum(const Block& block, MomentKind kind,
-                                               const ActivationQuantizer& quantizer,
-                                               const std::function<void()>& progress) {
-  std::vector<MomentSums> sums = empty_sums(block, kind);
+void Shard::add(MomentSums& sums, const ConstViewF& inputs, const ActivationQuantizer& quantizer) {
+  MatrixF quantized = inputs;  // tokens×d_in
+  quantize_rows(pool_, quantizer, quantized);
+  sums.add(pool_, inputs, quantized);
+}
+
+std::vector<Index> Shard::attend(const Block& block, const Statistics& statistics, std::vector<GroupSums>& sums) {
+  std::vector<Index> tokens(static_cast<std::size_t>(block.router.rows()), 0);
   for (Unit& unit : units_) {
-    std::size_t next = 0;
-    forward_block(context(length_), block, unit.hidden, [&](const LinearGroup& group, const ConstViewF& inputs) {
-      MatrixF quantized = inputs;  // tokens×d_in
-      quantize_rows(pool_, quantizer, quantized);
-      assert(sums[next].group() == group.name);
-      sums[next++].add(pool_, inputs, quantized);
+    forward_attention(context(length_), block, unit.hidden, [&](const LinearGroup& group, const ConstViewF& inputs) {
+      add(sums[position(group)].routed(), inputs, statistics.quantizer);
+    });
+    if (tokens.empty()) continue;
+    const MatrixF x = mlp_inputs(context(length_), block, unit.hidden);
+    const std::vector<ExpertTokens> routed = route(pool_, block.router, block.experts_per_token, x);
+    for (std::size_t expert = 0; expert < tokens.size(); ++expert)
+      tokens[expert] += static_cast<Index>(routed[expert].rows.size());
+  }
+  return tokens;
+}
+
+void Shard::feed_forward(const Block& block, const Statistics& statistics, std::vector<GroupSums>& sums,
+                         const std::function<void()>& progress) {
+  for (Unit& unit : units_) {
+    add_all_tokens(block, statistics, unit, sums);
+    forward_mlps(context(length_), block, unit.hidden, [&](const LinearGroup& group, const ConstViewF& inputs) {
+      assert(sums[position(group)].group() == group.name);
+      add(sums[position(group)].routed(), inputs, statistics.quantizer);
     });
     if (progress) progress();
   }
-  return sums;
+}
+
+// For the experts that few tokens reach: what they would make of all.
+void Shard::add_all_tokens(const Block& block, const Statistics& statistics, const Unit& unit,
+                           std::vector<GroupSums>& sums) {
+  for (const Mlp& expert : block.mlps) {
+    GroupSums &gate_up = sums[position(expert.gate_up)], &down = sums[position(expert.down)];
+    if (!gate_up.wants_all() && !down.wants_all()) continue;
+    MatrixF x = mlp_inputs(context(length_), block, unit.hidden);
+    forward_mlp(pool_, expert, x, [&](const LinearGroup& group, const ConstViewF& inputs) {
+      GroupSums& own = sums[position(group)];
+      if (own.wants_all()) add(own.all(), inputs, statistics.quantizer);
+    });
+  }
 }
 
 }  // namespace lrc

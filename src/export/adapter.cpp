@@ -67,9 +67,9 @@ void Exporter::write_adapter() const {
   SafetensorsWriter writer(adapter / "adapter_model.safetensors", tensors);
   for (Index block = 0; block < config.blocks; ++block) {
     const BlockLayout layout = block_layout(config, block);
-    for (const GroupRole role : kGroupRoles) {
-      const HadamardTransform* rotation = role == GroupRole::down ? source_.online_rotation : nullptr;
-      for (const LinearLayout& linear : layout.group(role).linears) {
+    for (const GroupLayout& group : layout.groups) {
+      const HadamardTransform* rotation = group.role == GroupRole::down ? source_.online_rotation : nullptr;
+      for (const LinearLayout& linear : group.linears) {
         if (source_.rank(linear) == 0) continue;
         const SolveResult solved = source_.solved(linear.name);
         const MatrixF a = unrotated(solved.v, rotation);

@@ -1,5 +1,6 @@
 #include "lrc/export/exporter.hpp"
 
+#include <algorithm>
 #include <cassert>
 #include <numeric>
 
@@ -97,6 +98,12 @@ Exporter::Part Exporter::block_part(Index block) const {
   Part part;
   part.tensors.push_back(tensor(layout.attention_norm, config.dtype, {config.hidden_size}));
   part.tensors.push_back(tensor(layout.mlp_norm, config.dtype, {config.hidden_size}));
+  for (const std::string& name : {layout.q_norm, layout.k_norm}) {
+    if (!name.empty()) part.tensors.push_back(tensor(name, config.dtype, {config.head_dim}));
+  }
+  // A rounded router would send some tokens elsewhere than calibration did.
+  if (layout.router)
+    part.tensors.push_back(tensor(layout.router->name + ".weight", Dtype::f32, layout.router->stored.shape));
   for (const GroupLayout& group : layout.groups) {
     for (const LinearLayout& linear : group.linears) {
       if (linear.bias) part.tensors.push_back(tensor(linear.name + ".bias", config.dtype, {linear.rows}));
@@ -110,22 +117,27 @@ Exporter::Part Exporter::block_part(Index block) const {
   part.write = [this, block, layout](SafetensorsWriter& writer) {
     writer.write(span_of(source_.model.norm(block, GroupRole::qkv)));
     writer.write(span_of(source_.model.norm(block, GroupRole::gate_up)));
-    for (const GroupRole role : kGroupRoles) {
-      const LinearGroup group = source_.model.group(block, role);
+    for (const std::string& name : {layout.q_norm, layout.k_norm}) {
+      if (!name.empty()) writer.write(span_of(source_.model.head_norm(name)));
+    }
+    if (layout.router) writer.write(span_of(source_.model.router(block)));
+    for (const GroupLayout& group : layout.groups) {
+      const bool biased = std::any_of(group.linears.begin(), group.linears.end(), [](const auto& l) { return l.bias; });
+      const LinearGroup read = biased ? source_.model.group(block, group) : LinearGroup();
       for (std::size_t i = 0; i < group.linears.size(); ++i)
-        write_linear(writer, group.linears[i], layout.group(role).linears[i]);
+        write_linear(writer, biased ? read.linears[i].bias : VectorF(), group.linears[i]);
     }
   };
   return part;
 }
 
-void Exporter::write_linear(SafetensorsWriter& writer, const Linear& linear, const LinearLayout& layout) const {
+void Exporter::write_linear(SafetensorsWriter& writer, const VectorF& bias, const LinearLayout& layout) const {
   const SolveResult solved = source_.solved(layout.name);
   if (solved.codes.rows() != layout.rows || solved.codes.cols() != layout.cols) {
     throw Error(fmt::format("{}: the committed solve is {}×{}, but the linear is {}×{}", layout.name,
                             solved.codes.rows(), solved.codes.cols(), layout.rows, layout.cols));
   }
-  if (layout.bias) writer.write(span_of(linear.bias));
+  if (layout.bias) writer.write(span_of(bias));
   const std::span codes(solved.codes.data(), static_cast<std::size_t>(solved.codes.size()));
   const std::vector<std::int32_t> packed = pack_codes(codes, layout.rows, layout.cols, source_.format.weight_bits);
   writer.write_bytes(std::as_bytes(std::span(packed)));

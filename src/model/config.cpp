@@ -1,9 +1,10 @@
 #include "lrc/model/config.hpp"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
+#include <cmath>
 
-#include "lrc/io/json.hpp"
+#include "lrc/model/config_reader.hpp"
+#include "lrc/model/family.hpp"
 
 namespace lrc {
 namespace {
@@ -12,75 +13,8 @@ using nlohmann::json;
 
 constexpr Index kMaxSize = Index{1} << 24;
 
-// config.json, with the checks of each kind of value and an error that names file and key.
-class Config {
- public:
-  explicit Config(std::filesystem::path file) : file_(std::move(file)), values_(read_json_object(file_)) {}
-
-  [[noreturn]] void refuse(const std::string& problem) const { throw InputError(file_.string(), problem); }
-
-  const json* find(const char* key) const {
-    const auto at = values_.find(key);
-    return at == values_.end() || at->is_null() ? nullptr : &*at;
-  }
-
-  Index size(const char* key, std::optional<Index> otherwise = std::nullopt) const {
-    const json* value = find(key);
-    if (!value && otherwise) return *otherwise;
-    if (!value) refuse(fmt::format("'{}' is missing", key));
-    if (!value->is_number_integer() || *value < 1 || *value > kMaxSize) {
-      refuse(fmt::format("'{}' is {}; it must be an integer from 1 to {}", key, value->dump(), kMaxSize));
-    }
-    return value->get<Index>();
-  }
-
-  double number(const json& in, const char* key, std::optional<double> otherwise = std::nullopt) const {
-    const auto at = in.find(key);
-    if (at == in.end() || at->is_null()) {
-      if (otherwise) return *otherwise;
-      refuse(fmt::format("'{}' is missing", key));
-    }
-    constexpr double kSmallest = 1e-30, kLargest = 1e30;  // a float, too, and so is its inverse
-    if (!at->is_number() || !(at->get<double>() >= kSmallest) || !(at->get<double>() <= kLargest)) {
-      refuse(fmt::format("'{}' is {}; it must be a number from {} to {}", key, at->dump(), kSmallest, kLargest));
-    }
-    return at->get<double>();
-  }
-
-  bool flag(const char* key) const {
-    const json* value = find(key);
-    if (value && !value->is_boolean()) refuse(fmt::format("'{}' is {}; it must be true or false", key, value->dump()));
-    return value && value->get<bool>();
-  }
-
-  std::string text(const json& in, const char* key, const std::string& otherwise) const {
-    const auto at = in.find(key);
-    if (at == in.end() || at->is_null()) return otherwise;
-    if (!at->is_string()) refuse(fmt::format("'{}' is {}; it must be a string", key, at->dump()));
-    return at->get<std::string>();
-  }
-
-  const json& values() const { return values_; }
-
- private:
-  std::filesystem::path file_;
-  json values_;
-};
-
-// transformers 5 keeps theta and scaling in `rope_parameters`; before, theta stood at the top and the rest in
-// `rope_scaling`.
-void read_rope(const Config& config, ModelConfig& model) {
-  const json* parameters = config.find("rope_parameters");
-  const json* scaling = parameters ? parameters : config.find("rope_scaling");
-  if (scaling && !scaling->is_object()) config.refuse("'rope_scaling' or 'rope_parameters' is not an object");
-  const json none = json::object();
-  const json& rope = scaling ? *scaling : none;
-  model.rope_theta = config.number(rope, "rope_theta", config.number(config.values(), "rope_theta", 10000.0));
-  const std::string type = config.text(rope, "rope_type", config.text(rope, "type", "default"));
-  if (type == "default") return;
-  if (type != "llama3")
-    config.refuse(fmt::format("rope type '{}' is not supported; it may be default or llama3", type));
-  Llama3RopeScaling& llama3 = model.rope_scaling.emplace();
+void read_llama3_rope(const ConfigReader& config, const json& rope, ModelConfig& model) {
+  Llama3RopeScaling& llama3 = model.llama3_rope.emplace();
   llama3.factor = config.number(rope, "factor");
   llama3.low_freq_factor = config.number(rope, "low_freq_factor");
   llama3.high_freq_factor = config.number(rope, "high_freq_factor");
@@ -89,7 +23,40 @@ void read_rope(const Config& config, ModelConfig& model) {
     config.refuse("'high_freq_factor' is not above 'low_freq_factor'");
 }
 
-void read_heads(const Config& config, ModelConfig& model) {
+// The cosines and sines grow with how far the positions are stretched (arXiv 2402.13753, as transformers does it).
+void read_long_rope(const ConfigReader& config, const json& rope, ModelConfig& model) {
+  LongRopeScaling& scaling = model.long_rope.emplace();
+  scaling.short_factors = config.numbers(rope, "short_factor", model.head_dim / 2);
+  scaling.long_factors = config.numbers(rope, "long_factor", model.head_dim / 2);
+  const double original =
+      config.number(rope, "original_max_position_embeddings",
+                    static_cast<double>(config.size("original_max_position_embeddings", model.max_positions)));
+  scaling.original_max_positions = static_cast<Index>(std::min(original, static_cast<double>(kMaxSize)));
+  const double stretch = config.number(rope, "factor", static_cast<double>(model.max_positions) / original);
+  const double growth = stretch <= 1 || original <= 1 ? 1 : std::sqrt(1 + std::log(stretch) / std::log(original));
+  scaling.attention_factor = config.number(rope, "attention_factor", growth);
+}
+
+// transformers 5 keeps theta and scaling in `rope_parameters`; before, theta stood at the top and the rest in
+// `rope_scaling`.
+void read_rope(const ConfigReader& config, ModelConfig& model) {
+  const json* parameters = config.find("rope_parameters");
+  const json* scaling = parameters ? parameters : config.find("rope_scaling");
+  if (scaling && !scaling->is_object()) config.refuse("'rope_scaling' or 'rope_parameters' is not an object");
+  const json none = json::object();
+  const json& rope = scaling ? *scaling : none;
+  model.rope_theta = config.number(rope, "rope_theta", config.number(config.values(), "rope_theta", 10000.0));
+  const double rotated =
+      config.number(rope, "partial_rotary_factor", config.number(config.values(), "partial_rotary_factor", 1.0));
+  if (rotated != 1) config.refuse(fmt::format("'partial_rotary_factor' is {}; it may be 1", rotated));
+  const std::string type = config.text(rope, "rope_type", config.text(rope, "type", "default"));
+  if (type == "llama3") return read_llama3_rope(config, rope, model);
+  if (type == "longrope" || type == "su") return read_long_rope(config, rope, model);
+  if (type != "default")
+    config.refuse(fmt::format("rope type '{}' is not supported; it may be default, llama3 or longrope", type));
+}
+
+void read_heads(const ConfigReader& config, ModelConfig& model) {
   model.heads = config.size("num_attention_heads");
   model.kv_heads = config.size("num_key_value_heads", model.heads);
   if (model.heads % model.kv_heads != 0) {
@@ -104,10 +71,25 @@ void read_heads(const Config& config, ModelConfig& model) {
   model.head_dim = config.size("head_dim", std::max<Index>(1, model.hidden_size / model.heads));
   if (model.head_dim % 2 != 0)
     config.refuse(fmt::format("'head_dim' {} is odd; rotary embeddings need an even one", model.head_dim));
-  if (model.heads * model.head_dim > kMaxSize) config.refuse("'num_attention_heads' times 'head_dim' is too large");
+  if (model.query_size() > kMaxSize) config.refuse("'num_attention_heads' times 'head_dim' is too large");
 }
 
-Dtype read_dtype(const Config& config) {
+// `layer_types` has the last word on which blocks have a window.
+void read_layer_types(const ConfigReader& config, ModelConfig& model) {
+  const json* types = config.find("layer_types");
+  if (!types) return;
+  if (!types->is_array() || static_cast<Index>(types->size()) != model.blocks)
+    config.refuse(fmt::format("'layer_types' must be an array of {} texts, one a block", model.blocks));
+  for (const json& type : *types) {
+    if (type != "full_attention" && type != "sliding_attention")
+      config.refuse(fmt::format("'layer_types' has {}; it may be full_attention or sliding_attention", type.dump()));
+    model.window.sliding.push_back(type == "sliding_attention");
+    if (model.window.sliding.back() && model.window.size == 0)
+      config.refuse("'layer_types' has sliding_attention, but 'sliding_window' is not set");
+  }
+}
+
+Dtype read_dtype(const ConfigReader& config) {
   const std::string name =
       config.text(config.values(), "dtype", config.text(config.values(), "torch_dtype", "float32"));
   if (name == "float32") return Dtype::f32;
@@ -116,29 +98,22 @@ Dtype read_dtype(const Config& config) {
   config.refuse(fmt::format("'torch_dtype' is '{}'; it may be float32, float16 or bfloat16", name));
 }
 
-void refuse_what_is_unknown(const Config& config, const ModelConfig& model) {
-  if (model.family != "llama") {
-    config.refuse(fmt::format("'model_type' is '{}'; it may be llama", model.family));
-  }
+const Family& read_family(const ConfigReader& config) {
+  const std::string name = config.text(config.values(), "model_type", "");
+  const Family* family = find_family(name);
+  if (!family) config.refuse(fmt::format("'model_type' is '{}'; it may be {}", name, family_names()));
   const std::string activation = config.text(config.values(), "hidden_act", "silu");
   if (activation != "silu") config.refuse(fmt::format("'hidden_act' is '{}'; it may be silu", activation));
-  if (config.find("sliding_window"))
-    config.refuse("'sliding_window' is set; sliding-window attention is not supported");
-  if (config.find("layer_types")) {
-    for (const json& type : *config.find("layer_types")) {
-      if (type != "full_attention")
-        config.refuse(fmt::format("'layer_types' has {}; it may be full_attention", type.dump()));
-    }
-  }
+  return *family;
 }
 
 }  // namespace
 
 ModelConfig read_model_config(const std::filesystem::path& directory) {
-  const Config config(directory / "config.json");
+  const ConfigReader config(directory / "config.json");
+  const Family& family = read_family(config);
   ModelConfig model;
-  model.family = config.text(config.values(), "model_type", "");
-  refuse_what_is_unknown(config, model);
+  model.family = family.name;
   model.hidden_size = config.size("hidden_size");
   model.intermediate_size = config.size("intermediate_size");
   model.blocks = config.size("num_hidden_layers");
@@ -146,10 +121,10 @@ ModelConfig read_model_config(const std::filesystem::path& directory) {
   model.max_positions = config.size("max_position_embeddings", 2048);
   model.rms_norm_eps = static_cast<float>(config.number(config.values(), "rms_norm_eps", 1e-6));
   model.tied_embeddings = config.flag("tie_word_embeddings");
-  model.attention_bias = config.flag("attention_bias");
-  model.mlp_bias = config.flag("mlp_bias");
   read_heads(config, model);
   read_rope(config, model);
+  family.read(config, model);
+  read_layer_types(config, model);
   model.dtype = read_dtype(config);
   return model;
 }

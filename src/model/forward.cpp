@@ -3,11 +3,11 @@
 #include <cassert>
 
 #include "lrc/linalg/gemm.hpp"
+#include "lrc/model/router.hpp"
+#include "lrc/model/rows.hpp"
 
 namespace lrc {
 namespace {
-
-constexpr Index kRowTile = 64;
 
 // out = (x V) Uᵀ + b: the part that acts on the unquantized, unrotated inputs.
 MatrixF correction(ThreadPool& pool, const Linear& linear, const ConstViewF& x) {
@@ -18,6 +18,36 @@ MatrixF correction(ThreadPool& pool, const Linear& linear, const ConstViewF& x) 
   gemm(pool, Op::none, Op::none, 1.0F, x, linear.v, 0.0F, projected);
   gemm(pool, Op::none, Op::transpose, 1.0F, projected, linear.u, 1.0F, out);
   return out;
+}
+
+// The parts of a group's outputs, whether each has a linear of its own or they share one.
+std::vector<ViewF> split(std::vector<MatrixF>& outputs, const std::vector<Index>& widths) {
+  std::vector<ViewF> parts;
+  std::size_t output = 0;
+  Index column = 0;
+  for (const Index width : widths) {
+    assert(column + width <= outputs[output].cols());
+    parts.push_back(outputs[output].middleCols(column, width));
+    column += width;
+    if (column < outputs[output].cols()) continue;
+    ++output;
+    column = 0;
+  }
+  return parts;
+}
+
+// Gathers an expert's tokens into one batch, and adds what comes of it to theirs. Experts are added in their order, so
+// that the sums don't depend on anything else.
+void forward_expert(ThreadPool& pool, const Mlp& expert, const ExpertTokens& tokens, const MatrixF& x, ViewF hidden,
+                    const InputObserver& observe) {
+  if (tokens.rows.empty()) return;
+  const auto count = static_cast<Index>(tokens.rows.size());
+  MatrixF batch(count, x.cols());  // the expert's tokens×hidden_size
+  for_each_row(pool, count, [&](Index i) { batch.row(i) = x.row(tokens.rows[static_cast<std::size_t>(i)]); });
+  const MatrixF out = forward_mlp(pool, expert, batch, observe);
+  for_each_row(pool, count, [&](Index i) {
+    hidden.row(tokens.rows[static_cast<std::size_t>(i)]) += tokens.weights[static_cast<std::size_t>(i)] * out.row(i);
+  });
 }
 
 }  // namespace
@@ -42,24 +72,51 @@ std::vector<MatrixF> forward_group(ThreadPool& pool, const LinearGroup& group, V
   return outputs;
 }
 
-void forward_block(const ForwardContext& context, const Block& block, ViewF hidden, const InputObserver& observe) {
+MatrixF forward_mlp(ThreadPool& pool, const Mlp& mlp, ViewF x, const InputObserver& observe) {
+  std::vector<MatrixF> outputs = forward_group(pool, mlp.gate_up, x, observe);
+  const Index inner = mlp.down.inputs();
+  const std::vector<ViewF> gate_up = split(outputs, {inner, inner});
+  swiglu(pool, gate_up[0], gate_up[1]);
+  return std::move(forward_group(pool, mlp.down, gate_up[0], observe)[0]);
+}
+
+void forward_attention(const ForwardContext& context, const Block& block, ViewF hidden, const InputObserver& observe) {
   ThreadPool& pool = context.pool;
   const ModelConfig& config = context.config;
   assert(hidden.cols() == config.hidden_size && hidden.rows() % context.sequence_length == 0);
-
   MatrixF x(hidden.rows(), hidden.cols());
   rms_norm(pool, hidden, block.attention_norm, config.rms_norm_eps, x);
-  std::vector<MatrixF> qkv = forward_group(pool, block.qkv, x, observe);
+  std::vector<MatrixF> outputs = forward_group(pool, block.qkv, x, observe);
+  const std::vector<ViewF> qkv = split(outputs, {config.query_size(), config.key_size(), config.key_size()});
+  if (block.q_norm.size() > 0) rms_norm_heads(pool, block.q_norm, config.rms_norm_eps, qkv[0]);
+  if (block.k_norm.size() > 0) rms_norm_heads(pool, block.k_norm, config.rms_norm_eps, qkv[1]);
   context.rotary.apply(pool, context.sequence_length, qkv[0]);
   context.rotary.apply(pool, context.sequence_length, qkv[1]);
-  MatrixF attended(hidden.rows(), config.heads * config.head_dim);
-  causal_attention(pool, config, context.sequence_length, qkv[0], qkv[1], qkv[2], attended);
+  MatrixF attended(hidden.rows(), config.query_size());
+  causal_attention(pool, config, context.sequence_length, block.window, qkv[0], qkv[1], qkv[2], attended);
   hidden += forward_group(pool, block.attention_out, attended, observe)[0];
+}
 
-  rms_norm(pool, hidden, block.mlp_norm, config.rms_norm_eps, x);
-  std::vector<MatrixF> gate_up = forward_group(pool, block.gate_up, x, observe);
-  swiglu(pool, gate_up[0], gate_up[1]);
-  hidden += forward_group(pool, block.down, gate_up[0], observe)[0];
+MatrixF mlp_inputs(const ForwardContext& context, const Block& block, const ConstViewF& hidden) {
+  MatrixF x(hidden.rows(), hidden.cols());
+  rms_norm(context.pool, hidden, block.mlp_norm, context.config.rms_norm_eps, x);
+  return x;
+}
+
+void forward_mlps(const ForwardContext& context, const Block& block, ViewF hidden, const InputObserver& observe) {
+  MatrixF x = mlp_inputs(context, block, hidden);
+  if (block.router.rows() == 0) {
+    hidden += forward_mlp(context.pool, block.mlps.front(), x, observe);
+    return;
+  }
+  const std::vector<ExpertTokens> tokens = route(context.pool, block.router, block.experts_per_token, x);
+  for (std::size_t expert = 0; expert < tokens.size(); ++expert)
+    forward_expert(context.pool, block.mlps[expert], tokens[expert], x, hidden, observe);
+}
+
+void forward_block(const ForwardContext& context, const Block& block, ViewF hidden, const InputObserver& observe) {
+  forward_attention(context, block, hidden, observe);
+  forward_mlps(context, block, hidden, observe);
 }
 
 }  // namespace lrc

@@ -5,6 +5,7 @@
 #include <map>
 
 #include "lrc/io/packing.hpp"
+#include "lrc/model/family.hpp"
 
 namespace lrc {
 namespace {
@@ -43,6 +44,8 @@ StoredModel::StoredModel(std::filesystem::path directory)
       format_(read_quantized_format(directory_)) {
   if (format_ && format_->online_rotation) online_rotation_.emplace(config_.intermediate_size);
   if (format_ && format_->has_adapter) adapter_.emplace(directory_ / kAdapterDirectory, "adapter_model.safetensors");
+  if (const Family* family = find_family(config_.family); family->look_at_tensors)
+    family->look_at_tensors([this](const std::string& name) { return tensors_.find(name) != nullptr; }, config_);
   check_tensors();
 }
 
@@ -57,19 +60,24 @@ void StoredModel::check_tensors() const {
   check_tensor(tensors_, embedding().name, {config_.vocabulary_size, config_.hidden_size});
   check_tensor(tensors_, head().name, {config_.vocabulary_size, config_.hidden_size});
   check_tensor(tensors_, kFinalNormTensor, {config_.hidden_size});
-  for (Index index = 0; index < config_.blocks; ++index) {
-    const BlockLayout layout = block_layout(config_, index);
-    check_tensor(tensors_, layout.attention_norm, {config_.hidden_size});
-    check_tensor(tensors_, layout.mlp_norm, {config_.hidden_size});
-    for (const GroupLayout& group : layout.groups) {
-      for (const LinearLayout& linear : group.linears) check_linear(linear);
-    }
+  for (Index index = 0; index < config_.blocks; ++index) check_block(block_layout(config_, index));
+}
+
+void StoredModel::check_block(const BlockLayout& layout) const {
+  check_tensor(tensors_, layout.attention_norm, {config_.hidden_size});
+  check_tensor(tensors_, layout.mlp_norm, {config_.hidden_size});
+  for (const std::string& name : {layout.q_norm, layout.k_norm}) {
+    if (!name.empty()) check_tensor(tensors_, name, {config_.head_dim});
+  }
+  if (layout.router) check_tensor(tensors_, layout.router->stored.tensor, layout.router->stored.shape);
+  for (const GroupLayout& group : layout.groups) {
+    for (const LinearLayout& linear : group.linears) check_linear(linear);
   }
 }
 
 void StoredModel::check_linear(const LinearLayout& layout) const {
   if (layout.bias) check_tensor(tensors_, layout.name + ".bias", {layout.rows});
-  if (!format_) return check_tensor(tensors_, layout.name + ".weight", {layout.rows, layout.cols});
+  if (!format_) return check_tensor(tensors_, layout.stored.tensor, layout.stored.shape);
   const Index group = format_->weight_group_size == 0 ? layout.cols : format_->weight_group_size;
   check_tensor(tensors_, layout.name + ".weight_packed", {layout.rows, packed_words(layout.cols, format_->weight_bits)},
                true);
@@ -80,6 +88,14 @@ MatrixF StoredModel::read_matrix(const TensorDirectory& from, const TensorInfo& 
   assert(info.shape.size() == 2);
   MatrixF matrix(info.shape[0], info.shape[1]);
   from.read(info, span_of(matrix));
+  return matrix;
+}
+
+MatrixF StoredModel::read_rows(const LinearLayout& layout) const {
+  TensorInfo info = tensors_.at(layout.stored.tensor);
+  info.shape = {info.elements() / layout.cols, layout.cols};
+  MatrixF matrix(layout.rows, layout.cols);
+  tensors_.read_rows(info, layout.stored.first, layout.rows, span_of(matrix));
   return matrix;
 }
 
@@ -97,7 +113,7 @@ Linear StoredModel::read_linear(const LinearLayout& layout) const {
     linear.weight = read_packed(layout);
     read_correction(layout, linear);
   } else {
-    linear.weight = read_matrix(tensors_, tensors_.at(layout.name + ".weight"));
+    linear.weight = read_rows(layout);
   }
   return linear;
 }
@@ -132,19 +148,25 @@ void StoredModel::read_correction(const LinearLayout& layout, Linear& linear) co
   linear.u = read_matrix(*adapter_, adapter_->at(prefix + ".lora_B.weight"));
 }
 
-LinearGroup StoredModel::group(Index index, GroupRole role) const {
-  const BlockLayout layout = block_layout(config_, index);
-  LinearGroup group{.name = layout.group(role).name, .linears = {}};
-  for (const LinearLayout& linear : layout.group(role).linears) group.linears.push_back(read_linear(linear));
+LinearGroup StoredModel::group(Index, const GroupLayout& layout) const {
+  LinearGroup group{.role = layout.role, .expert = layout.expert, .name = layout.name, .linears = {}};
+  for (const LinearLayout& linear : layout.linears) group.linears.push_back(read_linear(linear));
   if (format_) group.quantizer = format_->activations;
-  if (online_rotation_ && role == GroupRole::down) group.rotation = &*online_rotation_;
+  if (online_rotation_ && layout.role == GroupRole::down) group.rotation = &*online_rotation_;
   return group;
 }
 
-VectorF StoredModel::norm(Index index, GroupRole role) const {
-  assert(role == GroupRole::qkv || role == GroupRole::gate_up);
+VectorF StoredModel::norm(Index index, GroupRole reader) const {
+  assert(reader == GroupRole::qkv || reader == GroupRole::gate_up);
   const BlockLayout layout = block_layout(config_, index);
-  return read_vector(role == GroupRole::qkv ? layout.attention_norm : layout.mlp_norm);
+  return read_vector(reader == GroupRole::qkv ? layout.attention_norm : layout.mlp_norm);
+}
+
+VectorF StoredModel::head_norm(const std::string& name) const { return name.empty() ? VectorF() : read_vector(name); }
+
+MatrixF StoredModel::router(Index index) const {
+  const BlockLayout layout = block_layout(config_, index);
+  return layout.router ? read_rows(*layout.router) : MatrixF(0, config_.hidden_size);
 }
 
 void StoredModel::embed(std::span<const std::int32_t> tokens, ViewF hidden) const {

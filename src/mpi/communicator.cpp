@@ -41,6 +41,12 @@ Index Communicator::sum(Index value) const {
   return result;
 }
 
+void Communicator::sum_in_place(std::span<Index> values) const {
+  barrier();
+  check_mpi(MPI_Allreduce(MPI_IN_PLACE, values.data(), narrow<int>(values.size()), MPI_INT64_T, MPI_SUM, handle_),
+            "MPI_Allreduce");
+}
+
 void Communicator::sum_in_place(std::span<double> values) const {
   barrier();
   check_mpi(MPI_Allreduce(MPI_IN_PLACE, values.data(), narrow<int>(values.size()), MPI_DOUBLE, MPI_SUM, handle_),

@@ -8,7 +8,7 @@ namespace {
 
 Moments from_diagonals(const SummedMoments& sums) {
   const Index d_in = sums.xx.rows();
-  Moments moments{sums.tokens, sums.xx.cast<double>(), MatrixD(d_in, d_in), MatrixD(d_in, d_in)};
+  Moments moments{sums.tokens, sums.xx.cast<double>(), MatrixD(d_in, d_in), MatrixD(d_in, d_in), sums.borrowed};
   VectorD slope(d_in);  // c
   for (Index j = 0; j < d_in; ++j) slope(j) = moments.xx(j, j) > 0 ? sums.xy(0, j) / moments.xx(j, j) : 0.0;
   moments.xy = moments.xx * slope.asDiagonal();
@@ -27,7 +27,7 @@ Moments expand_moments(const SummedMoments& sums) {
   assert(sums.xx.cols() == d_in && sums.xy.cols() == d_in && sums.yy.cols() == d_in);
   assert(sums.xy.rows() == sums.yy.rows() && (sums.xy.rows() == d_in || sums.xy.rows() == 1));
   if (sums.xy.rows() == 1) return from_diagonals(sums);
-  return {sums.tokens, sums.xx.cast<double>(), sums.xy.cast<double>(), sums.yy.cast<double>()};
+  return {sums.tokens, sums.xx.cast<double>(), sums.xy.cast<double>(), sums.yy.cast<double>(), sums.borrowed};
 }
 
 }  // namespace lrc

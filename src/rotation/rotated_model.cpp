@@ -8,7 +8,7 @@ namespace {
 constexpr std::uint64_t kResidualStream = 1;  // of the seed's random numbers
 
 // Rotates each stretch of `transform.size()` channels of every row.
-void rotate_stretches(const HadamardTransform& transform, MatrixD& rows) {
+void rotate_stretches(const HadamardTransform& transform, ViewD rows) {
   const Index n = transform.order();
   assert(rows.cols() % n == 0);
   for (Index first = 0; first < rows.cols(); first += n) transform.apply(rows.middleCols(first, n));
@@ -43,11 +43,11 @@ void RotatedModel::rotate_residual(MatrixD& rows) const {
 }
 
 // W ← W diag(norm) Q: the linear now reads the rotated, unscaled residual stream.
-void RotatedModel::rotate_inputs(Linear& linear, const VectorF& norm) const {
-  MatrixD rows = linear.weight.cast<double>();  // d_out×hidden_size
+void RotatedModel::rotate_inputs(MatrixF& weight, const VectorF& norm) const {
+  MatrixD rows = weight.cast<double>();  // d_out×hidden_size
   rows.array().rowwise() *= norm.cast<double>().transpose().array();
   rotate_residual(rows);
-  linear.weight = rows.cast<float>();
+  weight = rows.cast<float>();
 }
 
 // W ← Qᵀ W, b ← b Q: the linear now writes the rotated residual stream.
@@ -55,8 +55,10 @@ void RotatedModel::rotate_outputs(Linear& linear) const {
   change_outputs(linear, [this](MatrixD& columns) { rotate_residual(columns); });
 }
 
-void RotatedModel::rotate_value_heads(Linear& v) const {
-  change_outputs(v, [this](MatrixD& columns) { rotate_stretches(head_, columns); });
+// The values are the last outputs of a group of q, k and v, whether they are a linear of their own or not.
+void RotatedModel::rotate_value_heads(LinearGroup& qkv) const {
+  const Index values = config().key_size();
+  change_outputs(qkv.linears.back(), [&](MatrixD& columns) { rotate_stretches(head_, columns.rightCols(values)); });
 }
 
 void RotatedModel::undo_value_heads(Linear& o) const {
@@ -65,14 +67,14 @@ void RotatedModel::undo_value_heads(Linear& o) const {
   o.weight = rows.cast<float>();
 }
 
-LinearGroup RotatedModel::group(Index index, GroupRole role) const {
-  LinearGroup group = original_.group(index, role);
-  switch (role) {
+LinearGroup RotatedModel::group(Index index, const GroupLayout& layout) const {
+  LinearGroup group = original_.group(index, layout);
+  switch (layout.role) {
     case GroupRole::qkv:
     case GroupRole::gate_up: {
-      const VectorF norm = original_.norm(index, role);
-      for (Linear& linear : group.linears) rotate_inputs(linear, norm);
-      if (role == GroupRole::qkv) rotate_value_heads(group.linears[2]);
+      const VectorF norm = original_.norm(index, layout.role);
+      for (Linear& linear : group.linears) rotate_inputs(linear.weight, norm);
+      if (layout.role == GroupRole::qkv) rotate_value_heads(group);
       break;
     }
     case GroupRole::attention_out:
@@ -92,6 +94,12 @@ LinearGroup RotatedModel::group(Index index, GroupRole role) const {
   return group;
 }
 
+MatrixF RotatedModel::router(Index index) const {
+  MatrixF router = original_.router(index);
+  if (router.rows() > 0) rotate_inputs(router, original_.norm(index, GroupRole::gate_up));
+  return router;
+}
+
 VectorF RotatedModel::norm(Index, GroupRole) const { return VectorF::Ones(config().hidden_size); }
 
 void RotatedModel::embed(std::span<const std::int32_t> tokens, ViewF hidden) const {
@@ -104,9 +112,9 @@ void RotatedModel::embed(std::span<const std::int32_t> tokens, ViewF hidden) con
 VectorF RotatedModel::final_norm() const { return VectorF::Ones(config().hidden_size); }
 
 MatrixF RotatedModel::head_rows(Index first, Index rows) const {
-  Linear head{.name = "lm_head", .weight = original_.head_rows(first, rows), .bias = {}, .u = {}, .v = {}};
+  MatrixF head = original_.head_rows(first, rows);
   rotate_inputs(head, original_.final_norm());
-  return std::move(head.weight);
+  return head;
 }
 
 std::string RotatedModel::description() const {

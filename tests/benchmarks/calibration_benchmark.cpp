@@ -1,12 +1,13 @@
 // Forward and second moments of one block against the sgemm peak of this machine, measured in the same run:
-// calibration_benchmark [HIDDEN INTERMEDIATE HEADS KV_HEADS LENGTH SEQUENCES THREADS], SmolLM2-135M at 2048 tokens by
-// default.
+// calibration_benchmark [HIDDEN INTERMEDIATE HEADS KV_HEADS LENGTH SEQUENCES THREADS EXPERTS], SmolLM2-135M at 2048
+// tokens by default.
 #include <cblas.h>
 #include <fmt/core.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
+#include <map>
 #include <random>
 #include <vector>
 
@@ -33,19 +34,35 @@ Linear random_linear(Index rows, Index cols) {
           .v = {}};
 }
 
+Mlp random_mlp(const ModelConfig& c, Index expert, const HadamardTransform& rotation) {
+  return {.gate_up = {.role = GroupRole::gate_up,
+                      .expert = expert,
+                      .name = fmt::format("gate_up {}", expert),
+                      .linears = {random_linear(c.intermediate_size, c.hidden_size),
+                                  random_linear(c.intermediate_size, c.hidden_size)}},
+          .down = {.role = GroupRole::down,
+                   .expert = expert,
+                   .name = fmt::format("down {}", expert),
+                   .linears = {random_linear(c.hidden_size, c.intermediate_size)},
+                   .rotation = &rotation}};
+}
+
 Block random_block(const ModelConfig& c, const HadamardTransform& rotation) {
-  const Index queries = c.heads * c.head_dim, keys = c.kv_heads * c.head_dim;
-  return {
+  Block block{
       .attention_norm = VectorF::Ones(c.hidden_size),
       .qkv = {.name = "qkv",
-              .linears = {random_linear(queries, c.hidden_size), random_linear(keys, c.hidden_size),
-                          random_linear(keys, c.hidden_size)}},
-      .attention_out = {.name = "out", .linears = {random_linear(c.hidden_size, queries)}},
+              .linears = {random_linear(c.query_size(), c.hidden_size), random_linear(c.key_size(), c.hidden_size),
+                          random_linear(c.key_size(), c.hidden_size)}},
+      .q_norm = {},
+      .k_norm = {},
+      .attention_out = {.name = "out", .linears = {random_linear(c.hidden_size, c.query_size())}},
       .mlp_norm = VectorF::Ones(c.hidden_size),
-      .gate_up = {.name = "gate_up",
-                  .linears = {random_linear(c.intermediate_size, c.hidden_size),
-                              random_linear(c.intermediate_size, c.hidden_size)}},
-      .down = {.name = "down", .linears = {random_linear(c.hidden_size, c.intermediate_size)}, .rotation = &rotation}};
+      .router = random_matrix(c.experts, c.hidden_size, 1),
+      .experts_per_token = c.experts_per_token,
+      .mlps = {}};
+  if (c.experts == 0) block.mlps.push_back(random_mlp(c, kNoExpert, rotation));
+  for (Index expert = 0; expert < c.experts; ++expert) block.mlps.push_back(random_mlp(c, expert, rotation));
+  return block;
 }
 
 // The fastest of a few calls, in seconds.
@@ -79,19 +96,22 @@ double sgemm_peak(ThreadPool& pool) {
   return 2.0 * kSize * kSize * kSize * pool.threads() / time;
 }
 
+// How many MLPs a token goes through.
+double mlps(const ModelConfig& c) { return c.experts == 0 ? 1 : static_cast<double>(c.experts_per_token); }
+
 // Operations a token: the linears; causal attention (half of all pairs, scores and values).
 double forward_flops(const ModelConfig& c, Index length) {
   const auto d = static_cast<double>(c.hidden_size), f = static_cast<double>(c.intermediate_size);
-  const auto q = static_cast<double>(c.heads * c.head_dim), k = static_cast<double>(c.kv_heads * c.head_dim);
-  return 2 * (2 * d * q + 2 * d * k + 3 * d * f) + 2 * q * static_cast<double>(length + 1);
+  const auto q = static_cast<double>(c.query_size()), k = static_cast<double>(c.key_size());
+  return 2 * (2 * d * q + 2 * d * k + mlps(c) * 3 * d * f) + 2 * q * static_cast<double>(length + 1);
 }
 
 // Of the four groups' moments: symmetric matrices by their lower half. Exact: d² + 2d² + d² a token and group of d
 // inputs.
 double moment_flops(const ModelConfig& c, MomentKind kind) {
   const auto d = static_cast<double>(c.hidden_size), f = static_cast<double>(c.intermediate_size),
-             q = static_cast<double>(c.heads * c.head_dim);
-  return (kind == MomentKind::exact ? 4 : 1) * (2 * d * d + q * q + f * f);
+             q = static_cast<double>(c.query_size());
+  return (kind == MomentKind::exact ? 4 : 1) * (d * d + q * q + mlps(c) * (d * d + f * f));
 }
 
 void run(const ModelConfig& config, Index length, Index sequences, int threads) {
@@ -102,8 +122,8 @@ void run(const ModelConfig& config, Index length, Index sequences, int threads) 
   const MatrixF input = random_matrix(sequences * length, config.hidden_size, 1);
   const ForwardContext context{config, rotary, length, pool};
   const double peak = sgemm_peak(pool), tokens = static_cast<double>(input.rows());
-  fmt::print("hidden {}, intermediate {}, {} sequences of {}, {} threads; sgemm peak {:.1f} GFlop/s\n",
-             config.hidden_size, config.intermediate_size, sequences, length, threads, peak / 1e9);
+  fmt::print("hidden {}, intermediate {}, {} experts, {} sequences of {}, {} threads; sgemm peak {:.1f} GFlop/s\n",
+             config.hidden_size, config.intermediate_size, config.experts, sequences, length, threads, peak / 1e9);
   const auto report = [&](const char* what, double flops, double time) {
     fmt::print("{:<28} {:8.1f} ms {:8.1f} GFlop/s {:5.0f} % of peak\n", what, 1e3 * time, flops * tokens / time / 1e9,
                100 * flops * tokens / time / peak);
@@ -113,18 +133,17 @@ void run(const ModelConfig& config, Index length, Index sequences, int threads) 
            forward_block(context, block, hidden);
          }));
   for (const MomentKind kind : {MomentKind::exact, MomentKind::diagonal}) {
-    std::vector<MomentSums> sums;
+    std::map<std::string, MomentSums> sums;
     const auto pass = [&] {
       MatrixF hidden = input;
-      std::size_t next = 0;
       forward_block(context, block, hidden, [&](const LinearGroup& group, const ConstViewF& x) {
-        if (next == sums.size()) {
+        if (!sums.contains(group.name)) {
           const VectorD energy = x.cast<double>().colwise().squaredNorm().transpose();
-          sums.emplace_back(group.name, kind, FixedPointScales(energy, 100));
+          sums.emplace(group.name, MomentSums(group.name, kind, FixedPointScales(energy, 100)));
         }
         MatrixF y = x;
         quantize_rows(pool, ActivationQuantizer{}, y);
-        sums[next++].add(pool, x, y);
+        sums.at(group.name).add(pool, x, y);
       });
     };
     pass();  // the sums exist from here on
@@ -145,6 +164,8 @@ int main(int argc, char** argv) {
   config.heads = argument(3, 9);
   config.kv_heads = argument(4, 3);
   config.head_dim = config.hidden_size / config.heads;
+  config.experts = argument(8, 0);
+  config.experts_per_token = config.experts == 0 ? 0 : 2;
   config.rms_norm_eps = 1e-5F;
   config.rope_theta = 10000;
   lrc::run(config, argument(5, 2048), argument(6, 2), static_cast<int>(argument(7, 1)));

@@ -23,6 +23,10 @@ Perplexity of(const std::filesystem::path& directory, Index windows, Index lengt
 // transformers' perplexity in fp32.
 TEST(Perplexity, OfTheDemoModelIsTransformers) { EXPECT_NEAR(of(demo_model(), 128, 256).value() / 40.9838, 1, 1e-4); }
 
+TEST(Perplexity, OfTheDemoMixtralIsTransformers) {
+  EXPECT_NEAR(of(demo_model("demo-mixtral"), 128, 256).value() / 36.2601, 1, 1e-4);
+}
+
 TEST(Perplexity, OfStories260kIsTransformers) {
   LRC_REQUIRE_SHARED_DATA("models/stories260k");
   EXPECT_NEAR(of(shared_data("models/stories260k"), 128, 256).value() / 5.5379, 1, 1e-4);

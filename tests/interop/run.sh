@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Proves that stock transformers, compressed-tensors and PEFT run lrc's export: quantizes the demo model, evaluates it
-# with lrc, and with the pinned stock loaders in a venv. Not among the default tests: it downloads 1 GB.
+# with lrc, and with the pinned stock loaders in a venv; and that lrc and transformers agree on small random models of
+# every family. Not among the default tests: it downloads 1 GB.
 #
 #   tests/interop/run.sh BIN [WORK]      BIN: holds lrc_calibrate, lrc_evaluate; WORK: kept; default: temporary
 #
@@ -39,3 +40,6 @@ evaluate "$work/export_a16" "$work/w4a16.json"
 export HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 LD_LIBRARY_PATH="${CUDA_HOME:-/usr/local/cuda}/lib64"
 "$work/venv/bin/python" tests/interop/stock_loaders.py "$work/export" $model/evaluation.npy \
   "$work/w4a4.json" "$work/w4a16.json"
+rm -rf "$work/families"
+mkdir "$work/families"
+"$work/venv/bin/python" tests/interop/families.py "$bin" "$work/families"

@@ -122,6 +122,23 @@ TEST_F(SpoiltModel, SlidingWindow) {
   expect_refused("sliding_window");
 }
 
+TEST_F(SpoiltModel, ExpertsOfAModelThatHasNone) {
+  change_config("model_type", "mixtral");
+  change_config("sliding_window", nullptr);
+  expect_refused("'num_local_experts' is missing");
+  change_config("num_local_experts", 4);
+  change_config("num_experts_per_tok", 5);
+  expect_refused("'num_experts_per_tok' 5 is more than 'num_local_experts' 4");
+  change_config("num_experts_per_tok", 2);
+  expect_refused("model.layers.0.block_sparse_moe.gate.weight");
+}
+
+TEST_F(SpoiltModel, FusedTensorsThatAreNotThere) {
+  change_config("model_type", "phi3");
+  change_config("sliding_window", nullptr);
+  expect_refused("model.layers.0.self_attn.qkv_proj.weight");
+}
+
 TEST_F(SpoiltModel, UnknownRopeScaling) {
   change_config("rope_scaling", {{"rope_type", "yarn"}, {"factor", 4.0}});
   expect_refused("rope type 'yarn'");

@@ -8,6 +8,7 @@
 
 #include "lrc/linalg/exponential.hpp"
 #include "lrc/linalg/gemm.hpp"
+#include "lrc/model/rotary.hpp"
 
 namespace lrc {
 namespace {
@@ -67,10 +68,11 @@ ModelConfig config_of(Index heads, Index kv_heads, Index head_dim) {
 }
 
 // Attention as it is defined, one query at a time.
-MatrixF naive_attention(const ModelConfig& c, Index length, const MatrixF& q, const MatrixF& k, const MatrixF& v) {
+MatrixF naive_attention(const ModelConfig& c, Index length, Index window, const MatrixF& q, const MatrixF& k,
+                        const MatrixF& v) {
   MatrixF out = MatrixF::Zero(q.rows(), q.cols());
   for (Index row = 0; row < q.rows(); ++row) {
-    const Index start = row / length * length;
+    const Index start = std::max(row / length * length, window == 0 ? 0 : row + 1 - window);
     for (Index h = 0; h < c.heads; ++h) {
       const Index kv = h / (c.heads / c.kv_heads) * c.head_dim;
       std::vector<double> weights;
@@ -95,14 +97,22 @@ MatrixF naive_attention(const ModelConfig& c, Index length, const MatrixF& q, co
 TEST(Attention, IsCausalGroupedAndStaysInItsSequence) {
   single_threaded_blas();
   ThreadPool pool(2);
-  for (const auto& [heads, kv_heads, length] :
-       {std::tuple{4, 2, 1}, {4, 4, 5}, {6, 2, 127}, {2, 1, 128}, {3, 1, 300}}) {
+  for (const auto& [heads, kv_heads, length, window] : {std::tuple{4, 2, 1, 0},
+                                                        {4, 4, 5, 0},
+                                                        {6, 2, 127, 0},
+                                                        {2, 1, 128, 0},
+                                                        {3, 1, 300, 0},
+                                                        {2, 2, 300, 1},
+                                                        {2, 1, 300, 128},
+                                                        {2, 1, 301, 130},
+                                                        {2, 1, 40, 41}}) {
     const ModelConfig config = config_of(heads, kv_heads, 6);
     const MatrixF q = random_matrix(2 * length, heads * 6, 5), k = random_matrix(2 * length, kv_heads * 6, 6),
                   v = random_matrix(2 * length, kv_heads * 6, 7);
     MatrixF out(q.rows(), q.cols());
-    causal_attention(pool, config, length, q, k, v, out);
-    EXPECT_LT((out - naive_attention(config, length, q, k, v)).cwiseAbs().maxCoeff(), 1e-5F) << heads << " " << length;
+    causal_attention(pool, config, length, window, q, k, v, out);
+    EXPECT_LT((out - naive_attention(config, length, window, q, k, v)).cwiseAbs().maxCoeff(), 1e-5F)
+        << heads << " " << length << " " << window;
   }
 }
 
@@ -137,10 +147,42 @@ TEST(Rope, Llama3ScalingKeepsHighAndSlowsLowFrequencies) {
     return std::atan2(x(1, 64 + pair), x(1, pair));
   };
   const float first = angle_of(0), last = angle_of(63);
-  config.rope_scaling =
+  config.llama3_rope =
       Llama3RopeScaling{.factor = 8, .low_freq_factor = 1, .high_freq_factor = 4, .original_max_positions = 8192};
   EXPECT_FLOAT_EQ(angle_of(0), first);
   EXPECT_NEAR(angle_of(63) / (last / 8), 1, 1e-4);
+}
+
+// arXiv 2402.13753: a frequency is divided by its own factor; beyond the original length by another; and all grow.
+TEST(Rope, LongRopeHasItsOwnFrequenciesForLongSequences) {
+  ThreadPool pool(1);
+  ModelConfig config = config_of(1, 1, 4);
+  config.long_rope = LongRopeScaling{
+      .short_factors = {1, 2}, .long_factors = {3, 5}, .original_max_positions = 10, .attention_factor = 1.25};
+  for (const auto& [positions, factor] : {std::pair{10, 2.0}, {11, 5.0}}) {
+    MatrixF x = MatrixF::Zero(positions, 4);
+    x(7, 1) = 1;
+    RotaryEmbedding(config, positions).apply(pool, positions, x);
+    const double angle = 7 * std::pow(10000.0, -0.5) / factor;
+    EXPECT_NEAR(x(7, 1), 1.25 * std::cos(angle), 1e-6);
+    EXPECT_NEAR(x(7, 3), 1.25 * std::sin(angle), 1e-6);
+  }
+}
+
+TEST(RmsNorm, OfHeadsNormalizesEachOnItsOwn) {
+  ThreadPool pool(2);
+  MatrixF x = random_matrix(70, 12, 9);
+  const MatrixF before = x;
+  VectorF weight(4);
+  weight << 1, 2, 0.5F, -1;
+  rms_norm_heads(pool, weight, 1e-5F, x);
+  for (Index r = 0; r < 70; ++r) {
+    for (Index head = 0; head < 3; ++head) {
+      const auto in = before.row(r).segment(4 * head, 4);
+      const float scale = 1 / std::sqrt(in.squaredNorm() / 4 + 1e-5F);
+      for (Index i = 0; i < 4; ++i) EXPECT_NEAR(x(r, 4 * head + i), in[i] * scale * weight[i], 1e-5);
+    }
+  }
 }
 
 }  // namespace

@@ -8,8 +8,9 @@ namespace lrc {
 namespace {
 
 void expect_same_weights(const Model& a, const Model& b) {
-  for (const GroupRole role : kGroupRoles) {
-    const LinearGroup left = a.group(2, role), right = b.group(2, role);
+  const BlockLayout layout = block_layout(a.config(), 2);
+  for (const GroupLayout& group : layout.groups) {
+    const LinearGroup left = a.group(2, group), right = b.group(2, group);
     for (std::size_t i = 0; i < left.linears.size(); ++i)
       EXPECT_EQ(left.linears[i].weight, right.linears[i].weight) << left.linears[i].name;
   }
@@ -32,11 +33,8 @@ TEST(StoredModel, IsTheSameFromEveryLayout) {
   expect_same_weights(StoredModel(directory / "f32"), demo);
   expect_same_weights(StoredModel(directory / "index"), demo);
   EXPECT_EQ(StoredModel(directory / "f16").config().dtype, Dtype::f16);
-  EXPECT_LT((StoredModel(directory / "f16").group(0, GroupRole::down).linears[0].weight -
-             demo.group(0, GroupRole::down).linears[0].weight)
-                .cwiseAbs()
-                .maxCoeff(),
-            1e-6F);
+  const MatrixF half = StoredModel(directory / "f16").block(0).mlps[0].down.linears[0].weight;
+  EXPECT_LT((half - demo.block(0).mlps[0].down.linears[0].weight).cwiseAbs().maxCoeff(), 1e-6F);
 }
 
 TEST(StoredModel, TiedEmbeddingsMayHaveEitherName) {
@@ -59,9 +57,10 @@ TEST(StoredModel, ReadsBiases) {
   const TemporaryDirectory directory;
   write_variant(directory / "b", {.config = {{"attention_bias", true}, {"mlp_bias", true}}, .random_biases = true});
   const StoredModel model(directory / "b");
-  EXPECT_EQ(model.group(0, GroupRole::qkv).linears[1].bias.size(), 64);
-  EXPECT_EQ(model.group(3, GroupRole::down).linears[0].bias.size(), 192);
-  EXPECT_GT(model.group(0, GroupRole::attention_out).linears[0].bias.norm(), 0);
+  const Block first = model.block(0), last = model.block(3);
+  EXPECT_EQ(first.qkv.linears[1].bias.size(), 64);
+  EXPECT_EQ(last.mlps[0].down.linears[0].bias.size(), 192);
+  EXPECT_GT(first.attention_out.linears[0].bias.norm(), 0);
 }
 
 // Published sizes of real models.
@@ -72,14 +71,19 @@ TEST(Config, OfRealModels) {
   EXPECT_EQ(llama3.head_dim, 128);
   EXPECT_EQ(llama3.kv_heads, 8);
   EXPECT_EQ(llama3.rope_theta, 500000);
-  ASSERT_TRUE(llama3.rope_scaling.has_value());
-  EXPECT_EQ(llama3.rope_scaling->original_max_positions, 8192);
+  ASSERT_TRUE(llama3.llama3_rope.has_value());
+  EXPECT_EQ(llama3.llama3_rope->original_max_positions, 8192);
   const ModelConfig llama2 = config("llama-2-7b");
   EXPECT_EQ(llama2.rope_theta, 10000);
-  EXPECT_FALSE(llama2.rope_scaling.has_value());
+  EXPECT_FALSE(llama2.llama3_rope.has_value());
   EXPECT_EQ(config("llama-3.1-70b").blocks, 80);
-  EXPECT_THROW(config("mixtral-8x7b"), InputError);
-  EXPECT_THROW(config("phi-3-mini-4k"), InputError);
+  const ModelConfig mixtral = config("mixtral-8x7b");
+  EXPECT_EQ(mixtral.experts, 8);
+  EXPECT_EQ(mixtral.experts_per_token, 2);
+  EXPECT_EQ(mixtral.window.of(31), 4096);
+  const ModelConfig phi3 = config("phi-3-mini-4k");
+  EXPECT_EQ(phi3.head_dim, 96);
+  EXPECT_EQ(phi3.window.of(0), 2047);
 }
 
 TEST(Config, RopeParametersOfTransformers5AreTheSameAsBefore) {
@@ -96,8 +100,8 @@ TEST(Config, RopeParametersOfTransformers5AreTheSameAsBefore) {
   for (const char* name : {"before", "older", "now"}) {
     const ModelConfig config = read_model_config(directory / name);
     EXPECT_EQ(config.rope_theta, 500000) << name;
-    ASSERT_TRUE(config.rope_scaling.has_value()) << name;
-    EXPECT_EQ(config.rope_scaling->factor, 8) << name;
+    ASSERT_TRUE(config.llama3_rope.has_value()) << name;
+    EXPECT_EQ(config.llama3_rope->factor, 8) << name;
   }
 }
 

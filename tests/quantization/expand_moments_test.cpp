@@ -9,9 +9,10 @@ namespace {
 
 TEST(ExpandMoments, ThreeMatricesAreTakenAsTheyAre) {
   const Problem problem = random_problem(1, 7, 30, 1);
-  const auto& [tokens, xx, xy, yy] = problem.moments;
-  const Moments found = expand_moments({tokens, xx.cast<float>(), xy.cast<float>(), yy.cast<float>()});
+  const auto& [tokens, xx, xy, yy, borrowed] = problem.moments;
+  const Moments found = expand_moments({tokens, xx.cast<float>(), xy.cast<float>(), yy.cast<float>(), 5});
   EXPECT_EQ(found.tokens, tokens);
+  EXPECT_EQ(found.borrowed, borrowed + 5);
   EXPECT_EQ(found.xx, xx.cast<float>().cast<double>());
   EXPECT_EQ(found.xy, xy.cast<float>().cast<double>());
   EXPECT_EQ(found.yy, yy.cast<float>().cast<double>());

@@ -8,6 +8,7 @@
 #include "lrc/model/forward.hpp"
 #include "lrc/model/stored_model.hpp"
 #include "model_variant.hpp"
+#include "random_model.hpp"
 
 namespace lrc {
 namespace {
@@ -54,6 +55,15 @@ TEST(RotatedModel, ComputesTheSameFunctionWithBiases) {
   EXPECT_LT(largest_difference(directory / "b", RotationKind::full), 5e-3F);
 }
 
+TEST(RotatedModel, ComputesTheSameFunctionInEveryFamily) {
+  for (const char* family : {"llama", "mistral", "mixtral", "phi3", "qwen2", "qwen3"}) {
+    const TemporaryDirectory directory;
+    write_random_model(directory / "m", random_model_config(family));
+    EXPECT_LT(largest_difference(directory / "m", RotationKind::full), 2e-3F) << family;
+  }
+  EXPECT_LT(largest_difference(demo_model("demo-mixtral"), RotationKind::full), 2e-3F);
+}
+
 TEST(RotatedModel, SpreadsTheOutliersOfTheResidualStream) {
   const StoredModel original(demo_model());
   const RotatedModel rotated(original, RotationKind::full, 7);
@@ -68,7 +78,7 @@ TEST(RotatedModel, SpreadsTheOutliersOfTheResidualStream) {
 TEST(RotatedModel, SeedsGiveOtherRotationsOfTheSameModel) {
   const StoredModel original(demo_model());
   const auto weight = [&](std::uint64_t seed) {
-    return RotatedModel(original, RotationKind::full, seed).group(0, GroupRole::qkv).linears[0].weight;
+    return RotatedModel(original, RotationKind::full, seed).block(0).qkv.linears[0].weight;
   };
   EXPECT_EQ(weight(1), weight(1));
   EXPECT_NE(weight(1), weight(2));

@@ -4,12 +4,19 @@
 #include <functional>
 #include <vector>
 
-#include "lrc/calibration/moment_sums.hpp"
+#include "lrc/calibration/group_sums.hpp"
 #include "lrc/model/forward.hpp"
 #include "lrc/model/model.hpp"
 #include "lrc/model/sequences.hpp"
 
 namespace lrc {
+
+/// What is measured.
+struct Statistics {
+  MomentKind kind = MomentKind::exact;
+  ActivationQuantizer quantizer{};
+  Index min_expert_tokens = 0;  ///< that an expert's moments need to do without help; 0 = twice its inputs
+};
 
 class Shard {
  public:
@@ -19,10 +26,16 @@ class Shard {
   /// One block forward, without statistics.
   void forward(const Block& block);
 
-  /// One block forward, and this rank's sums of every group's moments, in the order of kGroupRoles. Not reduced yet.
-  /// `progress` is called after each unit.
-  std::vector<MomentSums> forward_and_sum(const Block& block, MomentKind kind, const ActivationQuantizer& quantizer,
-                                          const std::function<void()>& progress = {});
+  /// One block forward with statistics, in two halves, between which the ranks count the tokens of every expert.
+  /// Empty sums of every group's moments, in the order of the block's layout; the probe goes forward.
+  std::vector<GroupSums> begin(const Block& block, const Statistics& statistics);
+  /// Attention, and the sums of its groups. Returns how many of this rank's tokens go to each expert; nothing for a
+  /// dense block.
+  std::vector<Index> attend(const Block& block, const Statistics& statistics, std::vector<GroupSums>& sums);
+  /// The MLP or the experts, and the sums of their groups, which are not reduced yet. `progress` is called after each
+  /// unit.
+  void feed_forward(const Block& block, const Statistics& statistics, std::vector<GroupSums>& sums,
+                    const std::function<void()>& progress = {});
 
   /// This rank's units, as they enter the next block.
   const std::vector<Unit>& units() const { return units_; }
@@ -34,7 +47,8 @@ class Shard {
   void restore(const std::function<MatrixF(Index unit)>& unit, MatrixF probe);
 
  private:
-  std::vector<MomentSums> empty_sums(const Block& block, MomentKind kind);
+  void add(MomentSums& sums, const ConstViewF& inputs, const ActivationQuantizer& quantizer);
+  void add_all_tokens(const Block& block, const Statistics& statistics, const Unit& unit, std::vector<GroupSums>& sums);
   ForwardContext context(Index sequence_length) const;
 
   ThreadPool& pool_;

@@ -37,14 +37,14 @@ struct SolveRecord {
 /// The summed moments of one group of linears, kept until its solves are in.
 struct MomentsRecord {
   std::string name;
-  Index tokens = 0;
+  Index tokens = 0, borrowed = 0;  ///< as in SummedMoments (lrc/linalg/moments.hpp)
   StoredMatrix<float> xx, xy, yy;
 };
 
 /// The same on its way to the file, without a copy: they are large.
 struct MomentsToStore {
   std::string name;
-  Index tokens = 0;
+  Index tokens = 0, borrowed = 0;
   MatrixToStore xx, xy, yy;
 };
 

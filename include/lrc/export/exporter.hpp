@@ -51,7 +51,7 @@ class Exporter {
   Part head_part() const;
   std::string shard_name(Index shard) const;
   void write_table(SafetensorsWriter& writer, const std::function<MatrixF(Index first, Index rows)>& rows) const;
-  void write_linear(SafetensorsWriter& writer, const Linear& linear, const LinearLayout& layout) const;
+  void write_linear(SafetensorsWriter& writer, const VectorF& bias, const LinearLayout& layout) const;
   void write_config() const;
   void copy_tokenizer() const;
 

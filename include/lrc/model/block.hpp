@@ -1,10 +1,10 @@
 // One transformer block, as the groups of linears that share an input: the unit of statistics and of solves.
 #pragma once
 
-#include <array>
 #include <string>
 #include <vector>
 
+#include "lrc/core/types.hpp"
 #include "lrc/linalg/hadamard.hpp"
 #include "lrc/linalg/matrix.hpp"
 #include "lrc/model/activation_quantizer.hpp"
@@ -20,9 +20,15 @@ struct Linear {
   MatrixF v;         ///< d_in×rank; acts on the inputs as they come, before the online rotation
 };
 
+/// The places of a block's groups.
+enum class GroupRole { qkv, attention_out, gate_up, down };
+inline constexpr Index kNoExpert = -1;
+
 /// Linears that read the same input.
 struct LinearGroup {
-  std::string name;  ///< "model.layers.0.self_attn.qkv"
+  GroupRole role = GroupRole::qkv;
+  Index expert = kNoExpert;  ///< whose gate_up or down this is
+  std::string name;          ///< "model.layers.0.self_attn.qkv"
   std::vector<Linear> linears;
   const HadamardTransform* rotation = nullptr;  ///< applied to the input at run time (R4); not owned
   ActivationQuantizer quantizer{.bits = 16};    ///< Q_a; 16 bits = none
@@ -30,17 +36,21 @@ struct LinearGroup {
   Index inputs() const { return linears.front().weight.cols(); }
 };
 
-/// The places of a dense block's groups, in the order of the forward pass.
-enum class GroupRole { qkv, attention_out, gate_up, down };
-inline constexpr std::array kGroupRoles{GroupRole::qkv, GroupRole::attention_out, GroupRole::gate_up, GroupRole::down};
+struct Mlp {
+  LinearGroup gate_up;  ///< gate, up, or both in one linear
+  LinearGroup down;     ///< down
+};
 
 struct Block {
   VectorF attention_norm;     ///< hidden_size
-  LinearGroup qkv;            ///< q, k, v
+  LinearGroup qkv;            ///< q, k, v, or all in one linear
+  VectorF q_norm, k_norm;     ///< head_dim each, or empty
+  Index window = 0;           ///< keys that a query sees; 0 = all before it
   LinearGroup attention_out;  ///< o
   VectorF mlp_norm;           ///< hidden_size
-  LinearGroup gate_up;        ///< gate, up
-  LinearGroup down;           ///< down
+  MatrixF router;             ///< experts×hidden_size; no rows in a dense block
+  Index experts_per_token = 0;
+  std::vector<Mlp> mlps;  ///< one, or the experts
 };
 
 }  // namespace lrc

@@ -7,6 +7,7 @@
 #include "lrc/model/block.hpp"
 #include "lrc/model/config.hpp"
 #include "lrc/model/layers.hpp"
+#include "lrc/model/rotary.hpp"
 
 namespace lrc {
 
@@ -22,8 +23,19 @@ struct ForwardContext {
 };
 
 /// hidden (tokens×hidden_size, tokens = sequences·sequence_length, sequence after sequence) ← block(hidden).
-/// `observe`, where given, is called once for each group of linears.
+/// `observe`, where given, is called once for each group of linears that has inputs: an expert without tokens has none.
 void forward_block(const ForwardContext& context, const Block& block, ViewF hidden, const InputObserver& observe = {});
+
+/// The two halves of a block: attention, then the MLP or the experts.
+void forward_attention(const ForwardContext& context, const Block& block, ViewF hidden,
+                       const InputObserver& observe = {});
+void forward_mlps(const ForwardContext& context, const Block& block, ViewF hidden, const InputObserver& observe = {});
+
+/// What the MLP or the router and the experts read: tokens×hidden_size.
+MatrixF mlp_inputs(const ForwardContext& context, const Block& block, const ConstViewF& hidden);
+
+/// One MLP's outputs (tokens×hidden_size) for its inputs x, which it uses up.
+MatrixF forward_mlp(ThreadPool& pool, const Mlp& mlp, ViewF x, const InputObserver& observe = {});
 
 /// The outputs of a group's linears for the inputs x (tokens×d_in): corrected from the inputs as
 /// they come, rotated, observed, quantized, multiplied.

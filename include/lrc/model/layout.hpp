@@ -1,7 +1,7 @@
 // Where a family keeps its tensors: names and shapes of a block's parts, from the configuration alone.
 #pragma once
 
-#include <array>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,13 +10,26 @@
 
 namespace lrc {
 
-struct LinearLayout {
-  std::string name;  ///< path of the module; its tensors are NAME.weight and, with `bias`, NAME.bias
-  Index rows, cols;  ///< d_out, d_in
-  bool bias;
+/// Where an original model keeps a weight: in a tensor of its own, or as some rows of a fused one.
+struct StoredRows {
+  std::string tensor;
+  std::vector<Index> shape;  ///< of the whole tensor; its last dimension is d_in
+  Index first = 0;           ///< row, counted over all dimensions but the last
 };
 
+struct LinearLayout {
+  std::string name;  ///< path of the module; what lrc writes is NAME.weight_packed, …, and, with `bias`, NAME.bias
+  Index rows, cols;  ///< d_out, d_in
+  bool bias;
+  StoredRows stored;
+};
+
+/// A linear whose weight is the tensor NAME.weight.
+LinearLayout linear(const std::string& name, Index rows, Index cols, bool bias);
+
 struct GroupLayout {
+  GroupRole role;
+  Index expert = kNoExpert;
   std::string name;
   std::vector<LinearLayout> linears;
 
@@ -24,10 +37,10 @@ struct GroupLayout {
 };
 
 struct BlockLayout {
-  std::string attention_norm, mlp_norm;                ///< names of tensors, hidden_size each
-  std::array<GroupLayout, kGroupRoles.size()> groups;  ///< in the order of kGroupRoles
-
-  const GroupLayout& group(GroupRole role) const { return groups[static_cast<std::size_t>(role)]; }
+  std::string attention_norm, mlp_norm;  ///< names of tensors, hidden_size each
+  std::string q_norm{}, k_norm{};        ///< head_dim each; empty where there is none
+  std::optional<LinearLayout> router{};  ///< experts×hidden_size
+  std::vector<GroupLayout> groups{};     ///< qkv, attention_out, then gate_up and down of the MLP or of every expert
 };
 
 /// The parts of block `index` (0 ≤ index < config.blocks).

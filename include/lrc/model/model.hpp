@@ -7,6 +7,7 @@
 
 #include "lrc/model/block.hpp"
 #include "lrc/model/config.hpp"
+#include "lrc/model/layout.hpp"
 
 namespace lrc {
 
@@ -16,11 +17,17 @@ class Model {
 
   virtual const ModelConfig& config() const = 0;
 
-  /// One group of linears of block `index`, 0 ≤ index < config().blocks.
-  virtual LinearGroup group(Index index, GroupRole role) const = 0;
+  /// The linears of a group of block `index`, 0 ≤ index < config().blocks; `layout` is one of its block's groups.
+  virtual LinearGroup group(Index index, const GroupLayout& layout) const = 0;
 
-  /// Scale of the RMSNorm before the group (qkv or gate_up): hidden_size.
-  virtual VectorF norm(Index index, GroupRole role) const = 0;
+  /// Scale of the RMSNorm that qkv (or gate_up and the router) reads: hidden_size.
+  virtual VectorF norm(Index index, GroupRole reader) const = 0;
+
+  /// Scale of a head's RMSNorm, q_norm or k_norm of the layout: head_dim; empty where `name` is.
+  virtual VectorF head_norm(const std::string& name) const = 0;
+
+  /// experts×hidden_size; no rows where block `index` has no router.
+  virtual MatrixF router(Index index) const = 0;
 
   /// All weights of block `index`.
   Block block(Index index) const;

@@ -18,8 +18,10 @@ class StoredModel : public Model {
   explicit StoredModel(std::filesystem::path directory);
 
   const ModelConfig& config() const override { return config_; }
-  LinearGroup group(Index index, GroupRole role) const override;
-  VectorF norm(Index index, GroupRole role) const override;
+  LinearGroup group(Index index, const GroupLayout& layout) const override;
+  VectorF norm(Index index, GroupRole reader) const override;
+  VectorF head_norm(const std::string& name) const override;
+  MatrixF router(Index index) const override;
   void embed(std::span<const std::int32_t> tokens, ViewF hidden) const override;
   VectorF final_norm() const override;
   MatrixF head_rows(Index first, Index rows) const override;
@@ -31,10 +33,12 @@ class StoredModel : public Model {
 
  private:
   void check_tensors() const;
+  void check_block(const BlockLayout& layout) const;
   void check_linear(const LinearLayout& layout) const;
   const TensorInfo& embedding() const;
   const TensorInfo& head() const;
   MatrixF read_matrix(const TensorDirectory& from, const TensorInfo& info) const;
+  MatrixF read_rows(const LinearLayout& layout) const;
   VectorF read_vector(const std::string& name) const;
   Linear read_linear(const LinearLayout& layout) const;
   MatrixF read_packed(const LinearLayout& layout) const;

@@ -40,6 +40,7 @@ class Communicator {
 
   /// Sums of all ranks' values, elementwise, on every rank; exact, so the order of ranks doesn't matter.
   Index sum(Index value) const;
+  void sum_in_place(std::span<Index> values) const;
   /// Elementwise sums, on every rank. The order of additions is MPI's, so for exact bits at most one rank's element may
   /// be non-zero.
   void sum_in_place(std::span<double> values) const;

@@ -26,8 +26,10 @@ class RotatedModel : public Model {
   RotatedModel(const Model& original, RotationKind kind, std::uint64_t seed);
 
   const ModelConfig& config() const override { return original_.config(); }
-  LinearGroup group(Index index, GroupRole role) const override;
-  VectorF norm(Index index, GroupRole role) const override;
+  LinearGroup group(Index index, const GroupLayout& layout) const override;
+  VectorF norm(Index index, GroupRole reader) const override;
+  VectorF head_norm(const std::string& name) const override { return original_.head_norm(name); }
+  MatrixF router(Index index) const override;
   void embed(std::span<const std::int32_t> tokens, ViewF hidden) const override;
   VectorF final_norm() const override;
   MatrixF head_rows(Index first, Index rows) const override;
@@ -40,9 +42,9 @@ class RotatedModel : public Model {
 
  private:
   void rotate_residual(MatrixD& rows) const;
-  void rotate_inputs(Linear& linear, const VectorF& norm) const;
+  void rotate_inputs(MatrixF& weight, const VectorF& norm) const;
   void rotate_outputs(Linear& linear) const;
-  void rotate_value_heads(Linear& v) const;
+  void rotate_value_heads(LinearGroup& qkv) const;
   void undo_value_heads(Linear& o) const;
 
   const Model& original_;

@@ -1,0 +1,35 @@
+// The families of models: each is one short file, family_NAME.cpp, with what is its own in config.json and where its
+// blocks keep their tensors. Nothing else knows it.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "lrc/model/config_reader.hpp"
+#include "lrc/model/layout.hpp"
+
+namespace lrc {
+
+struct Family {
+  const char* name;  ///< model_type
+  /// Reads what is the family's own; heads, sizes and rope are read already. Throws InputError.
+  void (*read)(const ConfigReader& config, ModelConfig& model);
+  /// Names and shapes of block `index`.
+  BlockLayout (*block)(const ModelConfig& config, Index index);
+  /// Where the same family is stored in several ways: looks which it is. Else nullptr.
+  void (*look_at_tensors)(const std::function<bool(const std::string& name)>& has, ModelConfig& model) = nullptr;
+};
+
+/// nullptr where there is no such family.
+const Family* find_family(const std::string& name);
+/// All of them, for a message: "llama, mistral, ...".
+std::string family_names();
+
+extern const Family kLlama, kMistral, kMixtral, kPhi3, kQwen2, kQwen3;
+
+/// The block of Llama, with which most families agree: q, k, v; o; gate, up; down.
+BlockLayout dense_block(const ModelConfig& config, Index index);
+/// `sliding_window` of all blocks, where it is set.
+void read_sliding_window(const ConfigReader& config, ModelConfig& model);
+
+}  // namespace lrc

@@ -1,0 +1,23 @@
+// Rotary position embedding of the Llama family: the first half of a head is rotated against its second half.
+#pragma once
+
+#include "lrc/core/parallel.hpp"
+#include "lrc/linalg/matrix.hpp"
+#include "lrc/model/config.hpp"
+
+namespace lrc {
+
+class RotaryEmbedding {
+ public:
+  /// Tables for sequences of `positions` tokens (longrope has other frequencies for long sequences).
+  RotaryEmbedding(const ModelConfig& config, Index positions);
+
+  /// Rotates every head of every row; row r is at position r modulo `sequence_length` ≤ positions.
+  /// x: tokens×(heads·head_dim).
+  void apply(ThreadPool& pool, Index sequence_length, ViewF x) const;
+
+ private:
+  MatrixF cosine_, sine_;  // positions×head_dim/2
+};
+
+}  // namespace lrc

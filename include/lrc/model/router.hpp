@@ -1,0 +1,21 @@
+// Which experts a token goes to.
+#pragma once
+
+#include <vector>
+
+#include "lrc/core/parallel.hpp"
+#include "lrc/linalg/matrix.hpp"
+
+namespace lrc {
+
+/// The tokens of one expert, ascending, and how much its output counts for each.
+struct ExpertTokens {
+  std::vector<Index> rows;
+  std::vector<float> weights;
+};
+
+/// Softmax over the experts of x routerᵀ; the `per_token` largest (of equal ones the first) are kept and scaled to the
+/// sum 1. x: tokens×hidden_size; router: experts×hidden_size. One entry an expert.
+std::vector<ExpertTokens> route(ThreadPool& pool, const MatrixF& router, Index per_token, const ConstViewF& x);
+
+}  // namespace lrc

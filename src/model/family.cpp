@@ -1,0 +1,54 @@
+#include "lrc/model/family.hpp"
+
+#include <array>
+
+namespace lrc {
+namespace {
+
+const std::array kFamilies{&kLlama, &kMistral, &kMixtral, &kPhi3, &kQwen2, &kQwen3};
+
+}  // namespace
+
+const Family* find_family(const std::string& name) {
+  for (const Family* family : kFamilies) {
+    if (name == family->name) return family;
+  }
+  return nullptr;
+}
+
+std::string family_names() {
+  std::string names;
+  for (const Family* family : kFamilies) names += (names.empty() ? "" : ", ") + std::string(family->name);
+  return names;
+}
+
+BlockLayout dense_block(const ModelConfig& config, Index index) {
+  const std::string block = fmt::format("model.layers.{}.", index);
+  const std::string attention = block + "self_attn.", mlp = block + "mlp.";
+  const Index hidden = config.hidden_size, inner = config.intermediate_size;
+  const Index queries = config.query_size(), keys = config.key_size();
+  BlockLayout layout{.attention_norm = block + "input_layernorm.weight",
+                     .mlp_norm = block + "post_attention_layernorm.weight"};
+  layout.groups = {{.role = GroupRole::qkv,
+                    .name = attention + "qkv",
+                    .linears = {linear(attention + "q_proj", queries, hidden, config.qkv_bias),
+                                linear(attention + "k_proj", keys, hidden, config.qkv_bias),
+                                linear(attention + "v_proj", keys, hidden, config.qkv_bias)}},
+                   {.role = GroupRole::attention_out,
+                    .name = attention + "out",
+                    .linears = {linear(attention + "o_proj", hidden, queries, config.attention_out_bias)}},
+                   {.role = GroupRole::gate_up,
+                    .name = mlp + "gate_up",
+                    .linears = {linear(mlp + "gate_proj", inner, hidden, config.mlp_bias),
+                                linear(mlp + "up_proj", inner, hidden, config.mlp_bias)}},
+                   {.role = GroupRole::down,
+                    .name = mlp + "down",
+                    .linears = {linear(mlp + "down_proj", hidden, inner, config.mlp_bias)}}};
+  return layout;
+}
+
+void read_sliding_window(const ConfigReader& config, ModelConfig& model) {
+  if (config.find("sliding_window")) model.window.size = config.size("sliding_window");
+}
+
+}  // namespace lrc

@@ -1,0 +1,26 @@
+// Qwen3 dense: q and k are normalized head by head.
+#include "lrc/model/family.hpp"
+
+namespace lrc {
+namespace {
+
+void read(const ConfigReader& config, ModelConfig& model) {
+  model.head_norms = true;
+  model.qkv_bias = model.attention_out_bias = config.flag("attention_bias");
+  if (!config.flag("use_sliding_window")) return;
+  read_sliding_window(config, model);
+  model.window.first_block = config.size("max_window_layers", model.blocks);
+}
+
+BlockLayout block(const ModelConfig& config, Index index) {
+  BlockLayout layout = dense_block(config, index);
+  layout.q_norm = fmt::format("model.layers.{}.self_attn.q_norm.weight", index);
+  layout.k_norm = fmt::format("model.layers.{}.self_attn.k_norm.weight", index);
+  return layout;
+}
+
+}  // namespace
+
+const Family kQwen3{.name = "qwen3", .read = read, .block = block};
+
+}  // namespace lrc
