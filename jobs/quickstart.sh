@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Installs the packages, builds, and runs the main job on the demo model under 2 MPI ranks, once for each method:
-# jobs/quickstart.sh [--skip-packages]. Prints a table; the quantized models stay in build/quickstart.
+# Installs the packages, builds, and runs the main job on the demo models (a Llama and a Mixtral) under 2 MPI ranks,
+# once for each method: jobs/quickstart.sh [--skip-packages]. Prints a table; the quantized models stay in
+# build/quickstart.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -22,44 +23,50 @@ cmake --preset release -DLRC_TESTS=OFF
 cmake --build --preset release
 
 source jobs/local_mpi.sh
-model=models/demo-llama
 work=build/quickstart
 rm -rf "$work"
-mkdir -p "$work"
 
 # json KEY FILE: the value of a number in a flat JSON file.
 json() { sed -n "s/.*\"$1\": *\([-0-9.e+]*\).*/\1/p" "$2" | head -n 1; }
 
-evaluate() {  # NAME DIRECTORY
-  mpirun -n 2 build/release/bin/lrc_evaluate --model "$2" --tokens $model/evaluation.npy --sequences 128 \
-    --sequence-length 256 --json "$work/$1.json"
+evaluate() {  # MODEL NAME DIRECTORY
+  mpirun -n 2 build/release/bin/lrc_evaluate --model "$3" --tokens "models/$1/evaluation.npy" --sequences 128 \
+    --sequence-length 256 --json "$work/$1/$2.json"
 }
 
-run() {  # NAME OPTIONS...
-  local name=$1 start=$SECONDS
-  shift
-  echo "== $name"
-  mpirun -n 2 build/release/bin/lrc_calibrate --config configs/quickstart.ini --output "$work/$name" "$@"
-  echo $((SECONDS - start)) > "$work/$name.seconds"
-  evaluate "$name" "$work/$name"
+run() {  # MODEL NAME OPTIONS...
+  local model=$1 name=$2 start=$SECONDS
+  shift 2
+  echo "== $model, $name"
+  mpirun -n 2 build/release/bin/lrc_calibrate --config configs/quickstart.ini --model "models/$model" \
+    --calibration "models/$model/calibration.npy" --output "$work/$model/$name" "$@"
+  echo $((SECONDS - start)) > "$work/$model/$name.seconds"
+  evaluate "$model" "$name" "$work/$model/$name"
 }
 
-echo "== full precision"
-evaluate full $model
-echo 0 > "$work/full.seconds"
-run rtn --method rtn
-run gptq --method gptq
-run svd-10 --method svd --rank-fraction 0.1
-run lrc-10 --method lrc --rank-fraction 0.1
-run lrc-30 --method lrc --rank-fraction 0.3
+for model in demo-llama demo-mixtral; do
+  mkdir -p "$work/$model"
+  echo "== $model, full precision"
+  evaluate $model full "models/$model"
+  echo 0 > "$work/$model/full.seconds"
+  run $model rtn --method rtn
+  run $model gptq --method gptq
+  run $model svd-10 --method svd --rank-fraction 0.1
+  run $model lrc-10 --method lrc --rank-fraction 0.1
+  run $model lrc-30 --method lrc --rank-fraction 0.3
+done
 
 # Share of the nats that GPTQ loses against full precision which a method wins back.
-full=$(json perplexity "$work/full.json")
-gptq=$(json perplexity "$work/gptq.json")
 echo
-printf '%-10s %11s %11s %14s %8s\n' method perplexity "gap closed" "bits a weight" seconds
-for name in full rtn gptq svd-10 lrc-10 lrc-30; do
-  awk -v name=$name -v ppl="$(json perplexity "$work/$name.json")" -v bits="$(json bits_per_weight "$work/$name.json")" \
-    -v seconds="$(cat "$work/$name.seconds")" -v full="$full" -v gptq="$gptq" 'BEGIN {
-      printf "%-10s %11.3f %9.0f %% %14.2f %8d\n", name, ppl, 100 * log(gptq / ppl) / log(gptq / full), bits, seconds }'
+printf '%-13s %-8s %11s %11s %14s %8s\n' model method perplexity "gap closed" "bits a weight" seconds
+for model in demo-llama demo-mixtral; do
+  full=$(json perplexity "$work/$model/full.json")
+  gptq=$(json perplexity "$work/$model/gptq.json")
+  for name in full rtn gptq svd-10 lrc-10 lrc-30; do
+    result=$work/$model/$name.json
+    awk -v model=$model -v name=$name -v ppl="$(json perplexity "$result")" -v bits="$(json bits_per_weight "$result")" \
+      -v seconds="$(cat "$work/$model/$name.seconds")" -v full="$full" -v gptq="$gptq" 'BEGIN {
+        printf "%-13s %-8s %11.3f %9.0f %% %14.2f %8d\n", model, name, ppl, 100 * log(gptq / ppl) / log(gptq / full),
+          bits, seconds }'
+  done
 done

@@ -67,6 +67,8 @@ model=../shared/data/models/stories260k
 table 5.5379 8.648 7.524 6.896 6.724 6.428 6.357 6.090
 model=../shared/data/models/demo-llama
 table 40.9838 46.52 43.15 42.76 42.69 42.14 42.12 41.56
+model=../shared/data/models/demo-mixtral
+table 36.2601 40.17 38.07 37.74 37.64 37.33 37.29 36.87
 if [[ $# -gt 0 ]]; then
   check "smollm2 full" 28.518 0.01 "$(evaluate "$1" "$1/evaluation.npy" 32 512)"
   check "smollm2 gptq" 58.96 6 "$(quantized "$1" 64 32 512 --method gptq)"

@@ -3,6 +3,7 @@
 #include <sstream>
 #include <thread>
 
+#include "lrc/core/types.hpp"
 #include "program.hpp"
 
 namespace lrc {
@@ -34,6 +35,33 @@ TEST(Calibrate, MoreRanksThanUnitsWorksAndSaysSo) {
   EXPECT_NE(outcome.output.find("3 ranks, but only 1 units"), std::string::npos) << outcome.output;
   ASSERT_EQ(run_program("lrc_calibrate", few + (directory / "1").string()).exit_code, 0);
   expect_same_directories(directory / "1", directory / "3");
+}
+
+// 1,024 tokens are few for eight experts: some borrow.
+TEST(Calibrate, ExpertsThatSawFewTokensBorrowAndAreNamed) {
+  const TemporaryDirectory directory;
+  const std::string demo = demo_directory("demo-mixtral");
+  const std::string few = "--sequences 4 --threads 1 --model " + demo + " --calibration " + demo +
+                          "/calibration.npy --sequence-length 256 --output ";
+  const Outcome outcome = run_program("lrc_calibrate", few + (directory / "3").string(), 3);
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.output;
+  ASSERT_EQ(run_program("lrc_calibrate", few + (directory / "1").string()).exit_code, 0);
+  expect_same_directories(directory / "1", directory / "3");
+  std::map<std::string, Index> tokens;  // of every expert of the first block
+  const nlohmann::json report = json_file(directory / "3" / "lrc_report.json");
+  for (const auto& linear : report["linears"]) {
+    const std::string name = linear["name"];
+    if (!name.starts_with("model.layers.0.block_sparse_moe")) continue;
+    const Index seen = linear["tokens"], borrowed = linear["borrowed_tokens"], inputs = linear["shape"][1];
+    EXPECT_EQ(borrowed, std::max<Index>(0, 2 * inputs - seen)) << name;
+    const std::string group = name.substr(0, name.rfind('.')) + (name.ends_with("w2") ? ".down" : ".gate_up");
+    EXPECT_EQ(outcome.output.find(group + " sees") != std::string::npos, borrowed > 0) << name;
+    tokens[name.substr(0, name.rfind('.'))] = seen;
+  }
+  EXPECT_EQ(tokens.size(), 8U);
+  Index all = 0;
+  for (const auto& [expert, seen] : tokens) all += seen;
+  EXPECT_EQ(all, 2 * 1024);
 }
 
 // The relative loss of every linear, by name.
@@ -162,10 +190,15 @@ TEST(Calibrate, TheCheckpointOfAnotherRunIsRefusedAndCanBeThrownAway) {
 // One seed; tests/acceptance.sh compares all methods and models over four.
 TEST(Evaluate, PerplexitiesAreThoseOfAnIndependentImplementation) {
   const TemporaryDirectory directory;
-  const std::string demo = demo_directory();
-  const std::map<std::string, double> expected{
-      {"--method rtn --rotation none", 46.52}, {"--method gptq", 42.76}, {"--method lrc", 42.14}};
-  for (const auto& [method, perplexity] : expected) {
+  struct Case {
+    const char *model, *method;
+    double perplexity;
+  };
+  for (const auto& [model, method, perplexity] :
+       {Case{"demo-llama", "--method rtn --rotation none", 46.52}, Case{"demo-llama", "--method gptq", 42.76},
+        Case{"demo-llama", "--method lrc", 42.14}, Case{"demo-mixtral", "--method gptq", 37.74},
+        Case{"demo-mixtral", "--method lrc", 37.33}}) {
+    const std::string demo = demo_directory(model);
     const std::filesystem::path output = directory / "out";
     ASSERT_EQ(run_program("lrc_calibrate",
                           "--restart --model " + demo + " --calibration " + demo +
@@ -180,7 +213,8 @@ TEST(Evaluate, PerplexitiesAreThoseOfAnIndependentImplementation) {
                           2)
                   .exit_code,
               0);
-    EXPECT_NEAR(json_file(directory / "result.json")["perplexity"].get<double>() / perplexity, 1, 0.015) << method;
+    EXPECT_NEAR(json_file(directory / "result.json")["perplexity"].get<double>() / perplexity, 1, 0.015)
+        << model << " " << method;
     std::filesystem::remove_all(output);
   }
 }

@@ -48,7 +48,9 @@ inline std::map<std::string, std::string> contents(const std::filesystem::path& 
 
 inline nlohmann::json json_file(const std::filesystem::path& file) { return nlohmann::json::parse(file_bytes(file)); }
 
-inline std::string demo_directory() { return std::string(LRC_SOURCE_DIR) + "/models/demo-llama"; }
+inline std::string demo_directory(const std::string& name = "demo-llama") {
+  return std::string(LRC_SOURCE_DIR) + "/models/" + name;
+}
 
 /// Arguments of a small run on the demo model.
 inline std::string small_run(const std::filesystem::path& output, const std::string& more = "") {
