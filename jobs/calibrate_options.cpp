@@ -43,6 +43,9 @@ OptionTable option_table(CalibrateOptions& o) {
       .number("factor-bits", o.factor_bits, 8, 16, "bits of the low-rank factors, 16 or 8");
   table.group("Machine")
       .number("threads", o.threads, 0, 4096, "compute threads of each rank; 0 = cores / ranks of the host")
+      .bytes("memory", o.memory, "that each rank may use, as 1.5G; 0 = its share of the host's or the job's")
+      .bytes("solve-memory", o.solve_memory,
+             "that a solve may use on a rank; a larger one is shared by a group of ranks")
       .real("time-limit", o.time_limit, 0, 1e9,
             "seconds after which the run ends itself with exit code 75; 0 = the end of the Slurm job");
   return table;
@@ -120,7 +123,7 @@ void set_time_limit(const CalibrateOptions& options) {
 nlohmann::ordered_json deciding_options(const OptionTable& table) {
   nlohmann::ordered_json options = table.effective();
   for (const char* name :
-       {"model", "calibration", "output", "checkpoint", "restart", "allow-mixed", "threads", "time-limit"})
+       {"model", "calibration", "output", "checkpoint", "restart", "allow-mixed", "threads", "memory", "time-limit"})
     options.erase(name);
   return options;
 }

@@ -27,7 +27,9 @@ struct CalibrateOptions {
   double damping = 0.01;
   Index min_expert_tokens = 0;
   Index seed = 0, threads = 0;
-  double time_limit = 0;  // seconds
+  double memory = 0;                       // bytes
+  double solve_memory = 16.0 * (1 << 30);  // bytes
+  double time_limit = 0;                   // seconds
   bool restart = false, allow_mixed = false;
 
   ActivationQuantizer quantizer() const;

@@ -24,6 +24,7 @@ void CalibrationRun::run() {
   set_time_limit(options_);
   open_inputs();
   if (output_is_done()) return leave_state(RunState::done);
+  plan_memory();
   open_checkpoint();
   try {
     if (!output_is_done()) work();  // another job may have finished it while this one waited for the checkpoint
@@ -62,6 +63,22 @@ void CalibrationRun::open_inputs() {
   }
 }
 
+// All ranks plan alike, for the one with the least memory.
+void CalibrationRun::plan_memory() {
+  const bool given = options_.memory > 0;
+  const double mine = given ? options_.memory : memory_of_a_rank(ranks_on_this_host(world_));
+  const double limit = -world_.max(-mine);
+  memory_ = MemoryPlan::of(stored_->config(), options_, sequences_.count, world_.size(), pool_.threads(), limit);
+  try {
+    memory_.demand(limit);
+  } catch (const InputError& error) {
+    if (given) throw;  // on every rank alike
+    log_warning(error.what());
+  }
+  log_info(fmt::format("memory: up to {} of {} a rank{}", bytes_text(memory_.peak()), bytes_text(limit),
+                       memory_.by_panels.empty() ? "" : "; some moments are summed panel by panel"));
+}
+
 bool CalibrationRun::output_is_done() {
   bool done = false;
   world_.agree([&] {
@@ -98,7 +115,8 @@ void CalibrationRun::open_checkpoint() {
 
 void CalibrationRun::work() {
   const Model& model = rotated_ ? static_cast<const Model&>(*rotated_) : *stored_;
-  const RunContext run{world_, options_, pool_, *stored_, rotated_.get(), model, sequences_, *checkpoint_, report_};
+  const RunContext run{world_, options_,   pool_,   *stored_,     rotated_.get(),
+                       model,  sequences_, memory_, *checkpoint_, report_};
   const WorkPlan plan = WorkPlan::of(model, *checkpoint_);
   MeasurePhase measure(run, plan);
   const Index blocks = model.config().blocks, window = window_size(run);
@@ -108,15 +126,25 @@ void CalibrationRun::work() {
     solve_window(run, plan, first, end);
   }
   if (world_.is_root()) checkpoint_->drop_hidden_before(blocks);
+  peak_ = world_.max(peak_memory());
   export_output(run, facts());
   log_info(fmt::format("done: {}", options_.output));
+}
+
+nlohmann::ordered_json CalibrationRun::memory_facts() const {
+  nlohmann::ordered_json facts = {{"planned_bytes", memory_.peak()}, {"peak_bytes", peak_}};
+  for (const PhaseMemory& phase : memory_.phases) {
+    for (const MemoryTerm& term : phase.terms) facts[phase.phase][term.name] = term.bytes;
+  }
+  return facts;
 }
 
 nlohmann::ordered_json CalibrationRun::facts() const {
   return {{"program", "lrc_calibrate"},  {"version", version_text()},
           {"method", options_.method},   {"options", effective_options_},
           {"fingerprint", fingerprint_}, {"ranks", world_.size()},
-          {"threads", pool_.threads()},  {"resumes", checkpoint_->earlier_openings()}};
+          {"threads", pool_.threads()},  {"resumes", checkpoint_->earlier_openings()},
+          {"memory", memory_facts()}};
 }
 
 // For job scripts; a full disk must not hide the error at hand.

@@ -17,9 +17,11 @@ class CalibrationRun {
 
  private:
   void open_inputs();
+  void plan_memory();
   bool output_is_done();
   void open_checkpoint();
   void work();
+  nlohmann::ordered_json memory_facts() const;
   nlohmann::ordered_json facts() const;
   void leave_state(RunState state) const;
 
@@ -30,6 +32,8 @@ class CalibrationRun {
   std::unique_ptr<StoredModel> stored_;
   std::unique_ptr<RotatedModel> rotated_;  // empty where nothing is rotated
   Sequences sequences_;
+  MemoryPlan memory_;
+  double peak_ = 0;                     // bytes, of the rank that used most, before the export
   nlohmann::ordered_json fingerprint_;  // of all that decides about the output's bytes
   std::unique_ptr<Checkpoint> checkpoint_;
   RunReport report_;

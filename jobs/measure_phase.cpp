@@ -87,7 +87,8 @@ void MeasurePhase::check_time() const {
 void MeasurePhase::pass_block(Index index, Progress& progress) {
   const std::string detail = fmt::format("block {} of {}", index + 1, run_.model.config().blocks);
   const bool measured = plan_.has_unmeasured(block_layout(run_.model.config(), index));
-  const Statistics statistics = run_.options.statistics();
+  Statistics statistics = run_.options.statistics();
+  statistics.by_panels = run_.memory.by_panels;
   Block block;
   std::vector<GroupSums> sums;
   std::vector<Index> expert_tokens;
@@ -95,15 +96,14 @@ void MeasurePhase::pass_block(Index index, Progress& progress) {
     block = run_.model.block(index);
     if (!measured) return shard_->forward(block);
     sums = shard_->begin(block, statistics);
-    expert_tokens = shard_->attend(block, statistics, sums);
+    expert_tokens = shard_->attend(block, sums);
   });
   help_starved_experts(expert_tokens, sums);
   run_.world.agree([&] {
-    if (measured) shard_->feed_forward(block, statistics, sums, [&] { progress.advance(1, detail); });
+    if (measured) shard_->feed_forward(block, sums, [&] { progress.advance(1, detail); });
   });
   make_durable();  // what was committed before this block, and is likely there by now
-  reduce(sums);
-  store_moments(sums);
+  reduce_and_store(sums);
   if (index + 1 < end_ && hidden_are_worth_storing()) store_hidden(index + 1);
 }
 
@@ -121,25 +121,27 @@ void MeasurePhase::help_starved_experts(std::vector<Index>& tokens, std::vector<
   }
 }
 
-int MeasurePhase::owner(std::size_t group) const { return static_cast<int>(group) % run_.world.size(); }
-
-// Each group's sums go to one rank, in turn.
-void MeasurePhase::reduce(std::vector<GroupSums>& sums) const {
-  std::erase_if(sums, [&](const GroupSums& group) { return !plan_.unmeasured.contains(group.group()); });
-  for (std::size_t i = 0; i < sums.size(); ++i) sums[i].reduce(run_.world, owner(i));
+// Panel by panel, each to another rank, which commits it for whoever will solve.
+void MeasurePhase::reduce_and_store(std::vector<GroupSums>& sums) {
+  for (GroupSums& each : sums) {
+    GroupSums group = std::move(each);  // gone when its panels are stored
+    for (Index panel = 0; panel < group.panels().count(); ++panel) {
+      if (!plan_.unmeasured.contains({group.group(), panel})) continue;
+      const int owner = next_owner_;
+      next_owner_ = (next_owner_ + 1) % run_.world.size();
+      run_.world.agree([&] { group.sum(run_.pool, panel); });
+      group.reduce(run_.world, owner, panel);
+      run_.world.agree([&] {
+        if (run_.world.rank() == owner) store({group.group(), panel}, group.result(panel));
+      });
+    }
+  }
 }
 
-// Committed by their owners for whoever will solve.
-void MeasurePhase::store_moments(const std::vector<GroupSums>& sums) {
-  run_.world.agree([&] {
-    for (std::size_t i = 0; i < sums.size(); ++i) {
-      if (run_.world.rank() != owner(i)) continue;
-      const SummedMoments moments = sums[i].result();
-      PhaseTimer timer(run_.report, "calibrate: commit");
-      run_.checkpoint.commit(to_store(sums[i].group(), moments));
-      timer.add_bytes(bytes_of(moments.xx) + bytes_of(moments.xy) + bytes_of(moments.yy));
-    }
-  });
+void MeasurePhase::store(const MomentsKey& key, const SummedMoments& moments) {
+  PhaseTimer timer(run_.report, "calibrate: commit");
+  run_.checkpoint.commit(key, to_store(moments));
+  timer.add_bytes(bytes_of(moments.xx) + bytes_of(moments.xy) + bytes_of(moments.yy));
 }
 
 // What a killed run would have to do again, against the time it takes to store what saves it. All ranks decide alike.

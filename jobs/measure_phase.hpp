@@ -26,18 +26,18 @@ class MeasurePhase {
   void restore();
   void check_time() const;
   void pass_block(Index index, Progress& progress);
-  int owner(std::size_t group) const;
   void help_starved_experts(std::vector<Index>& tokens, std::vector<GroupSums>& sums) const;
-  void reduce(std::vector<GroupSums>& sums) const;
-  void store_moments(const std::vector<GroupSums>& sums);
+  void reduce_and_store(std::vector<GroupSums>& sums);
+  void store(const MomentsKey& key, const SummedMoments& moments);
   void store_hidden(Index block);
   bool hidden_are_worth_storing() const;
   void make_durable();
 
   const RunContext& run_;
   const WorkPlan& plan_;
-  Index next_ = 0;  // the block that the shard's hidden states enter
-  Index end_;       // nothing from here on needs measuring
+  Index next_ = 0;      // the block that the shard's hidden states enter
+  Index end_;           // nothing from here on needs measuring
+  int next_owner_ = 0;  // of a panel of moments
   std::unique_ptr<Shard> shard_;
   double slowest_block_ = 0;    // seconds
   Index stored_block_ = 0;      // the last block whose incoming hidden states are committed

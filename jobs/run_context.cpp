@@ -15,15 +15,20 @@ WorkPlan WorkPlan::of(const Model& model, const Checkpoint& checkpoint) {
         solved = false;
         plan.solves.push_back({block, group, i});
       }
-      if (!solved && !checkpoint.has_moments(group.name)) plan.unmeasured.insert(group.name);
+      if (solved) continue;
+      for (Index panel = 0; panel < MomentPanels{group.inputs()}.count(); ++panel) {
+        if (!checkpoint.has_moments({group.name, panel})) plan.unmeasured.emplace(group.name, panel);
+      }
     }
   }
   return plan;
 }
 
 bool WorkPlan::has_unmeasured(const BlockLayout& block) const {
-  return std::any_of(block.groups.begin(), block.groups.end(),
-                     [&](const GroupLayout& group) { return unmeasured.contains(group.name); });
+  return std::any_of(block.groups.begin(), block.groups.end(), [&](const GroupLayout& group) {
+    const auto at = unmeasured.lower_bound({group.name, 0});
+    return at != unmeasured.end() && at->first == group.name;
+  });
 }
 
 }  // namespace lrc

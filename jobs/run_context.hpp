@@ -3,6 +3,7 @@
 
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "calibrate_options.hpp"
@@ -12,6 +13,7 @@
 #include "lrc/mpi/communicator.hpp"
 #include "lrc/report/run_report.hpp"
 #include "lrc/rotation/rotated_model.hpp"
+#include "memory_plan.hpp"
 
 namespace lrc {
 
@@ -23,6 +25,7 @@ struct RunContext {
   const RotatedModel* rotated;  ///< nullptr where nothing is rotated
   const Model& model;           ///< the one of the two that is calibrated
   const Sequences& sequences;
+  const MemoryPlan& memory;
   Checkpoint& checkpoint;
   RunReport& report;
 };
@@ -38,8 +41,8 @@ struct SolveTask {
 
 /// What is left to do. Made once, before anything of this run is committed, so that all ranks see the same.
 struct WorkPlan {
-  std::vector<SolveTask> solves;     ///< not committed yet
-  std::set<std::string> unmeasured;  ///< groups whose moments one of them needs
+  std::vector<SolveTask> solves;                       ///< not committed yet
+  std::set<std::pair<std::string, Index>> unmeasured;  ///< groups and panels of their moments that one of them needs
 
   static WorkPlan of(const Model& model, const Checkpoint& checkpoint);
   bool has_unmeasured(const BlockLayout& block) const;

@@ -25,7 +25,9 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
 void solve(const RunContext& run, const SolveTask& task) {
   const LinearLayout& linear = task.linear();
   const LinearGroup group = run.model.group(task.block, task.group);
-  const Moments moments = expand_moments(to_moments(run.checkpoint.load_moments(group.name)));
+  const Moments moments = expand_moments(assembled(task.group.inputs(), [&](Index panel) {
+    return to_moments(run.checkpoint.load_moments({group.name, panel}));
+  }));
   const MatrixD weight = group.linears[task.number].weight.cast<double>();  // d_out×d_in
   const auto start = std::chrono::steady_clock::now();
   const SolveResult result = lrc::solve(run.pool, run.options.solve_method(), weight, moments,
@@ -38,7 +40,10 @@ void solve(const RunContext& run, const SolveTask& task) {
 void drop_moments(const RunContext& run, Index first, Index end) {
   for (Index block = first; block < end; ++block) {
     const BlockLayout layout = block_layout(run.model.config(), block);
-    for (const GroupLayout& group : layout.groups) run.checkpoint.drop_moments(group.name);
+    for (const GroupLayout& group : layout.groups) {
+      for (Index panel = 0; panel < MomentPanels{group.inputs()}.count(); ++panel)
+        run.checkpoint.drop_moments({group.name, panel});
+    }
   }
 }
 

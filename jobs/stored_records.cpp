@@ -46,9 +46,8 @@ MatrixToStore to_store(const MatrixF& matrix) {
   return {matrix.rows(), matrix.cols(), {matrix.data(), static_cast<std::size_t>(matrix.size())}};
 }
 
-MomentsToStore to_store(const std::string& group, const SummedMoments& moments) {
-  return {.name = group,
-          .tokens = moments.tokens,
+MomentsToStore to_store(const SummedMoments& moments) {
+  return {.tokens = moments.tokens,
           .borrowed = moments.borrowed,
           .xx = to_store(moments.xx),
           .xy = to_store(moments.xy),

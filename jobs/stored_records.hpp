@@ -14,7 +14,7 @@ SolveResult to_result(const SolveRecord& record);
 
 /// The matrix must outlive what is returned.
 MatrixToStore to_store(const MatrixF& matrix);
-MomentsToStore to_store(const std::string& group, const SummedMoments& moments);
+MomentsToStore to_store(const SummedMoments& moments);
 
 MatrixF to_matrix(const StoredMatrix<float>& stored);
 SummedMoments to_moments(const MomentsRecord& record);

@@ -8,10 +8,6 @@
 namespace lrc {
 namespace {
 
-// A tile's product in fp32 and its sum in int64 stay in the second-level cache, and the packing that BLAS does for it
-// is small beside thousands of tokens.
-constexpr Index kTile = 256;
-
 // product (rows×cols) = left[:, row …]ᵀ · right[:, col …], over all tokens.
 void multiply(const ConstViewF& left, const ConstViewF& right, Index row, Index col, Index rows, Index cols,
               float* product) {
@@ -23,7 +19,11 @@ void multiply(const ConstViewF& left, const ConstViewF& right, Index row, Index 
 }  // namespace
 
 MomentSums::MomentSums(std::string group, MomentKind kind, FixedPointScales scales)
-    : group_(std::move(group)), kind_(kind), scales_(std::move(scales)) {
+    : MomentSums(std::move(group), kind, scales, {0, scales.channels()}) {}
+
+MomentSums::MomentSums(std::string group, MomentKind kind, FixedPointScales scales, RowRange rows)
+    : group_(std::move(group)), kind_(kind), scales_(std::move(scales)), rows_(rows) {
+  assert(rows.first % moment_tile(scales_.channels()) == 0 && rows.size() > 0);
   const auto allocate = [&](Product& product) {
     const Tile last = tiles(product.symmetric).back();
     product.sum.assign(static_cast<std::size_t>(last.at + last.rows * last.cols), 0);
@@ -33,7 +33,7 @@ MomentSums::MomentSums(std::string group, MomentKind kind, FixedPointScales scal
     allocate(xy_);
     allocate(yy_);
   } else {
-    xy_diagonal_.assign(static_cast<std::size_t>(scales_.channels()), 0);
+    xy_diagonal_.assign(static_cast<std::size_t>(rows_.size()), 0);
     yy_diagonal_ = xy_diagonal_;
   }
 }
@@ -42,10 +42,10 @@ std::vector<MomentSums::Tile> MomentSums::tiles(bool symmetric) const {
   std::vector<Tile> result;
   const Index d = scales_.channels();
   Index at = 0;
-  const Index width = even_tile(d, kTile);
-  for (Index row = 0; row < d; row += width) {
+  const Index width = moment_tile(d);
+  for (Index row = rows_.first; row < rows_.end; row += width) {
     for (Index col = 0; col < (symmetric ? row + 1 : d); col += width) {
-      result.push_back({row, col, std::min(width, d - row), std::min(width, d - col), at});
+      result.push_back({row, col, std::min(width, rows_.end - row), std::min(width, d - col), at});
       at += result.back().rows * result.back().cols;
     }
   }
@@ -55,8 +55,9 @@ std::vector<MomentSums::Tile> MomentSums::tiles(bool symmetric) const {
 void MomentSums::add_product(ThreadPool& pool, Product& product, const ConstViewF& left, const ConstViewF& right) {
   const std::vector<Tile> all = tiles(product.symmetric);
   pool.for_each(static_cast<Index>(all.size()), [&](Index i) {
-    thread_local std::vector<float> buffer(kTile * kTile);  // rows×cols of a tile
+    thread_local std::vector<float> buffer;  // rows×cols of a tile
     const Tile& tile = all[static_cast<std::size_t>(i)];
+    buffer.resize(static_cast<std::size_t>(tile.rows * tile.cols));
     multiply(left, right, tile.row, tile.col, tile.rows, tile.cols, buffer.data());
     for (Index r = 0; r < tile.rows; ++r) {
       const Index offset = r * tile.cols;
@@ -84,9 +85,9 @@ void MomentSums::add_diagonals(const ConstViewF& x, const ConstViewF& y) {
       yy[j] += static_cast<double>(to[j]) * static_cast<double>(to[j]);
     }
   }
-  for (Index j = 0; j < x.cols(); ++j) {
-    xy_diagonal_[static_cast<std::size_t>(j)] += scales_.rounded(j, j, xy[j]);
-    yy_diagonal_[static_cast<std::size_t>(j)] += scales_.rounded(j, j, yy[j]);
+  for (Index j = rows_.first; j < rows_.end; ++j) {
+    xy_diagonal_[static_cast<std::size_t>(j - rows_.first)] += scales_.rounded(j, j, xy[j]);
+    yy_diagonal_[static_cast<std::size_t>(j - rows_.first)] += scales_.rounded(j, j, yy[j]);
   }
 }
 
@@ -104,54 +105,84 @@ void MomentSums::add(ThreadPool& pool, const ConstViewF& x, const ConstViewF& y)
   tokens_ += x.rows();
 }
 
-void MomentSums::reduce(const Communicator& world, int owner) {
-  for (auto* sum : {&xx_.sum, &xy_.sum, &yy_.sum, &xy_diagonal_, &yy_diagonal_}) world.reduce_sum(*sum, owner);
-  tokens_ = world.sum(tokens_);
-}
-
-template <class Visit>
-void MomentSums::for_each_element(const Product& product, const Visit& visit) const {
+// Tiles lie row by row of them, so those of some rows lie together.
+std::span<std::int64_t> MomentSums::part(Product& product, RowRange rows) const {
+  if (product.sum.empty()) return {};
+  std::size_t begin = product.sum.size(), end = 0;
   for (const Tile& tile : tiles(product.symmetric)) {
-    for (Index r = 0; r < tile.rows; ++r) {
-      for (Index c = 0; c < tile.cols; ++c)
-        visit(tile.row + r, tile.col + c, static_cast<std::size_t>(tile.at + r * tile.cols + c));
-    }
+    if (tile.row < rows.first || tile.row >= rows.end) continue;
+    begin = std::min(begin, static_cast<std::size_t>(tile.at));
+    end = static_cast<std::size_t>(tile.at + tile.rows * tile.cols);
   }
+  return std::span(product.sum).subspan(begin, end - begin);
 }
 
-MatrixF MomentSums::matrix(Product MomentSums::*product, const MomentSums* background, double weight) const {
-  MatrixF result(scales_.channels(), scales_.channels());
+void MomentSums::reduce(const Communicator& world, int owner, RowRange rows) {
+  assert(rows_.first <= rows.first && rows.end <= rows_.end);
+  for (Product* product : {&xx_, &xy_, &yy_}) world.reduce_sum(part(*product, rows), owner);
+  for (std::vector<std::int64_t>* sums : {&xy_diagonal_, &yy_diagonal_}) {
+    if (sums->empty()) continue;
+    world.reduce_sum(std::span(*sums).subspan(static_cast<std::size_t>(rows.first - rows_.first),
+                                              static_cast<std::size_t>(rows.size())),
+                     owner);
+  }
+  all_tokens_ = world.sum(tokens_);
+}
+
+MatrixF MomentSums::matrix(Product MomentSums::*product, RowRange rows, const MomentSums* background,
+                           double weight) const {
   const Product& own = this->*product;
-  for_each_element(own, [&](Index i, Index j, std::size_t at) {
+  MatrixF result(rows.size(), own.symmetric ? rows.end : scales_.channels());
+  const auto element = [&](Index i, Index j, std::size_t at) {
     double value = scales_.value(i, j, own.sum[at]);
     if (background) value += weight * background->scales_.value(i, j, (background->*product).sum[at]);
-    result(i, j) = static_cast<float>(value);
-    if (own.symmetric) result(j, i) = result(i, j);
-  });
+    return static_cast<float>(value);
+  };
+  for (const Tile& tile : tiles(own.symmetric)) {
+    if (tile.row < rows.first || tile.row >= rows.end) continue;
+    for (Index r = 0; r < tile.rows; ++r) {
+      for (Index c = 0; c < tile.cols; ++c) {
+        const Index i = tile.row + r, j = tile.col + c;
+        const float value = element(i, j, static_cast<std::size_t>(tile.at + r * tile.cols + c));
+        result(i - rows.first, j) = value;
+        // Among the panel's own rows what is above the diagonal is wanted, too.
+        if (own.symmetric && j >= rows.first) result(j - rows.first, i) = value;
+      }
+    }
+  }
   return result;
 }
 
-MatrixF MomentSums::diagonal(std::vector<std::int64_t> MomentSums::*sums, const MomentSums* background,
+MatrixF MomentSums::diagonal(std::vector<std::int64_t> MomentSums::*sums, RowRange rows, const MomentSums* background,
                              double weight) const {
-  MatrixF values(1, scales_.channels());
-  for (Index j = 0; j < values.cols(); ++j) {
-    const auto at = static_cast<std::size_t>(j);
+  MatrixF values(1, rows.size());
+  for (Index i = 0; i < values.cols(); ++i) {
+    const Index j = rows.first + i;
+    const auto at = static_cast<std::size_t>(j - rows_.first);
     double value = scales_.value(j, j, (this->*sums)[at]);
     if (background) value += weight * background->scales_.value(j, j, (background->*sums)[at]);
-    values(0, j) = static_cast<float>(value);
+    values(0, i) = static_cast<float>(value);
   }
   return values;
 }
 
-SummedMoments MomentSums::result(const MomentSums* background, double weight) const {
+SummedMoments MomentSums::result(RowRange rows, const MomentSums* background, double weight) const {
+  assert(rows_.first <= rows.first && rows.end <= rows_.end);
   const bool exact = kind_ == MomentKind::exact;
-  return {.tokens = tokens_,
-          .xx = matrix(&MomentSums::xx_, background, weight),
-          .xy = exact ? matrix(&MomentSums::xy_, background, weight)
-                      : diagonal(&MomentSums::xy_diagonal_, background, weight),
-          .yy = exact ? matrix(&MomentSums::yy_, background, weight)
-                      : diagonal(&MomentSums::yy_diagonal_, background, weight),
+  return {.tokens = all_tokens_,
+          .xx = matrix(&MomentSums::xx_, rows, background, weight),
+          .xy = exact ? matrix(&MomentSums::xy_, rows, background, weight)
+                      : diagonal(&MomentSums::xy_diagonal_, rows, background, weight),
+          .yy = exact ? matrix(&MomentSums::yy_, rows, background, weight)
+                      : diagonal(&MomentSums::yy_diagonal_, rows, background, weight),
           .borrowed = 0};
+}
+
+double MomentSums::bytes(MomentKind kind, Index inputs, RowRange rows) {
+  const auto height = static_cast<double>(rows.size());
+  const double symmetric = height * static_cast<double>(rows.first + rows.end + moment_tile(inputs)) / 2;
+  return sizeof(std::int64_t) *
+         (kind == MomentKind::exact ? 2 * symmetric + height * static_cast<double>(inputs) : symmetric);
 }
 
 }  // namespace lrc

@@ -66,7 +66,9 @@ std::vector<GroupSums> Shard::begin(const Block& block, const Statistics& statis
     const Index enough = statistics.min_expert_tokens > 0 ? statistics.min_expert_tokens : 2 * inputs.cols();
     const auto unit_tokens = static_cast<double>(sequences_per_unit(length_) * length_);
     const FixedPointScales scales(energy(inputs, unit_tokens / static_cast<double>(inputs.rows())), all_units_);
-    sums.emplace_back(MomentSums(group.name, statistics.kind, scales), group.expert == kNoExpert ? 0 : enough);
+    const Summing summing = statistics.by_panels.contains(group.role) ? Summing::by_panels : Summing::at_once;
+    sums.emplace_back(TokenSums(group.name, statistics.kind, statistics.quantizer, scales, summing),
+                      group.expert == kNoExpert ? 0 : enough);
   };
   forward_attention(probe, block, probe_, make);
   if (block.router.rows() > 0) {
@@ -83,17 +85,11 @@ std::vector<GroupSums> Shard::begin(const Block& block, const Statistics& statis
   return sums;
 }
 
-void Shard::add(MomentSums& sums, const ConstViewF& inputs, const ActivationQuantizer& quantizer) {
-  MatrixF quantized = inputs;  // tokens×d_in
-  quantize_rows(pool_, quantizer, quantized);
-  sums.add(pool_, inputs, quantized);
-}
-
-std::vector<Index> Shard::attend(const Block& block, const Statistics& statistics, std::vector<GroupSums>& sums) {
+std::vector<Index> Shard::attend(const Block& block, std::vector<GroupSums>& sums) {
   std::vector<Index> tokens(static_cast<std::size_t>(block.router.rows()), 0);
   for (Unit& unit : units_) {
     forward_attention(context(length_), block, unit.hidden, [&](const LinearGroup& group, const ConstViewF& inputs) {
-      add(sums[position(group)].routed(), inputs, statistics.quantizer);
+      sums[position(group)].routed().add(pool_, inputs);
     });
     if (tokens.empty()) continue;
     const MatrixF x = mlp_inputs(context(length_), block, unit.hidden);
@@ -104,28 +100,26 @@ std::vector<Index> Shard::attend(const Block& block, const Statistics& statistic
   return tokens;
 }
 
-void Shard::feed_forward(const Block& block, const Statistics& statistics, std::vector<GroupSums>& sums,
-                         const std::function<void()>& progress) {
+void Shard::feed_forward(const Block& block, std::vector<GroupSums>& sums, const std::function<void()>& progress) {
   for (Unit& unit : units_) {
-    add_all_tokens(block, statistics, unit, sums);
+    add_all_tokens(block, unit, sums);
     forward_mlps(context(length_), block, unit.hidden, [&](const LinearGroup& group, const ConstViewF& inputs) {
       assert(sums[position(group)].group() == group.name);
-      add(sums[position(group)].routed(), inputs, statistics.quantizer);
+      sums[position(group)].routed().add(pool_, inputs);
     });
     if (progress) progress();
   }
 }
 
 // For the experts that few tokens reach: what they would make of all.
-void Shard::add_all_tokens(const Block& block, const Statistics& statistics, const Unit& unit,
-                           std::vector<GroupSums>& sums) {
+void Shard::add_all_tokens(const Block& block, const Unit& unit, std::vector<GroupSums>& sums) {
   for (const Mlp& expert : block.mlps) {
     GroupSums &gate_up = sums[position(expert.gate_up)], &down = sums[position(expert.down)];
     if (!gate_up.wants_all() && !down.wants_all()) continue;
     MatrixF x = mlp_inputs(context(length_), block, unit.hidden);
     forward_mlp(pool_, expert, x, [&](const LinearGroup& group, const ConstViewF& inputs) {
       GroupSums& own = sums[position(group)];
-      if (own.wants_all()) add(own.all(), inputs, statistics.quantizer);
+      if (own.wants_all()) own.all().add(pool_, inputs);
     });
   }
 }

@@ -20,7 +20,7 @@ constexpr const char* kLeases = "leases";
 constexpr const char* kJournal = "journal";
 
 std::string solve_file(const std::string& linear) { return "solves/" + linear + ".h5"; }
-std::string moments_file(const std::string& group) { return "moments/" + group + ".h5"; }
+std::string moments_file(const MomentsKey& key) { return fmt::format("moments/{}.{}.h5", key.group, key.panel); }
 std::string hidden_file(const HiddenKey& key) {
   return fmt::format("hidden/{}.{}.h5", key.block, key.unit == kProbeUnit ? "probe" : std::to_string(key.unit));
 }
@@ -122,7 +122,7 @@ void Checkpoint::set_damaged_aside() {
 }
 
 bool Checkpoint::is_committed(const std::string& linear) const { return committed_.contains(solve_file(linear)); }
-bool Checkpoint::has_moments(const std::string& group) const { return committed_.contains(moments_file(group)); }
+bool Checkpoint::has_moments(const MomentsKey& key) const { return committed_.contains(moments_file(key)); }
 bool Checkpoint::has_hidden(const HiddenKey& key) const { return committed_.contains(hidden_file(key)); }
 
 Index Checkpoint::committed_solves() const {
@@ -156,7 +156,9 @@ void Checkpoint::commit_soon(const std::string& name, const Record& record) {
   on_their_way_.push_back(name);
 }
 
-void Checkpoint::commit(const MomentsToStore& moments) { commit_soon(moments_file(moments.name), moments); }
+void Checkpoint::commit(const MomentsKey& key, const MomentsToStore& moments) {
+  commit_soon(moments_file(key), moments);
+}
 void Checkpoint::commit(const HiddenKey& key, const MatrixToStore& hidden) { commit_soon(hidden_file(key), hidden); }
 
 void Checkpoint::make_durable() {
@@ -184,7 +186,7 @@ fs::path Checkpoint::checked(const std::string& name) {
 }
 
 SolveRecord Checkpoint::load_solve(const std::string& linear) { return read_solve(checked(solve_file(linear))); }
-MomentsRecord Checkpoint::load_moments(const std::string& group) { return read_moments(checked(moments_file(group))); }
+MomentsRecord Checkpoint::load_moments(const MomentsKey& key) { return read_moments(checked(moments_file(key))); }
 StoredMatrix<float> Checkpoint::load_hidden(const HiddenKey& key) { return read_hidden(checked(hidden_file(key))); }
 
 void Checkpoint::drop(const std::string& name) {
@@ -192,7 +194,7 @@ void Checkpoint::drop(const std::string& name) {
   remove_path(directory_ / name);
 }
 
-void Checkpoint::drop_moments(const std::string& group) { drop(moments_file(group)); }
+void Checkpoint::drop_moments(const MomentsKey& key) { drop(moments_file(key)); }
 
 void Checkpoint::drop_hidden_before(Index block) {
   for (const fs::path& file : files_in(directory_ / "hidden")) {

@@ -49,7 +49,7 @@ void write_record(const fs::path& file, const SolveRecord& record) {
 
 void write_record(const fs::path& file, const MomentsToStore& moments) {
   Hdf5Writer writer(file, DatasetKind::plain);
-  write_facts(writer, moments.name, {{"tokens", moments.tokens}, {"borrowed", moments.borrowed}});
+  write_facts(writer, file.stem().string(), {{"tokens", moments.tokens}, {"borrowed", moments.borrowed}});
   write_matrix(writer, "xx", moments.xx);
   write_matrix(writer, "xy", moments.xy);
   write_matrix(writer, "yy", moments.yy);
@@ -76,8 +76,7 @@ SolveRecord read_solve(const fs::path& file) {
 MomentsRecord read_moments(const fs::path& file) {
   const Hdf5Reader reader(file);
   const nlohmann::ordered_json header = read_facts(reader, file);
-  return {.name = header.at("name").get<std::string>(),
-          .tokens = header.at("facts").at("tokens").get<Index>(),
+  return {.tokens = header.at("facts").at("tokens").get<Index>(),
           .borrowed = header.at("facts").at("borrowed").get<Index>(),
           .xx = read_matrix<float>(reader, "xx", file),
           .xy = read_matrix<float>(reader, "xy", file),

@@ -34,6 +34,24 @@ void check_range(const std::string& name, Number value, Number lowest, Number hi
   throw InputError("--" + name, fmt::format("{} is out of range; it may be {} to {}", value, lowest, highest));
 }
 
+double parse_bytes(const std::string& name, const std::string& text) {
+  constexpr std::string_view kSuffixes = "KMGT";
+  const std::size_t suffix = text.empty() ? std::string::npos : kSuffixes.find(text.back());
+  const bool bare = suffix == std::string_view::npos;
+  const auto value = parse_number<double>(name, bare ? text : text.substr(0, text.size() - 1));
+  check_range(name, value, 0.0, 1e18);
+  return bare ? value : std::ldexp(value, 10 * (static_cast<int>(suffix) + 1));
+}
+
+std::string bytes_text(double bytes) {
+  int power = 0;
+  while (power < 4 && bytes >= 1024) {
+    bytes /= 1024;
+    ++power;
+  }
+  return fmt::format("{}{}", bytes, power == 0 ? "" : std::string(1, "KMGT"[power - 1]));
+}
+
 bool parse_flag(const std::string& name, const std::string& text) {
   if (text == "on" || text == "true" || text == "1" || text.empty()) return true;
   if (text == "off" || text == "false" || text == "0") return false;
@@ -89,6 +107,14 @@ OptionTable& OptionTable::real(const std::string& name, double& field, double lo
                     check_range(name, value, lowest, highest);
                     field = value;
                   }});
+}
+
+OptionTable& OptionTable::bytes(const std::string& name, double& field, const std::string& meaning) {
+  return add({.name = name,
+              .group = group_,
+              .meaning = meaning,
+              .shown = [&field] { return bytes_text(field); },
+              .assign = [=, &field](const std::string& text) { field = parse_bytes(name, text); }});
 }
 
 OptionTable& OptionTable::choice(const std::string& name, std::string& field, const std::vector<std::string>& allowed,

@@ -1,9 +1,8 @@
-#include "lrc/calibration/moment_sums.hpp"
-
 #include <gtest/gtest.h>
 
 #include <random>
 
+#include "lrc/calibration/group_sums.hpp"
 #include "lrc/linalg/gemm.hpp"
 #include "lrc/model/activation_quantizer.hpp"
 
@@ -47,13 +46,15 @@ double largest_error(const MatrixF& a, const MatrixD& b, const MatrixD& left, co
 
 TEST(MomentSums, AreThoseOfExplicitInputs) {
   single_threaded_blas();
+  const Communicator self(MPI_COMM_SELF);
   ThreadPool pool(2);
   for (const Index d : {1, 2, 7, 255, 256, 257, 300}) {
     const MatrixF first = inputs(200, d, 1), second = inputs(77, d, 2);
     MomentSums sums("g", MomentKind::exact, FixedPointScales(energy(first), 2));
     sums.add(pool, first, quantized(first));
     sums.add(pool, second, quantized(second));
-    const SummedMoments result = sums.result();
+    sums.reduce(self, 0, {0, d});
+    const SummedMoments result = sums.result({0, d});
     EXPECT_EQ(result.tokens, 277);
     MatrixF x(277, d);
     x << first, second;
@@ -75,7 +76,9 @@ TEST(MomentSums, OfTheOneMatrixFormHaveTheDiagonalsOfTheOthers) {
       diagonal("g", MomentKind::diagonal, FixedPointScales(energy(x), 1));
   exact.add(pool, x, y);
   diagonal.add(pool, x, y);
-  const SummedMoments all = exact.result(), some = diagonal.result();
+  exact.reduce(Communicator(MPI_COMM_SELF), 0, {0, 40});
+  diagonal.reduce(Communicator(MPI_COMM_SELF), 0, {0, 40});
+  const SummedMoments all = exact.result({0, 40}), some = diagonal.result({0, 40});
   EXPECT_EQ(some.xx, all.xx);
   ASSERT_EQ(some.xy.rows(), 1);
   for (Index j = 0; j < 40; ++j) {
@@ -101,13 +104,47 @@ TEST(MomentSums, DoNotDependOnRanksThreadsOrOrder) {
         together.add(three, units[static_cast<std::size_t>(u)], quantized(units[static_cast<std::size_t>(u)]));
     }
     const int owner = world.size() / 2;
-    together.reduce(world, owner);
+    constexpr RowRange kAll{0, 130};
+    together.reduce(world, owner, kAll);
+    alone.reduce(Communicator(MPI_COMM_SELF), 0, kAll);
     if (world.rank() != owner) continue;
-    const SummedMoments a = alone.result(), b = together.result();
+    const SummedMoments a = alone.result(kAll), b = together.result(kAll);
     EXPECT_EQ(a.tokens, b.tokens);
     EXPECT_EQ(a.xx, b.xx);
     EXPECT_EQ(a.xy, b.xy);
     EXPECT_EQ(a.yy, b.yy);
+  }
+}
+
+// However they are summed, panels are the rows of the whole, bit for bit.
+TEST(GroupSums, OfPanelsAreTheRowsOfTheWhole) {
+  single_threaded_blas();
+  const Communicator world;
+  ThreadPool pool(2);
+  constexpr Index kInputs = 2600;
+  const MomentPanels panels{kInputs};
+  ASSERT_GT(panels.count(), 1);
+  const MatrixF x = inputs(40, kInputs, static_cast<unsigned>(world.rank()));
+  const FixedPointScales scales(energy(inputs(40, kInputs, 0)), world.size());
+  for (const MomentKind kind : {MomentKind::exact, MomentKind::diagonal}) {
+    MomentSums whole("g", kind, scales);
+    whole.add(pool, x, quantized(x));
+    whole.reduce(world, 0, {0, kInputs});
+    for (const Summing summing : {Summing::at_once, Summing::by_panels}) {
+      GroupSums sums(TokenSums("g", kind, ActivationQuantizer{}, scales, summing), 0);
+      sums.routed().add(pool, x);
+      const SummedMoments found = assembled(kInputs, [&](Index panel) {
+        sums.sum(pool, panel);
+        sums.reduce(world, 0, panel);
+        return sums.result(panel);
+      });
+      if (!world.is_root()) continue;
+      const SummedMoments expected = whole.result({0, kInputs});
+      EXPECT_EQ(found.tokens, 40 * world.size());
+      EXPECT_EQ(found.xx, expected.xx);
+      EXPECT_EQ(found.xy, expected.xy);
+      EXPECT_EQ(found.yy, expected.yy);
+    }
   }
 }
 

@@ -30,7 +30,7 @@ std::map<std::string, SummedMoments> measured(const Communicator& world, const M
   Shard shard(world, pool, model, random_sequences());
   const Block block = model.block(0);
   std::vector<GroupSums> sums = shard.begin(block, what);
-  std::vector<Index> tokens = shard.attend(block, what, sums);
+  std::vector<Index> tokens = shard.attend(block, sums);
   world.sum_in_place(tokens);
   EXPECT_EQ(tokens.size(), 5U);
   Index routed = 0;
@@ -39,11 +39,12 @@ std::map<std::string, SummedMoments> measured(const Communicator& world, const M
   for (std::size_t group = 2; group < sums.size(); ++group) {
     if (sums[group].needs_all(tokens[(group - 2) / 2])) sums[group].want_all();
   }
-  shard.feed_forward(block, what, sums);
+  shard.feed_forward(block, sums);
   std::map<std::string, SummedMoments> result;
   for (GroupSums& group : sums) {
-    group.reduce(world, 0);
-    if (world.is_root()) result[group.group()] = group.result();
+    group.sum(pool, 0);
+    group.reduce(world, 0, 0);
+    if (world.is_root()) result[group.group()] = group.result(0);
   }
   return result;
 }

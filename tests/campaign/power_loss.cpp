@@ -101,6 +101,12 @@ std::string bytes_of(const fs::path& file) {
   return {std::istreambuf_iterator<char>(in), {}};
 }
 
+// Of the file GROUP.PANEL.h5.
+MomentsKey moments_key(const std::string& stem) {
+  const std::size_t dot = stem.rfind('.');
+  return {stem.substr(0, dot), std::stoll(stem.substr(dot + 1))};
+}
+
 // What was written last for the name is right, and it loads.
 void expect_right(Checkpoint& checkpoint, const History& history, const fs::path& directory) {
   for (const char* part : {"solves", "moments", "hidden"}) {
@@ -109,12 +115,12 @@ void expect_right(Checkpoint& checkpoint, const History& history, const fs::path
       if (file.ends_with(".damaged")) continue;
       const std::string stem = file.substr(0, file.size() - 3);
       const bool committed = part == std::string("solves")    ? checkpoint.is_committed(stem)
-                             : part == std::string("moments") ? checkpoint.has_moments(stem)
+                             : part == std::string("moments") ? checkpoint.has_moments(moments_key(stem))
                                                               : false;
       if (!committed) continue;
       demand(bytes_of(entry.path()) == history.right(name), name + " is taken for committed with other bytes");
       if (part == std::string("solves")) checkpoint.load_solve(stem);
-      if (part == std::string("moments")) checkpoint.load_moments(stem);
+      if (part == std::string("moments")) checkpoint.load_moments(moments_key(stem));
     }
   }
 }

@@ -61,13 +61,15 @@ TEST(Checkpoint, MomentsComeAndGo) {
     Checkpoint checkpoint = Checkpoint::open(directory / "c", kFingerprint);
     const std::vector<float> values{1, 2, 3, 4};
     const MatrixToStore row{1, 2, std::span(values).first(2)};
-    checkpoint.commit(MomentsToStore{.name = "g", .tokens = 9, .xx = {2, 2, values}, .xy = row, .yy = row});
+    const MomentsKey first{"g", 0}, second{"g", 1};
+    checkpoint.commit(first, MomentsToStore{.tokens = 9, .xx = {2, 2, values}, .xy = row, .yy = row});
     Checkpoint other = Checkpoint::attach(directory / "c", 1);
-    EXPECT_TRUE(other.has_moments("g"));
-    EXPECT_EQ(other.load_moments("g").tokens, 9);
-    EXPECT_EQ(other.load_moments("g").xx.values, (std::vector<float>{1, 2, 3, 4}));
-    checkpoint.drop_moments("g");
-    EXPECT_FALSE(Checkpoint::attach(directory / "c", 2).has_moments("g"));
+    EXPECT_TRUE(other.has_moments(first));
+    EXPECT_FALSE(other.has_moments(second));
+    EXPECT_EQ(other.load_moments(first).tokens, 9);
+    EXPECT_EQ(other.load_moments(first).xx.values, (std::vector<float>{1, 2, 3, 4}));
+    checkpoint.drop_moments(first);
+    EXPECT_FALSE(Checkpoint::attach(directory / "c", 2).has_moments(first));
   }
   EXPECT_TRUE(Checkpoint::open(directory / "c", kFingerprint).warnings().empty());
 }

@@ -5,8 +5,41 @@
 #include <vector>
 
 #include "lrc/calibration/moment_sums.hpp"
+#include "lrc/model/activation_quantizer.hpp"
 
 namespace lrc {
+
+/// Whether a group's inputs are summed as they come, or kept (tokens×d_in floats) and summed panel by panel, where the
+/// sums of all its channels would not fit a rank. The sums are the same.
+enum class Summing { at_once, by_panels };
+
+/// This rank's sums over one set of tokens.
+class TokenSums {
+ public:
+  TokenSums(std::string group, MomentKind kind, ActivationQuantizer quantizer, FixedPointScales scales,
+            Summing summing);
+
+  /// A unit's inputs of the group: tokens×d_in.
+  void add(ThreadPool& pool, const ConstViewF& inputs);
+  /// What holds the sums of these rows, if not of all. Replaces what was there for others.
+  MomentSums& of(ThreadPool& pool, RowRange rows);
+  MomentSums& now() { return *sums_; }
+
+  TokenSums empty_like() const { return {group_, kind_, quantizer_, scales_, summing_}; }
+  const std::string& group() const { return group_; }
+  Index inputs() const { return scales_.channels(); }
+
+ private:
+  void add_to_sums(ThreadPool& pool, const ConstViewF& inputs);
+
+  std::string group_;
+  MomentKind kind_;
+  ActivationQuantizer quantizer_;
+  FixedPointScales scales_;
+  Summing summing_;
+  std::vector<MatrixF> kept_;  // by_panels: a unit's tokens×d_in each
+  std::optional<MomentSums> sums_;
+};
 
 /// An expert's moments over n tokens say little about its d_in inputs where n is not well above d_in: up to d_in they
 /// are singular, and at 2·d_in the inverse is still twice what it should be on average. So up to `enough` tokens, the
@@ -14,27 +47,29 @@ namespace lrc {
 class GroupSums {
  public:
   /// `enough`: tokens that do without help; 0 = any number.
-  GroupSums(MomentSums routed, Index enough) : routed_(std::move(routed)), enough_(enough) {}
+  GroupSums(TokenSums routed, Index enough) : routed_(std::move(routed)), enough_(enough) {}
 
   const std::string& group() const { return routed_.group(); }
+  MomentPanels panels() const { return {routed_.inputs()}; }
 
   /// The tokens that reach the group, and, where it needs them, all tokens.
-  MomentSums& routed() { return routed_; }
-  MomentSums& all() { return *all_; }
+  TokenSums& routed() { return routed_; }
+  TokenSums& all() { return *all_; }
 
   Index enough() const { return enough_; }
   bool needs_all(Index tokens) const { return tokens < enough_; }
   void want_all() { all_ = routed_.empty_like(); }
   bool wants_all() const { return all_.has_value(); }
 
-  /// As MomentSums::reduce and result.
-  void reduce(const Communicator& world, int owner);
-  SummedMoments result() const;
+  /// A panel's way: this rank's sums; those of all ranks, on `owner` (collective); the moments, on `owner`.
+  void sum(ThreadPool& pool, Index panel);
+  void reduce(const Communicator& world, int owner, Index panel);
+  SummedMoments result(Index panel);
 
  private:
-  MomentSums routed_;
+  TokenSums routed_;
   Index enough_;
-  std::optional<MomentSums> all_;
+  std::optional<TokenSums> all_;
 };
 
 }  // namespace lrc

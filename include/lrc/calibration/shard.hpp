@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <set>
 #include <vector>
 
 #include "lrc/calibration/group_sums.hpp"
@@ -15,7 +16,8 @@ namespace lrc {
 struct Statistics {
   MomentKind kind = MomentKind::exact;
   ActivationQuantizer quantizer{};
-  Index min_expert_tokens = 0;  ///< that an expert's moments need to do without help; 0 = twice its inputs
+  Index min_expert_tokens = 0;      ///< that an expert's moments need to do without help; 0 = twice its inputs
+  std::set<GroupRole> by_panels{};  ///< groups whose inputs are kept and summed panel by panel
 };
 
 class Shard {
@@ -31,11 +33,10 @@ class Shard {
   std::vector<GroupSums> begin(const Block& block, const Statistics& statistics);
   /// Attention, and the sums of its groups. Returns how many of this rank's tokens go to each expert; nothing for a
   /// dense block.
-  std::vector<Index> attend(const Block& block, const Statistics& statistics, std::vector<GroupSums>& sums);
+  std::vector<Index> attend(const Block& block, std::vector<GroupSums>& sums);
   /// The MLP or the experts, and the sums of their groups, which are not reduced yet. `progress` is called after each
   /// unit.
-  void feed_forward(const Block& block, const Statistics& statistics, std::vector<GroupSums>& sums,
-                    const std::function<void()>& progress = {});
+  void feed_forward(const Block& block, std::vector<GroupSums>& sums, const std::function<void()>& progress = {});
 
   /// This rank's units, as they enter the next block.
   const std::vector<Unit>& units() const { return units_; }
@@ -47,8 +48,7 @@ class Shard {
   void restore(const std::function<MatrixF(Index unit)>& unit, MatrixF probe);
 
  private:
-  void add(MomentSums& sums, const ConstViewF& inputs, const ActivationQuantizer& quantizer);
-  void add_all_tokens(const Block& block, const Statistics& statistics, const Unit& unit, std::vector<GroupSums>& sums);
+  void add_all_tokens(const Block& block, const Unit& unit, std::vector<GroupSums>& sums);
   ForwardContext context(Index sequence_length) const;
 
   ThreadPool& pool_;

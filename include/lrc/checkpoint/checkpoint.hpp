@@ -2,7 +2,7 @@
 //
 //   manifest.json        what the run is: its fingerprint
 //   solves/LINEAR.h5     one finished solve each
-//   moments/GROUP.h5     second moments whose solves are not all in yet
+//   moments/GROUP.P.h5   second moments, a panel of rows each, whose solves are not all in yet
 //   hidden/B.U.h5        hidden states of unit U that enter block B (kept for the first block not measured yet)
 //   journal/WRITER.log   a line for each commit: file, XXH3-128 of its bytes
 //   leases/N             the job that works on it, the N-th (lease.hpp)
@@ -48,24 +48,24 @@ class Checkpoint {
 
   /// As of the opening, and what this object committed since.
   bool is_committed(const std::string& linear) const;
-  bool has_moments(const std::string& group) const;
+  bool has_moments(const MomentsKey& key) const;
   bool has_hidden(const HiddenKey& key) const;
   Index committed_solves() const;
 
   /// When this returns, the record is on the disk.
   void commit(const SolveRecord& record);
   /// When these return, the record outlives this process; after make_durable() it is on the disk, too.
-  void commit(const MomentsToStore& moments);
+  void commit(const MomentsKey& key, const MomentsToStore& moments);
   void commit(const HiddenKey& key, const MatrixToStore& hidden);
   void make_durable();
 
   /// Throws Error where the record is not there or is damaged. Sees what others committed, too.
   SolveRecord load_solve(const std::string& linear);
-  MomentsRecord load_moments(const std::string& group);
+  MomentsRecord load_moments(const MomentsKey& key);
   StoredMatrix<float> load_hidden(const HiddenKey& key);
 
   /// The moments are no longer needed.
-  void drop_moments(const std::string& group);
+  void drop_moments(const MomentsKey& key);
   /// The hidden states that enter blocks before this one are no longer needed. For the process that opened it, while
   /// no other commits hidden states.
   void drop_hidden_before(Index block);

@@ -34,16 +34,19 @@ struct SolveRecord {
   nlohmann::ordered_json facts;     ///< for the report: relative_loss, damping, iterations, seconds, ...
 };
 
-/// The summed moments of one group of linears, kept until its solves are in.
+/// Names a panel of rows of the summed moments of one group of linears, which are kept until its solves are in.
+struct MomentsKey {
+  std::string group;
+  Index panel = 0;
+};
+
 struct MomentsRecord {
-  std::string name;
   Index tokens = 0, borrowed = 0;  ///< as in SummedMoments (lrc/linalg/moments.hpp)
   StoredMatrix<float> xx, xy, yy;
 };
 
 /// The same on its way to the file, without a copy: they are large.
 struct MomentsToStore {
-  std::string name;
   Index tokens = 0, borrowed = 0;
   MatrixToStore xx, xy, yy;
 };

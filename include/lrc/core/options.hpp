@@ -24,6 +24,8 @@ class OptionTable {
   OptionTable& number(const std::string& name, Index& field, Index lowest, Index highest, const std::string& meaning);
   /// A decimal number or a fraction such as 14/15.
   OptionTable& real(const std::string& name, double& field, double lowest, double highest, const std::string& meaning);
+  /// Bytes, with or without a suffix K, M, G or T (powers of 1024).
+  OptionTable& bytes(const std::string& name, double& field, const std::string& meaning);
   OptionTable& choice(const std::string& name, std::string& field, const std::vector<std::string>& allowed,
                       const std::string& meaning);
   OptionTable& flag(const std::string& name, bool& field, const std::string& meaning);

@@ -1,0 +1,68 @@
+#include "lrc/linalg/moments.hpp"
+
+#include <algorithm>
+#include <cassert>
+
+namespace lrc {
+namespace {
+
+// A tile's product in fp32 and its sum in int64 stay in the second-level cache, and the packing that BLAS does for it
+// is small beside thousands of tokens.
+constexpr Index kTile = 256;
+constexpr Index kPanelFloats = (Index{64} << 20) / (3 * static_cast<Index>(sizeof(float)));  // of each matrix
+
+Index panel_height(Index inputs) {
+  const Index tile = moment_tile(inputs);
+  return std::max<Index>(1, kPanelFloats / (tile * inputs)) * tile;
+}
+
+// `lower` (rows×end) is what a panel has of a symmetric matrix.
+void put_symmetric(const MatrixF& lower, Index first, MatrixF& whole) {
+  whole.block(first, 0, lower.rows(), lower.cols()) = lower;
+  whole.block(0, first, lower.cols(), lower.rows()) = lower.transpose();
+}
+
+bool has_diagonals(const SummedMoments& moments) { return moments.xy.rows() == 1; }
+
+SummedMoments empty_whole(const SummedMoments& like, Index d) {
+  const Index rows = has_diagonals(like) ? 1 : d;
+  return {like.tokens, MatrixF(d, d), MatrixF(rows, d), MatrixF(rows, d), like.borrowed};
+}
+
+void put_panel(const SummedMoments& panel, Index first, SummedMoments& whole) {
+  const Index rows = panel.xx.rows();
+  put_symmetric(panel.xx, first, whole.xx);
+  if (has_diagonals(panel)) {
+    whole.xy.middleCols(first, rows) = panel.xy;
+    whole.yy.middleCols(first, rows) = panel.yy;
+  } else {
+    whole.xy.middleRows(first, rows) = panel.xy;
+    put_symmetric(panel.yy, first, whole.yy);
+  }
+}
+
+}  // namespace
+
+Index moment_tile(Index inputs) { return even_tile(inputs, kTile); }
+
+Index MomentPanels::count() const { return ceil_div(inputs, panel_height(inputs)); }
+
+RowRange MomentPanels::rows(Index panel) const {
+  const Index height = panel_height(inputs);
+  assert(0 <= panel && panel < count());
+  return {panel * height, std::min(inputs, (panel + 1) * height)};
+}
+
+SummedMoments assembled(Index inputs, const std::function<SummedMoments(Index)>& panel) {
+  const MomentPanels panels{inputs};
+  SummedMoments whole = panel(0);
+  if (panels.count() == 1) return whole;
+  for (Index i = 0; i < panels.count(); ++i) {
+    const SummedMoments part = i == 0 ? std::move(whole) : panel(i);
+    if (i == 0) whole = empty_whole(part, inputs);
+    put_panel(part, panels.rows(i).first, whole);
+  }
+  return whole;
+}
+
+}  // namespace lrc
