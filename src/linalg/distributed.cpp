@@ -22,6 +22,11 @@ void pdtrsm_(const char* side, const char* uplo, const char* op, const char* dia
              const int* ib, const int* jb, const int* desc_b);
 void pdpotrf_(const char* uplo, const int* n, double* a, const int* ia, const int* ja, const int* desc_a, int* info,
               std::size_t uplo_length);
+
+// PBLAS asks this for the size of the blocks it works in, whatever those of the matrices are. Its own answer, 32,
+// leaves dgemm at half its speed; here it is replaced, as its source suggests.
+int pilaenv_(const int* context, const char* precision);
+int pilaenv_(const int* /*context*/, const char* /*precision*/) { return 128; }
 }
 
 namespace lrc {

@@ -131,12 +131,9 @@ double relative_loss(const GroupProblem& problem, const BlockCyclic& quantized, 
   const double scale = quadratic_form(problem.weight, problem.xx);
   if (scale == 0) return 0;
   const BlockCyclic rest = without(problem.weight, correction);
-  double cross = 0;
-  {
-    BlockCyclic product = zeros_like(rest, rest.rows(), rest.cols());
-    gemm(Op::none, Op::transpose, 1.0, quantized, problem.xy, 0.0, product);
-    cross = dot(rest, product);
-  }
+  BlockCyclic product = zeros_like(rest, rest.rows(), rest.cols());  // R Sxy
+  gemm(Op::none, Op::none, 1.0, rest, problem.xy, 0.0, product);
+  const double cross = dot(product, quantized);
   return (quadratic_form(rest, problem.xx) - 2 * cross + quadratic_form(quantized, problem.yy)) / scale;
 }
 
