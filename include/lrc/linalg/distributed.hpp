@@ -35,9 +35,9 @@ struct DistributedEigenvectors {
 
 /// The k largest eigenvalues of `a` (n×n, symmetric; its lower triangle is read) and their eigenvectors. `a` is used
 /// up: move it in. Precondition: 1 ≤ k ≤ n. Reduced to tridiagonal form by pdsytrd; the k vectors of that are found on
-/// rank 0 by dstemr (n·k doubles), and turned back by pdormtr. pdsyevr, pdsyevx and pdsyevd are avoided: they are
-/// slower for a tenth of the vectors, or lose orthogonality in clusters. Throws CallError or AgreedError where `a` is
-/// not finite or dstemr fails.
+/// rank 0 by dstemr (n·k doubles), and turned back by pdormtr. Of ScaLAPACK's own drivers, pdsyevd makes all n vectors,
+/// and pdsyevx may lose orthogonality in clusters. Throws CallError or AgreedError where `a` is not finite or dstemr
+/// fails.
 DistributedEigenvectors leading_eigenvectors(BlockCyclic a, Index k);
 
 }  // namespace lrc

@@ -6,8 +6,8 @@
 
 namespace lrc {
 
-/// Block size of all matrices of a group solve: of 64, 128 and 256 the fastest (group_solve_benchmark). It is part of
-/// the result's bits.
+/// Block size of all matrices of a group solve. Products work in blocks of their own size (distributed.cpp), and the
+/// reduction to tridiagonal form is faster with small ones. It is part of the result's bits.
 inline constexpr Index kGroupBlock = 64;
 
 /// Where the rows of a group solve's matrices come from, in the order of the model: as in solve(), each d_in columns
