@@ -11,15 +11,6 @@
 namespace lrc {
 namespace {
 
-// Each column of `a` divided by the square root of its eigenvalue, or made zero where that is zero to working
-// precision.
-void divide_by_singular_values(MatrixD& a, const VectorD& eigenvalues) {
-  const double zero = eigenvalues(0) * std::numeric_limits<double>::epsilon() * static_cast<double>(a.rows());
-  for (Index j = 0; j < a.cols(); ++j) {
-    a.col(j) *= eigenvalues(j) > zero ? 1.0 / std::sqrt(eigenvalues(j)) : 0.0;
-  }
-}
-
 double column_norm(const MatrixD& a, Index col) {
   double sum = 0;
   for (Index row = 0; row < a.rows(); ++row) sum += a(row, col) * a(row, col);
@@ -34,6 +25,15 @@ float stored_value(double value) {
 
 }  // namespace
 
+VectorD inverse_singular_values(const VectorD& eigenvalues, Index rows) {
+  const double zero = eigenvalues(0) * std::numeric_limits<double>::epsilon() * static_cast<double>(rows);
+  VectorD result(eigenvalues.size());
+  for (Index j = 0; j < result.size(); ++j) {
+    result(j) = eigenvalues(j) > zero ? 1.0 / std::sqrt(eigenvalues(j)) : 0.0;
+  }
+  return result;
+}
+
 MatrixD leading_left_vectors(ThreadPool& pool, const MatrixD& a, Index k) {
   assert(0 <= k && k <= a.rows() && k <= a.cols());
   if (k == 0) return MatrixD(a.rows(), 0);
@@ -42,7 +42,8 @@ MatrixD leading_left_vectors(ThreadPool& pool, const MatrixD& a, Index k) {
   }
   const LeadingEigenvectors right = leading_eigenvectors(symmetric_product(pool, a, a, Op::transpose, Op::none), k);
   MatrixD left = product(pool, a, right.vectors);
-  divide_by_singular_values(left, right.values);
+  const VectorD scales = inverse_singular_values(right.values, left.rows());
+  for (Index j = 0; j < left.cols(); ++j) left.col(j) *= scales(j);
   return left;
 }
 

@@ -3,8 +3,7 @@
 #include <algorithm>
 #include <cassert>
 
-#include "lrc/core/log.hpp"
-#include "lrc/linalg/cholesky.hpp"
+#include "lrc/quantization/damping.hpp"
 #include "lrc/quantization/lrc.hpp"
 #include "lrc/quantization/objective.hpp"
 #include "lrc/quantization/rtn.hpp"
@@ -12,8 +11,6 @@
 
 namespace lrc {
 namespace {
-
-constexpr double kFirstDamping = 1e-8, kLastDamping = 1.0, kDampingStep = 10;
 
 SolveResult solve_rtn(ThreadPool& pool, const MatrixD& weight, const Moments& moments, const SolveOptions& options) {
   QuantizedWeight quantized = round_to_nearest(pool, weight, options.grid);
@@ -32,16 +29,6 @@ SolveResult solve_damped(ThreadPool& pool, Method method, const MatrixD& weight,
   return solve_svd(pool, weight, moments, options);
 }
 
-double raised(double damping) { return std::clamp(damping * kDampingStep, kFirstDamping, kLastDamping); }
-
-void require_data(const Moments& moments, const std::string& name) {
-  for (Index i = 0; i < moments.xx.rows(); ++i) {
-    if (moments.xx(i, i) != 0) return;
-  }
-  throw Error(
-      fmt::format("{}: no calibration token reached it (its inputs are all zero); calibrate on more text", name));
-}
-
 }  // namespace
 
 SolveResult solve(ThreadPool& pool, Method method, const MatrixD& weight, const Moments& moments,
@@ -51,19 +38,9 @@ SolveResult solve(ThreadPool& pool, Method method, const MatrixD& weight, const 
   assert(weight.allFinite());
   assert(options.rank >= 0 && options.rank <= std::min(weight.rows(), weight.cols()));
   if (method == Method::rtn) return solve_rtn(pool, weight, moments, options);
-  require_data(moments, options.name);
-  for (double damping = options.damping;; damping = raised(damping)) {
-    try {
-      return solve_damped(pool, method, weight, moments, options, damping);
-    } catch (const CholeskyFailure& failure) {
-      if (damping >= kLastDamping) {
-        throw Error(fmt::format("{}: {} even with a damping of {}; are its moments finite?", options.name,
-                                failure.what(), damping));
-      }
-      log_warning(fmt::format("{}: {} with a damping of {}: raised to {}", options.name, failure.what(), damping,
-                              raised(damping)));
-    }
-  }
+  require_data(moments.xx.diagonal(), options.name);
+  return with_damping(options,
+                      [&](double damping) { return solve_damped(pool, method, weight, moments, options, damping); });
 }
 
 double solve_workspace_bytes(Method method, Index d_out, Index d_in, Index rank) {

@@ -63,6 +63,20 @@ TEST_P(Gptq, GivesTheSameBitsOnAnyNumberOfThreads) {
   EXPECT_EQ(a.scales, b.scales);
 }
 
+TEST_P(Gptq, GivesTheSameCodesWhenTheFactorComesInPanels) {
+  const QuantizedWeight whole = gptq(pool_, problem_.weight, factor_, GetParam().grid);
+  for (const Index rows : {1, 32, 50, 1000}) {
+    GptqBand band(pool_, problem_.weight, GetParam().grid);
+    const Index n = factor_.rows();
+    for (Index begin = 0; begin < n; begin += rows) {
+      band.quantize(factor_.block(begin, begin, std::min(rows, n - begin), n - begin));
+    }
+    const QuantizedWeight found = band.result();
+    EXPECT_EQ(found.codes, whole.codes) << "panels of " << rows;
+    EXPECT_EQ(found.scales, whole.scales);
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Cases, Gptq,
                          testing::Values(Case{1, 1, {4, 0}}, Case{7, 2, {4, 0}}, Case{2, 7, {2, 3}},
                                          Case{130, 33, {4, 0}}, Case{257, 64, {4, 16}}, Case{7, 257, {4, 0}},

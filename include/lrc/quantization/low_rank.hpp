@@ -11,6 +11,10 @@ struct LowRank {
   MatrixD v;  ///< d_in×k
 };
 
+/// 1 / singular value for each eigenvalue (descending) of aᵀ·a, or 0 where that is zero to working precision; `rows`
+/// are those of a. Precondition: at least one eigenvalue.
+VectorD inverse_singular_values(const VectorD& eigenvalues, Index rows);
+
 /// The k leading left singular vectors of `a` (m×n) as columns (m×k), through the eigenvectors of a·aᵀ or, where n < m,
 /// of aᵀ·a. A column whose singular value is zero to working precision may be zero. Precondition: 0 ≤ k ≤ min(m, n).
 MatrixD leading_left_vectors(ThreadPool& pool, const MatrixD& a, Index k);

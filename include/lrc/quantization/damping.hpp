@@ -1,0 +1,17 @@
+// What to do where a factorization fails: the damping is raised until it doesn't.
+#pragma once
+
+#include <functional>
+
+#include "lrc/quantization/solve.hpp"
+
+namespace lrc {
+
+/// attempt(damping), first with options.damping. Where it throws CholeskyFailure, the damping grows tenfold (from 1e-8
+/// if it was 0), up to 1, with a warning; then Error naming the linear.
+SolveResult with_damping(const SolveOptions& options, const std::function<SolveResult(double)>& attempt);
+
+/// Error naming the linear where the diagonal of XXᵀ (d_in) is all zero: no calibration token reached it.
+void require_data(const VectorD& diagonal, const std::string& name);
+
+}  // namespace lrc

@@ -1,0 +1,245 @@
+#include "lrc/quantization/group_solve.hpp"
+
+#include <algorithm>
+#include <cassert>
+#include <limits>
+#include <optional>
+
+#include "lrc/linalg/cholesky.hpp"
+#include "lrc/linalg/distributed.hpp"
+#include "lrc/quantization/damping.hpp"
+#include "lrc/quantization/group_gptq.hpp"
+#include "lrc/quantization/low_rank.hpp"
+
+namespace lrc {
+namespace {
+
+// U (d_out×k) and Vᵀ (k×d_in, columns reversed), k ≥ 1.
+struct Correction {
+  BlockCyclic u, v_transposed;
+};
+
+BlockCyclic zeros_like(const BlockCyclic& a, Index rows, Index cols) {
+  return BlockCyclic(a.grid(), rows, cols, a.block());
+}
+
+// As damped() of gptq.hpp.
+BlockCyclic damped(const BlockCyclic& moments, double damping) {
+  const VectorD diagonal = moments.diagonal();
+  double trace = 0;
+  for (Index i = diagonal.size(); i-- > 0;) trace += diagonal(i);  // in the order of the model
+  BlockCyclic result = moments;
+  result.add_to_diagonal(damping * trace / static_cast<double>(std::max<Index>(1, diagonal.size())));
+  return result;
+}
+
+// cholesky(), with failures in the order of the model.
+void factorize(BlockCyclic& a) {
+  try {
+    cholesky(a);
+  } catch (const CholeskyFailure& failure) {
+    throw CholeskyFailure(a.rows() - 1 - failure.column());
+  }
+}
+
+BlockCyclic damped_factor(const BlockCyclic& moments, double damping) {
+  BlockCyclic factor = damped(moments, damping);
+  factorize(factor);
+  return factor;
+}
+
+// Multiplies column j by scales(j).
+void scale_columns(BlockCyclic& a, const VectorD& scales) {
+  for (Index j = 0; j < a.local().cols(); ++j) a.local().col(j) *= scales(a.global_col(j));
+}
+
+// As in low_rank.hpp.
+BlockCyclic leading_left_vectors(const BlockCyclic& a, Index k) {
+  const bool by_rows = a.rows() <= a.cols();
+  const Index side = std::min(a.rows(), a.cols());
+  BlockCyclic gram = zeros_like(a, side, side);
+  add_symmetric_product(by_rows ? Op::none : Op::transpose, 1.0, a, 0.0, gram);
+  DistributedEigenvectors leading = leading_eigenvectors(std::move(gram), k);
+  if (by_rows) return std::move(leading.vectors);
+  BlockCyclic left = zeros_like(a, a.rows(), k);
+  gemm(Op::none, Op::none, 1.0, a, leading.vectors, 0.0, left);
+  scale_columns(left, inverse_singular_values(leading.values, a.rows()));
+  return left;
+}
+
+// As in low_rank.hpp: scaled = A·L, factor = L.
+Correction best_low_rank(const BlockCyclic& scaled, const BlockCyclic& factor, Index k) {
+  BlockCyclic u = leading_left_vectors(scaled, k);
+  BlockCyclic v_transposed = zeros_like(scaled, k, scaled.cols());
+  gemm(Op::transpose, Op::none, 1.0, u, scaled, 0.0, v_transposed);
+  divide_lower(Op::none, factor, v_transposed);
+  return {std::move(u), std::move(v_transposed)};
+}
+
+// w − U Vᵀ
+BlockCyclic without(const BlockCyclic& w, const Correction* correction) {
+  BlockCyclic rest = w;
+  if (correction) gemm(Op::none, Op::none, -1.0, correction->u, correction->v_transposed, 1.0, rest);
+  return rest;
+}
+
+// As in lrc_steps.hpp.
+Correction initial_correction(const GroupProblem& problem, const BlockCyclic& yy_factor, double damping, Index k) {
+  BlockCyclic s = damped(problem.xx, damping);
+  {
+    BlockCyclic z = problem.xy;
+    divide_lower(Op::transpose, yy_factor, z);
+    add_symmetric_product(Op::none, -1.0, z, 1.0, s);
+  }
+  factorize(s);
+  BlockCyclic scaled = problem.weight;
+  multiply_lower(Op::none, s, scaled);
+  return best_low_rank(scaled, s, k);
+}
+
+BlockCyclic quantize_target(const GroupProblem& problem, const Correction* correction, const BlockCyclic& yy_factor) {
+  BlockCyclic target = zeros_like(problem.weight, problem.weight.rows(), problem.weight.cols());
+  gemm(Op::none, Op::none, 1.0, without(problem.weight, correction), problem.xy, 0.0, target);
+  divide_lower(Op::transpose, yy_factor, target);
+  divide_lower(Op::none, yy_factor, target);
+  return target;
+}
+
+Correction refitted_correction(const GroupProblem& problem, const BlockCyclic& quantized, const BlockCyclic& xx_factor,
+                               Index k) {
+  BlockCyclic scaled = problem.weight;
+  multiply_lower(Op::none, xx_factor, scaled);
+  BlockCyclic covered = zeros_like(scaled, scaled.rows(), scaled.cols());
+  gemm(Op::none, Op::transpose, 1.0, quantized, problem.xy, 0.0, covered);
+  divide_lower(Op::transpose, xx_factor, covered);
+  scaled.local() -= covered.local();
+  return best_low_rank(scaled, xx_factor, k);
+}
+
+// tr(A S Aᵀ), S given by its lower triangle T: S = T + Tᵀ − diag(S).
+double quadratic_form(const BlockCyclic& a, const BlockCyclic& s) {
+  BlockCyclic b = a;
+  multiply_lower(Op::none, s, b);
+  const double triangle = dot(a, b);
+  b = a;
+  scale_columns(b, s.diagonal());
+  return 2 * triangle - dot(a, b);
+}
+
+// As in objective.hpp.
+double relative_loss(const GroupProblem& problem, const BlockCyclic& quantized, const Correction* correction) {
+  const double scale = quadratic_form(problem.weight, problem.xx);
+  if (scale == 0) return 0;
+  const BlockCyclic rest = without(problem.weight, correction);
+  BlockCyclic product = zeros_like(rest, rest.rows(), rest.cols());  // R Sxy
+  gemm(Op::none, Op::none, 1.0, rest, problem.xy, 0.0, product);
+  const double cross = dot(product, quantized);
+  return (quadratic_form(rest, problem.xx) - 2 * cross + quadratic_form(quantized, problem.yy)) / scale;
+}
+
+// Rounds the correction to what is stored; returns it in the order of the model, on rank 0.
+StoredLowRank store(Correction& correction, int factor_bits) {
+  auto& [u, v_transposed] = correction;
+  const MatrixD u_rows = u.rows_on(0, 0, u.rows());                        // d_out×k, on rank 0
+  const MatrixD v_rows = v_transposed.rows_on(0, 0, v_transposed.rows());  // k×d_in, on rank 0
+  StoredLowRank result;
+  MatrixD u_stored, v_stored;  // the stored values, in the order of the matrices, on rank 0
+  u.grid().agree([&] {
+    if (!u.grid().is_root()) return;
+    result = stored({u_rows, v_rows.rowwise().reverse().transpose()}, factor_bits);
+    u_stored = result.u.cast<double>();
+    v_stored = result.v.cast<double>().transpose().rowwise().reverse();
+  });
+  u.set_rows(0, 0, u.rows(), u_stored);
+  v_transposed.set_rows(0, 0, v_transposed.rows(), v_stored);
+  return result;
+}
+
+// One iterate: the codes of this rank's rows, what rank 0 stores of the correction, and the loss of both.
+struct Iterate {
+  QuantizedWeight band;
+  StoredLowRank factors;
+  double loss;
+};
+
+// `refit` makes the correction for the quantized matrix; it is not called with rank 0.
+template <class Refit>
+Iterate iterate(ThreadPool& pool, const GroupProblem& problem, const BlockCyclic& target, const BlockCyclic& factor,
+                const SolveOptions& options, std::optional<Correction>& correction, Refit refit) {
+  Iterate result;
+  result.band = group_gptq(pool, own_band(target), factor, options.grid);
+  const BlockCyclic quantized =
+      from_bands(dequantized(result.band.codes, result.band.scales, options.grid.group_size), problem.weight);
+  result.factors = {MatrixF(problem.weight.rows(), 0), MatrixF(problem.weight.cols(), 0)};
+  if (options.rank > 0) {
+    correction = refit(quantized);
+    Correction rounded = *correction;  // iterations go on from the exact one
+    result.factors = store(rounded, options.factor_bits);
+    result.loss = relative_loss(problem, quantized, &rounded);
+  } else {
+    result.loss = relative_loss(problem, quantized, nullptr);
+  }
+  return result;
+}
+
+SolveResult complete(const ProcessGrid& grid, Iterate best, Index d_out, double damping, Index iterations) {
+  QuantizedWeight all = gathered(grid, best.band, d_out);
+  SolveResult result{std::move(all.codes), std::move(all.scales), {}, {}, best.loss, damping, iterations};
+  if (grid.is_root()) {
+    result.u = std::move(best.factors.u);
+    result.v = std::move(best.factors.v);
+  }
+  return result;
+}
+
+const Correction* address_of(const std::optional<Correction>& correction) {
+  return correction ? &*correction : nullptr;
+}
+
+SolveResult solve_svd(ThreadPool& pool, const GroupProblem& problem, const SolveOptions& options) {
+  const BlockCyclic factor = damped_factor(problem.xx, options.damping);
+  std::optional<Correction> correction;
+  Iterate only = iterate(pool, problem, problem.weight, factor, options, correction, [&](const BlockCyclic& quantized) {
+    BlockCyclic scaled = problem.weight;
+    scaled.local() -= quantized.local();
+    multiply_lower(Op::none, factor, scaled);
+    return best_low_rank(scaled, factor, options.rank);
+  });
+  return complete(problem.weight.grid(), std::move(only), problem.weight.rows(), options.damping, 0);
+}
+
+SolveResult solve_lrc(ThreadPool& pool, const GroupProblem& problem, const SolveOptions& options) {
+  const BlockCyclic yy_factor = damped_factor(problem.yy, options.damping);
+  std::optional<Correction> correction;
+  if (options.rank > 0) correction = initial_correction(problem, yy_factor, options.damping, options.rank);
+  const BlockCyclic xx_factor = damped_factor(problem.xx, options.damping);
+  Iterate best;
+  best.loss = std::numeric_limits<double>::infinity();
+  for (Index iteration = 1; iteration <= options.iterations; ++iteration) {
+    const BlockCyclic target = quantize_target(problem, address_of(correction), yy_factor);
+    Iterate next = iterate(pool, problem, target, yy_factor, options, correction, [&](const BlockCyclic& quantized) {
+      return refitted_correction(problem, quantized, xx_factor, options.rank);
+    });
+    if (next.loss >= best.loss) continue;  // on all ranks or on none: the loss is the same
+    best = std::move(next);
+  }
+  return complete(problem.weight.grid(), std::move(best), problem.weight.rows(), options.damping, options.iterations);
+}
+
+}  // namespace
+
+SolveResult group_solve(ThreadPool& pool, const ProcessGrid& grid, Method method, const GroupProblem& problem,
+                        const SolveOptions& options) {
+  assert(method != Method::rtn && &problem.weight.grid() == &grid);
+  assert(options.rank >= 0 && options.rank <= std::min(problem.weight.rows(), problem.weight.cols()));
+  assert(options.iterations >= 1);
+  require_data(problem.xx.diagonal(), options.name);
+  return with_damping(options, [&](double damping) {
+    SolveOptions damped_options = options;
+    damped_options.damping = damping;
+    if (method == Method::gptq) damped_options.rank = 0;
+    return method == Method::lrc ? solve_lrc(pool, problem, damped_options) : solve_svd(pool, problem, damped_options);
+  });
+}
+
+}  // namespace lrc
