@@ -73,7 +73,7 @@ void solve_window(const RunContext& run, const WorkPlan& plan, Index first, Inde
     progress.update(cost, fmt::format("blocks {} to {}, {} of {} solves", first + 1, end, done, tasks.size()));
   };
   const QueueUse use = run_queue(
-      run.world, tasks, [&](std::size_t i) { solve(run, window[i]); }, show);
+      run.world, tasks, [&](std::size_t i, const Communicator&) { solve(run, window[i]); }, show);
   show(tasks.size(), all);
   run.report.add_phase("solve: busy on rank 0", use.busy_seconds);
   if (run.world.is_root()) drop_moments(run, first, end);

@@ -1,6 +1,9 @@
 #include "lrc/scheduling/queue.hpp"
 
 #include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <mutex>
 #include <numeric>
 #include <optional>
 #include <thread>
@@ -14,47 +17,20 @@ namespace {
 
 using std::chrono::microseconds;
 
-constexpr int kRequestTag = 1, kTaskTag = 2;
-constexpr Index kNone = -1;
+constexpr int kRequestTag = 1, kTaskTag = 2, kTeamTag = 3;
 constexpr microseconds kPause{200};
 
 // What a rank tells rank 0 when it asks for its next task. Sent as bytes: all ranks run the same program.
 struct Request {
-  Index finished = kNone;  // the task it has just done
-  double seconds = 0;      // that took
-  bool failed = false;     // its last task failed: nothing more shall be handed out
+  Index finished = Assignment::kNone;  // the task it has just done, told by the first of its team
+  double seconds = 0;                  // that took
+  bool failed = false;                 // its last task failed: nothing more shall be handed out
 };
-
-Index answer(Ledger& ledger, const Request& request) {
-  if (request.failed) ledger.stop();
-  if (request.finished != kNone) ledger.finish(static_cast<std::size_t>(request.finished), request.seconds);
-  const std::optional<std::size_t> task = ledger.take();
-  return task ? static_cast<Index>(*task) : kNone;
-}
-
-// Answers the requests of the other ranks until each has been told that nothing is left for it.
-void serve(MPI_Comm handle, int others, Ledger& ledger) {
-  while (others > 0) {
-    int waiting = 0;
-    MPI_Status status;
-    check_mpi(MPI_Iprobe(MPI_ANY_SOURCE, kRequestTag, handle, &waiting, &status), "MPI_Iprobe");
-    if (waiting == 0) {
-      std::this_thread::sleep_for(kPause);
-      continue;
-    }
-    Request request;
-    check_mpi(MPI_Recv(&request, sizeof request, MPI_BYTE, status.MPI_SOURCE, kRequestTag, handle, MPI_STATUS_IGNORE),
-              "MPI_Recv");
-    const Index task = answer(ledger, request);
-    check_mpi(MPI_Send(&task, 1, MPI_INT64_T, status.MPI_SOURCE, kTaskTag, handle), "MPI_Send");
-    if (task == kNone) --others;
-  }
-}
 
 // The ledger as a rank sees it: its own on rank 0, which also serves the others; by messages elsewhere.
 class Desk {
  public:
-  Desk(const Communicator& world, Ledger& ledger) : world_(world), ledger_(ledger) {
+  Desk(const Communicator& world, Ledger& ledger) : world_(world), ledger_(ledger), others_(world.size() - 1) {
     if (world.is_root()) server_ = std::thread([this] { serve_others(); });
   }
   /// On rank 0, returns when every rank has been told that nothing is left for it.
@@ -64,25 +40,105 @@ class Desk {
   Desk(const Desk&) = delete;
   Desk& operator=(const Desk&) = delete;
 
-  Index next(const Request& request) { return world_.is_root() ? answer(ledger_, request) : ask(request); }
+  Assignment next(const Request& request) { return world_.is_root() ? ask_myself(request) : ask(request); }
 
  private:
-  void serve_others() try { serve(world_.handle(), world_.size() - 1, ledger_); } catch (const Error& error) {
+  void answer(int rank, const Request& request) {
+    if (request.failed) tell(ledger_.stop());
+    if (request.finished != Assignment::kNone)
+      ledger_.finish(static_cast<std::size_t>(request.finished), request.seconds);
+    tell(ledger_.ask(rank));
+  }
+
+  // As a message: the task, then its team.
+  void tell(const std::vector<Assignment>& assignments) {
+    for (const Assignment& one : assignments) {
+      if (one.rank == 0) {
+        const std::lock_guard lock(mutex_);
+        mine_ = one;
+        told_.notify_one();
+        continue;
+      }
+      std::vector<Index> message{one.task};
+      message.insert(message.end(), one.team.begin(), one.team.end());
+      check_mpi(MPI_Send(message.data(), narrow<int>(message.size()), MPI_INT64_T, one.rank, kTaskTag, world_.handle()),
+                "MPI_Send");
+      if (one.task == Assignment::kNone) --others_;
+    }
+  }
+
+  void serve_others() try {
+    while (others_ > 0) {
+      int waiting = 0;
+      MPI_Status status;
+      check_mpi(MPI_Iprobe(MPI_ANY_SOURCE, kRequestTag, world_.handle(), &waiting, &status), "MPI_Iprobe");
+      if (waiting == 0) {
+        std::this_thread::sleep_for(kPause);
+        continue;
+      }
+      Request request;
+      check_mpi(MPI_Recv(&request, sizeof request, MPI_BYTE, status.MPI_SOURCE, kRequestTag, world_.handle(),
+                         MPI_STATUS_IGNORE),
+                "MPI_Recv");
+      answer(status.MPI_SOURCE, request);
+    }
+  } catch (const Error& error) {
     abort_job(error);  // without a server the other ranks would wait for ever
   }
 
-  Index ask(const Request& request) const {
-    Index task = kNone;
+  Assignment ask_myself(const Request& request) {
+    answer(0, request);
+    std::unique_lock lock(mutex_);
+    told_.wait(lock, [&] { return mine_.has_value(); });
+    const Assignment mine = *mine_;
+    mine_.reset();
+    return mine;
+  }
+
+  Assignment ask(const Request& request) const {
+    std::vector<Index> message(static_cast<std::size_t>(world_.size()) + 1, Assignment::kNone);
     MPI_Request reply;
-    check_mpi(MPI_Irecv(&task, 1, MPI_INT64_T, 0, kTaskTag, world_.handle(), &reply), "MPI_Irecv");
+    check_mpi(MPI_Irecv(message.data(), narrow<int>(message.size()), MPI_INT64_T, 0, kTaskTag, world_.handle(), &reply),
+              "MPI_Irecv");
     check_mpi(MPI_Send(&request, sizeof request, MPI_BYTE, 0, kRequestTag, world_.handle()), "MPI_Send");
     wait_asleep(reply, kPause);
-    return task;
+    Assignment mine{.rank = world_.rank(), .task = message[0]};
+    for (std::size_t i = 1; i < message.size() && message[i] != Assignment::kNone; ++i)
+      mine.team.push_back(narrow<int>(message[i]));
+    return mine;
   }
 
   const Communicator& world_;
   Ledger& ledger_;
+  std::atomic<int> others_;  // ranks that have not been told yet that nothing is left
+  std::mutex mutex_;
+  std::condition_variable told_;
+  std::optional<Assignment> mine_;  // of rank 0; guarded by mutex_
   std::thread server_;
+};
+
+// The communicator of a team, as long as its task takes.
+class Team {
+ public:
+  Team(const Communicator& world, const std::vector<int>& ranks) {
+    if (ranks.size() == 1) return;
+    MPI_Group all, members;
+    check_mpi(MPI_Comm_group(world.handle(), &all), "MPI_Comm_group");
+    check_mpi(MPI_Group_incl(all, narrow<int>(ranks.size()), ranks.data(), &members), "MPI_Group_incl");
+    check_mpi(MPI_Comm_create_group(world.handle(), members, kTeamTag, &handle_), "MPI_Comm_create_group");
+    MPI_Group_free(&members);
+    MPI_Group_free(&all);
+  }
+  ~Team() {
+    if (handle_ != MPI_COMM_SELF) MPI_Comm_free(&handle_);
+  }
+  Team(const Team&) = delete;
+  Team& operator=(const Team&) = delete;
+
+  MPI_Comm handle() const { return handle_; }
+
+ private:
+  MPI_Comm handle_ = MPI_COMM_SELF;
 };
 
 double seconds_since(std::chrono::steady_clock::time_point start) {
@@ -90,10 +146,10 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
 }
 
 // Returns the seconds of the task. Errors get its name.
-double run_task(const Task& task, std::size_t index, const std::function<void(std::size_t)>& work) {
+double run_task(const Task& task, std::size_t index, const Communicator& team, const Work& work) {
   const auto start = std::chrono::steady_clock::now();
   try {
-    work(index);
+    work(index, team);
   } catch (const Interrupted&) {
     throw;
   } catch (const Error& error) {
@@ -105,19 +161,23 @@ double run_task(const Task& task, std::size_t index, const std::function<void(st
 }
 
 // This rank's part: one task after the other. Returns its busy seconds.
-double work_off(Desk& desk, const std::vector<Task>& tasks, const std::function<void(std::size_t)>& work,
+double work_off(const Communicator& world, Desk& desk, const std::vector<Task>& tasks, const Work& work,
                 const std::function<void()>& after_task) {
   double busy = 0;
   Request request;
-  for (Index task = desk.next(request); task != kNone; task = desk.next(request)) {
-    const auto index = static_cast<std::size_t>(task);
+  for (Assignment mine = desk.next(request); mine.task != Assignment::kNone; mine = desk.next(request)) {
+    const auto index = static_cast<std::size_t>(mine.task);
+    double seconds = 0;
     try {
-      request = {.finished = task, .seconds = run_task(tasks[index], index, work)};
+      const Team team(world, mine.team);
+      seconds = run_task(tasks[index], index, Communicator(team.handle()), work);
     } catch (...) {
       desk.next({.failed = true});
       throw;
     }
-    busy += request.seconds;
+    request = {};
+    if (mine.team.front() == world.rank()) request = {.finished = mine.task, .seconds = seconds};
+    busy += seconds;
     after_task();
   }
   return busy;
@@ -133,15 +193,15 @@ std::vector<std::size_t> longest_first(const std::vector<Task>& tasks) {
   return order;
 }
 
-QueueUse run_queue(const Communicator& world, const std::vector<Task>& tasks,
-                   const std::function<void(std::size_t)>& work, const QueueProgress& on_progress) {
+QueueUse run_queue(const Communicator& world, const std::vector<Task>& tasks, const Work& work,
+                   const QueueProgress& on_progress) {
   const auto start = std::chrono::steady_clock::now();
   QueueUse use;
-  Ledger ledger(tasks);  // used on rank 0
+  Ledger ledger(tasks, world.size());  // used on rank 0
   world.agree([&] {
     {
       Desk desk(world, ledger);
-      use.busy_seconds = work_off(desk, tasks, work, [&] {
+      use.busy_seconds = work_off(world, desk, tasks, work, [&] {
         if (world.is_root() && on_progress) on_progress(ledger.done(), ledger.done_cost());
       });
     }

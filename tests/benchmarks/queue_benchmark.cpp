@@ -30,14 +30,15 @@ std::vector<Task> uneven_tasks(int ranks) {
 void measure(const Communicator& world) {
   // Rank 0 sleeps in its tasks: the others, which have to ask for theirs, do nearly all of them.
   const std::vector<Task> empty(kEmptyTasks, {"empty", 1});
-  const QueueUse overhead = run_queue(world, empty, [&](std::size_t) {
+  const QueueUse overhead = run_queue(world, empty, [&](std::size_t, const Communicator&) {
     if (world.is_root() && world.size() > 1) std::this_thread::sleep_for(std::chrono::milliseconds(50));
   });
   const int asking = std::max(1, world.size() - 1);
 
   const std::vector<Task> tasks = uneven_tasks(world.size());
-  const QueueUse use = run_queue(
-      world, tasks, [&](std::size_t i) { std::this_thread::sleep_for(std::chrono::duration<double>(tasks[i].cost)); });
+  const QueueUse use = run_queue(world, tasks, [&](std::size_t i, const Communicator&) {
+    std::this_thread::sleep_for(std::chrono::duration<double>(tasks[i].cost));
+  });
   std::vector<double> busy{use.busy_seconds};
   const double longest = world.max(use.makespan_seconds);
   world.sum_in_place(busy);

@@ -28,7 +28,7 @@ TEST(Queue, EveryTaskRunsOnceOnSomeRank) {
   const Communicator world;
   for (const std::size_t count : {0, 1, 2, 100}) {
     std::vector<double> runs(count, 0.0);
-    run_queue(world, tasks(count), [&](std::size_t i) { runs[i] += 1; });
+    run_queue(world, tasks(count), [&](std::size_t i, const Communicator&) { runs[i] += 1; });
     if (count > 0) world.sum_in_place(runs);
     EXPECT_EQ(runs, std::vector<double>(count, 1.0));
   }
@@ -39,7 +39,7 @@ TEST(Queue, ABusyRankHoldsNobodyUp) {
   if (world.size() == 1) GTEST_SKIP() << "needs more than one rank";
   // Rank 0 sits in its first task until the others have done all the rest.
   Index mine = 0;
-  run_queue(world, tasks(40), [&](std::size_t) {
+  run_queue(world, tasks(40), [&](std::size_t, const Communicator&) {
     ++mine;
     if (world.is_root()) std::this_thread::sleep_for(std::chrono::seconds(1));
   });
@@ -53,7 +53,7 @@ TEST(Queue, ProgressTellsWhatIsDone) {
   double last = 0;
   const std::vector<Task> all = tasks(10);
   run_queue(
-      world, all, [](std::size_t) {},
+      world, all, [](std::size_t, const Communicator&) {},
       [&](std::size_t, double cost) {
         EXPECT_GE(cost, last);
         last = cost;
@@ -61,12 +61,50 @@ TEST(Queue, ProgressTellsWhatIsDone) {
   EXPECT_LE(last, 20);
 }
 
+// Tasks of one rank and of several, more groups than fit at once.
+TEST(Queue, GroupsDoTheirTasksTogetherBesideOthers) {
+  const Communicator world;
+  std::vector<Task> all = tasks(30);
+  for (std::size_t i = 0; i < all.size(); i += 4)
+    all[i].ranks = std::min(world.size(), 1 + static_cast<int>(i / 4) % 3);
+  std::vector<double> runs(all.size(), 0.0), members(all.size(), 0.0);
+  run_queue(world, all, [&](std::size_t i, const Communicator& team) {
+    EXPECT_EQ(team.size(), all[i].ranks);
+    EXPECT_EQ(team.sum(Index{1}), team.size());  // all of the team are here
+    if (team.is_root()) runs[i] += 1;
+    members[i] += 1;
+  });
+  world.sum_in_place(runs);
+  world.sum_in_place(members);
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    EXPECT_EQ(runs[i], 1) << i;
+    EXPECT_EQ(members[i], all[i].ranks) << i;
+  }
+}
+
+TEST(Queue, AFailedGroupIsNamedAndHoldsNobodyUp) {
+  const Communicator world;
+  std::vector<Task> all = tasks(12);
+  for (Task& task : all) task.ranks = std::min(world.size(), 2);
+  std::string message;
+  try {
+    run_queue(world, all, [&](std::size_t i, const Communicator& team) {
+      team.agree([&] {
+        if (i == 2 && team.is_root()) throw CallError("pdpotrf", "no");
+      });
+    });
+  } catch (const AgreedError& error) {
+    message = error.what();
+  }
+  EXPECT_EQ(message, "task 2: pdpotrf: no");
+}
+
 TEST(Queue, AFailedTaskIsNamedByAllRanksAfterTheOthersInFlightAreDone) {
   const Communicator world;
   std::vector<double> finished(40, 0.0);
   std::string message;
   try {
-    run_queue(world, tasks(finished.size()), [&](std::size_t i) {
+    run_queue(world, tasks(finished.size()), [&](std::size_t i, const Communicator&) {
       if (i == 2) throw CallError("LAPACKE_dpotrf", "is not positive definite");  // handed out first
       std::this_thread::sleep_for(std::chrono::milliseconds(20));
       finished[i] += 1;
@@ -78,14 +116,14 @@ TEST(Queue, AFailedTaskIsNamedByAllRanksAfterTheOthersInFlightAreDone) {
   EXPECT_EQ(message, "task 2: LAPACKE_dpotrf: is not positive definite");
   world.sum_in_place(finished);
   EXPECT_LT(std::accumulate(finished.begin(), finished.end(), 0.0), 4.0 * world.size());
-  run_queue(world, tasks(3), [](std::size_t) {});  // the ranks are still in step
+  run_queue(world, tasks(3), [](std::size_t, const Communicator&) {});  // the ranks are still in step
 }
 
 TEST(Queue, AnInterruptedRankInterruptsAll) {
   const Communicator world;
   const InterruptionWatch watch(world.handle());
   const int interrupted = world.size() - 1;
-  const auto work = [&](std::size_t) {
+  const auto work = [&](std::size_t, const Communicator&) {
     if (world.rank() == interrupted) request_interruption("a test");
     sleep_interruptibly(std::chrono::seconds(20));
   };
@@ -104,7 +142,7 @@ TEST(Queue, TasksLeftByTheTimeLimitInterruptTheRun) {
   set_time_limit(std::chrono::seconds(0));
   std::string message;
   try {
-    run_queue(world, tasks(5), [](std::size_t) { ADD_FAILURE() << "was started"; });
+    run_queue(world, tasks(5), [](std::size_t, const Communicator&) { ADD_FAILURE() << "was started"; });
   } catch (const AgreedError& error) {
     message = error.what();
     EXPECT_EQ(error.code(), ExitCode::interrupted);

@@ -11,7 +11,8 @@ namespace lrc {
 
 struct Task {
   std::string name;
-  double cost = 0;  ///< expected work, in any unit, the same for all tasks
+  double cost = 0;  ///< expected work of a rank, in any unit, the same for all tasks
+  int ranks = 1;    ///< that do it together
 };
 
 /// What a rank did in a queue, for the report.
@@ -20,10 +21,15 @@ struct QueueUse {
   double makespan_seconds = 0;
 };
 
+/// Does task `task` with the ranks of `team` (itself alone, as a rule), on each of them.
+using Work = std::function<void(std::size_t task, const Communicator& team)>;
+
 /// What is finished so far: how many tasks, and their cost.
 using QueueProgress = std::function<void(std::size_t done, double cost)>;
 
-/// Runs `work(i)` once for each task i, on one of the ranks. Collective; `tasks` is the same list on every rank.
+/// Runs `work` once for each task, on one of the ranks, or on as many as the task needs: these are the first that are
+/// free, and whoever is free while they gather waits for the others, or does a task of one rank where a group that runs
+/// must end first. Collective; `tasks` is the same list on every rank, and each needs at most world.size() ranks.
 /// Rank 0 hands the tasks out from a thread of its own, so that no rank waits while another computes; a waiting rank
 /// sleeps. `on_progress` is called on rank 0 between its own tasks.
 ///
@@ -31,8 +37,8 @@ using QueueProgress = std::function<void(std::size_t done, double cost)>;
 /// ranks throw the error, which names the task. A task that would not be done before the time limit (interrupt.hpp),
 /// judged by the slowest task so far relative to its cost, is not started; where tasks are left for that reason or for
 /// an interruption, all ranks throw Interrupted's AgreedError.
-QueueUse run_queue(const Communicator& world, const std::vector<Task>& tasks,
-                   const std::function<void(std::size_t)>& work, const QueueProgress& on_progress = {});
+QueueUse run_queue(const Communicator& world, const std::vector<Task>& tasks, const Work& work,
+                   const QueueProgress& on_progress = {});
 
 /// The order in which tasks are handed out: by falling cost, equal costs in the order of the list.
 std::vector<std::size_t> longest_first(const std::vector<Task>& tasks);
