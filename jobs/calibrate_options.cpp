@@ -45,7 +45,7 @@ OptionTable option_table(CalibrateOptions& o) {
       .number("threads", o.threads, 0, 4096, "compute threads of each rank; 0 = cores / ranks of the host")
       .bytes("memory", o.memory, "that each rank may use, as 1.5G; 0 = its share of the host's or the job's")
       .bytes("solve-memory", o.solve_memory,
-             "that a solve may use on a rank; a larger one is shared by a group of ranks")
+             "that a solve may use on a rank; a group of ranks shares a larger one, which changes its last bits")
       .real("time-limit", o.time_limit, 0, 1e9,
             "seconds after which the run ends itself with exit code 75; 0 = the end of the Slurm job");
   return table;
@@ -100,6 +100,12 @@ WeightGrid CalibrateOptions::grid() const {
 Index CalibrateOptions::rank(Index d_out, Index d_in) const {
   if (solve_method() != Method::svd && solve_method() != Method::lrc) return 0;
   return rank_of(rank_rule == "dim" ? RankRule::dim : RankRule::params, rank_fraction, d_out, d_in);
+}
+
+GridShape CalibrateOptions::solve_grid(const LinearLayout& linear) const {
+  const Method how = solve_method();
+  if (how == Method::rtn) return {};
+  return group_grid(how, linear.rows, linear.cols, rank(linear.rows, linear.cols), solve_memory);
 }
 
 SolveOptions CalibrateOptions::solve_options(const std::string& name, Index d_out, Index d_in) const {

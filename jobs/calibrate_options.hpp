@@ -6,6 +6,7 @@
 #include "lrc/calibration/shard.hpp"
 #include "lrc/core/options.hpp"
 #include "lrc/model/activation_quantizer.hpp"
+#include "lrc/quantization/group_problem.hpp"
 #include "lrc/quantization/rank.hpp"
 #include "lrc/quantization/solve.hpp"
 #include "lrc/rotation/rotated_model.hpp"
@@ -39,6 +40,8 @@ struct CalibrateOptions {
   WeightGrid grid() const;
   /// Rank of the correction of a linear; 0 for methods without one.
   Index rank(Index d_out, Index d_in) const;
+  /// The ranks that solve a linear together; 1×1 where one rank has the memory.
+  GridShape solve_grid(const LinearLayout& linear) const;
   SolveOptions solve_options(const std::string& name, Index d_out, Index d_in) const;
 };
 

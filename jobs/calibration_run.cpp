@@ -69,12 +69,15 @@ void CalibrationRun::plan_memory() {
   const double mine = given ? options_.memory : memory_of_a_rank(ranks_on_this_host(world_));
   const double limit = -world_.max(-mine);
   memory_ = MemoryPlan::of(stored_->config(), options_, sequences_.count, world_.size(), pool_.threads(), limit);
-  try {
-    memory_.demand(limit);
-  } catch (const InputError& error) {
-    if (given) throw;  // on every rank alike
-    log_warning(error.what());
-  }
+  world_.agree([&] {
+    demand_groups(stored_->config(), options_, world_.size());
+    try {
+      memory_.demand(limit);
+    } catch (const InputError& error) {
+      if (given) throw;
+      log_warning(error.what());
+    }
+  });
   log_info(fmt::format("memory: up to {} of {} a rank{}", bytes_text(memory_.peak()), bytes_text(limit),
                        memory_.by_panels.empty() ? "" : "; some moments are summed panel by panel"));
 }

@@ -12,7 +12,8 @@ namespace {
 
 constexpr double kFloat = sizeof(float), kDouble = sizeof(double), kMiB = 1024.0 * 1024.0;
 // The program, its libraries, and what MPI and BLAS keep, by measurement of a model of no size.
-constexpr double kProgram = 90 * kMiB, kOfAThread = 35 * kMiB;
+constexpr double kProgram = 48 * kMiB, kOfAThread = 16 * kMiB;
+constexpr double kLargestPanel = 64 * kMiB;  // of stored moments
 
 double size(const LinearLayout& linear) { return static_cast<double>(linear.rows) * static_cast<double>(linear.cols); }
 
@@ -93,14 +94,17 @@ PhaseMemory measuring(const ModelConfig& model, const CalibrateOptions& options,
            {"a panel of sums", panel}}};
 }
 
-// One linear's solve, alone on its rank.
+// One linear's solve: of what its ranks hold together an equal part, and a panel of moments; or all, alone.
 double solve_bytes(const CalibrateOptions& options, const LinearLayout& linear) {
+  const Index rank = options.rank(linear.rows, linear.cols);
+  if (const int ranks = options.solve_grid(linear).ranks(); ranks > 1) {
+    return group_workspace_bytes(options.solve_method(), linear.rows, linear.cols, rank) / ranks + 2 * kLargestPanel;
+  }
   const auto inputs = static_cast<double>(linear.cols);
   const double stored = (options.moments == "exact" ? 3 : 1) * kFloat * inputs * inputs;
   const double expanded = 3 * kDouble * inputs * inputs;  // counted in the workspace, too, as far as it is used
-  return std::max(stored + expanded, solve_workspace_bytes(options.solve_method(), linear.rows, linear.cols,
-                                                           options.rank(linear.rows, linear.cols)) +
-                                         expanded);
+  return std::max(stored + expanded,
+                  solve_workspace_bytes(options.solve_method(), linear.rows, linear.cols, rank) + expanded);
 }
 
 PhaseMemory solving(const ModelConfig& model, const CalibrateOptions& options) {
@@ -180,6 +184,21 @@ void MemoryPlan::demand(double limit) const {
         fmt::format("{} a rank will not do: phase '{}' needs {} ({}), most of it for '{}'; take more memory a "
                     "rank, more ranks, or fewer or shorter sequences",
                     bytes_text(limit), phase.phase, bytes_text(phase.bytes()), terms, largest->name));
+  }
+}
+
+void demand_groups(const ModelConfig& model, const CalibrateOptions& options, int ranks) {
+  const BlockLayout layout = block_layout(model, 0);
+  for (const GroupLayout& group : layout.groups) {
+    for (const LinearLayout& linear : group.linears) {
+      const int needed = options.solve_grid(linear).ranks();
+      if (needed <= ranks) continue;
+      throw InputError(
+          "--solve-memory",
+          fmt::format("with {}, the solve of {} ({}×{}) needs a group of {} ranks, but the "
+                      "job has {}; take more ranks or more memory for a solve",
+                      bytes_text(options.solve_memory), linear.name, linear.rows, linear.cols, needed, ranks));
+    }
   }
 }
 

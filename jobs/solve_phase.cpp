@@ -2,8 +2,10 @@
 
 #include <algorithm>
 
+#include "group_source.hpp"
 #include "lrc/core/log.hpp"
 #include "lrc/quantization/expand_moments.hpp"
+#include "lrc/quantization/group_solve.hpp"
 #include "lrc/scheduling/queue.hpp"
 #include "stored_records.hpp"
 
@@ -22,7 +24,16 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-void solve(const RunContext& run, const SolveTask& task) {
+SolveOptions options_of(const RunContext& run, const LinearLayout& linear) {
+  return run.options.solve_options(linear.name, linear.rows, linear.cols);
+}
+
+void commit(const RunContext& run, const SolveRecord& record) {
+  const PhaseTimer timer(run.report, "solve: commit on rank 0");
+  run.checkpoint.commit(record);
+}
+
+void solve_alone(const RunContext& run, const SolveTask& task) {
   const LinearLayout& linear = task.linear();
   const LinearGroup group = run.model.group(task.block, task.group);
   const Moments moments = expand_moments(assembled(task.group.inputs(), [&](Index panel) {
@@ -30,11 +41,23 @@ void solve(const RunContext& run, const SolveTask& task) {
   }));
   const MatrixD weight = group.linears[task.number].weight.cast<double>();  // d_out×d_in
   const auto start = std::chrono::steady_clock::now();
-  const SolveResult result = lrc::solve(run.pool, run.options.solve_method(), weight, moments,
-                                        run.options.solve_options(linear.name, linear.rows, linear.cols));
-  const SolveRecord record = to_record(linear.name, result, moments, seconds_since(start));
-  const PhaseTimer timer(run.report, "solve: commit on rank 0");
-  run.checkpoint.commit(record);
+  const SolveResult result = lrc::solve(run.pool, run.options.solve_method(), weight, moments, options_of(run, linear));
+  commit(run, to_record(linear.name, result, moments, seconds_since(start)));
+}
+
+// By all ranks of the team; its first one commits.
+void solve_together(const RunContext& run, const SolveTask& task, const Communicator& team) {
+  const LinearLayout& linear = task.linear();
+  const ProcessGrid grid(team, run.options.solve_grid(linear));
+  const auto start = std::chrono::steady_clock::now();
+  GroupSource source;
+  team.agree([&] { source = group_source(run, task); });
+  const GroupProblem problem = GroupProblem::from(grid, source);
+  source = {};
+  const SolveResult result = group_solve(run.pool, grid, run.options.solve_method(), problem, options_of(run, linear));
+  team.agree([&] {
+    if (team.is_root()) commit(run, to_record(linear.name, result, token_counts(run, task), seconds_since(start)));
+  });
 }
 
 void drop_moments(const RunContext& run, Index first, Index end) {
@@ -63,7 +86,8 @@ void solve_window(const RunContext& run, const WorkPlan& plan, Index first, Inde
   for (const SolveTask& task : plan.solves) {
     if (task.block < first || task.block >= end) continue;
     window.push_back(task);
-    tasks.push_back({task.linear().name, solve_cost(task.linear())});
+    const int ranks = run.options.solve_grid(task.linear()).ranks();
+    tasks.push_back({task.linear().name, solve_cost(task.linear()) / ranks, ranks});
     all += tasks.back().cost;
   }
   if (tasks.empty()) return;
@@ -73,7 +97,15 @@ void solve_window(const RunContext& run, const WorkPlan& plan, Index first, Inde
     progress.update(cost, fmt::format("blocks {} to {}, {} of {} solves", first + 1, end, done, tasks.size()));
   };
   const QueueUse use = run_queue(
-      run.world, tasks, [&](std::size_t i, const Communicator&) { solve(run, window[i]); }, show);
+      run.world, tasks,
+      [&](std::size_t i, const Communicator& team) {
+        if (team.size() == 1) {
+          solve_alone(run, window[i]);
+        } else {
+          solve_together(run, window[i], team);
+        }
+      },
+      show);
   show(tasks.size(), all);
   run.report.add_phase("solve: busy on rank 0", use.busy_seconds);
   if (run.world.is_root()) drop_moments(run, first, end);

@@ -11,6 +11,8 @@ void pdgemm_(const char* op_a, const char* op_b, const int* m, const int* n, con
              const double* a, const int* ia, const int* ja, const int* desc_a, const double* b, const int* ib,
              const int* jb, const int* desc_b, const double* beta, double* c, const int* ic, const int* jc,
              const int* desc_c);
+void pdtran_(const int* m, const int* n, const double* alpha, const double* a, const int* ia, const int* ja,
+             const int* desc_a, const double* beta, double* c, const int* ic, const int* jc, const int* desc_c);
 void pdsyrk_(const char* uplo, const char* op, const int* n, const int* k, const double* alpha, const double* a,
              const int* ia, const int* ja, const int* desc_a, const double* beta, double* c, const int* ic,
              const int* jc, const int* desc_c);
@@ -72,6 +74,17 @@ void gemm(Op op_a, Op op_b, double alpha, const BlockCyclic& a, const BlockCycli
   const auto desc_a = a.descriptor(), desc_b = b.descriptor(), desc_c = c.descriptor();
   pdgemm_(flag(op_a), flag(op_b), &m, &n, &k, &alpha, a.local().data(), &kOne, &kOne, desc_a.data(), b.local().data(),
           &kOne, &kOne, desc_b.data(), &beta, c.local().data(), &kOne, &kOne, desc_c.data());
+}
+
+BlockCyclic transposed(const BlockCyclic& a) {
+  BlockCyclic result(a.grid(), a.cols(), a.rows(), a.block());
+  if (a.rows() == 0 || a.cols() == 0) return result;
+  const int m = narrow<int>(result.rows()), n = narrow<int>(result.cols());
+  const double alpha = 1, beta = 0;
+  const auto from = a.descriptor(), to = result.descriptor();
+  pdtran_(&m, &n, &alpha, a.local().data(), &kOne, &kOne, from.data(), &beta, result.local().data(), &kOne, &kOne,
+          to.data());
+  return result;
 }
 
 void add_symmetric_product(Op op, double alpha, const BlockCyclic& a, double beta, BlockCyclic& c) {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cassert>
 
+#include "lrc/linalg/distributed.hpp"
+
 namespace lrc {
 namespace {
 
@@ -15,8 +17,41 @@ RowPanels reversed(const RowPanels& panels, Index n) {
   };
 }
 
+// Calls visit(element, its row and column) for the diagonal's elements on this rank.
+template <class Visit>
+void for_each_local_diagonal(BlockCyclic& a, const Visit& visit) {
+  for (Index j = 0; j < a.local().cols(); ++j) {
+    for (Index i = 0; i < a.local().rows(); ++i) {
+      if (a.global_row(i) == a.global_col(j)) visit(a.local()(i, j), a.global_col(j));
+    }
+  }
+}
+
 RowPanels with_reversed_columns(const RowPanels& panels) {
   return [panels](Index begin, Index end) -> MatrixD { return panels(begin, end).rowwise().reverse(); };
+}
+
+// As expand_moments() does. `upper`: XXᵀ, of which the upper triangle is set.
+GroupProblem from_diagonals(BlockCyclic weight, BlockCyclic upper, const GroupSource& source) {
+  for (Index j = 0; j < upper.local().cols(); ++j) {
+    for (Index i = 0; i < upper.local().rows(); ++i) {
+      if (upper.global_row(i) > upper.global_col(j)) upper.local()(i, j) = 0;
+    }
+  }
+  BlockCyclic xx = transposed(upper);
+  const VectorD squares = xx.diagonal();
+  BlockCyclic xy = std::move(upper);  // XXᵀ, both triangles
+  xy.local() += xx.local();
+  for_each_local_diagonal(xy, [&](double& element, Index j) { element = squares(j); });
+  const Index n = source.d_in;
+  VectorD slope(n);  // of channel n − 1 − j, as the matrices are
+  for (Index j = 0; j < n; ++j) slope(j) = squares(j) > 0 ? source.xy_diagonal(n - 1 - j) / squares(j) : 0.0;
+  for (Index j = 0; j < xy.local().cols(); ++j) xy.local().col(j) *= slope(xy.global_col(j));
+  BlockCyclic yy = xy;
+  for (Index i = 0; i < yy.local().rows(); ++i) yy.local().row(i) *= slope(yy.global_row(i));
+  for_each_local_diagonal(
+      yy, [&](double& element, Index j) { element = std::max(element, source.yy_diagonal(n - 1 - j)); });
+  return {std::move(weight), std::move(xx), std::move(xy), std::move(yy)};
 }
 
 GridShape squarest(int ranks) {
@@ -34,8 +69,13 @@ GroupProblem GroupProblem::from(const ProcessGrid& grid, const GroupSource& sour
   const auto square = [&](const RowPanels& panels) {
     return BlockCyclic::from_panels(grid, n, n, block, reversed(panels, n));
   };
-  return {BlockCyclic::from_panels(grid, source.d_out, n, block, with_reversed_columns(source.weight)),
-          square(source.xx), square(source.xy), square(source.yy)};
+  BlockCyclic weight = BlockCyclic::from_panels(grid, source.d_out, n, block, with_reversed_columns(source.weight));
+  BlockCyclic upper = square(source.xx);
+  if (source.xy_diagonal.size() > 0) return from_diagonals(std::move(weight), std::move(upper), source);
+  BlockCyclic xx = transposed(upper);
+  upper = square(source.xy);
+  BlockCyclic xy = std::move(upper);
+  return {std::move(weight), std::move(xx), std::move(xy), transposed(square(source.yy))};
 }
 
 double group_workspace_bytes(Method method, Index d_out, Index d_in, Index rank) {

@@ -28,6 +28,9 @@ void divide_lower(Op op, const BlockCyclic& l, BlockCyclic& b);
 /// Σ a_ij b_ij, on every rank, in an order that the shapes fix. Precondition: equal shapes.
 double dot(const BlockCyclic& a, const BlockCyclic& b);
 
+/// aᵀ (n×m) of a (m×n).
+BlockCyclic transposed(const BlockCyclic& a);
+
 struct DistributedEigenvectors {
   VectorD values;       ///< k, descending, on every rank
   BlockCyclic vectors;  ///< n×k, orthonormal columns; their signs are arbitrary

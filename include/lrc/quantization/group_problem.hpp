@@ -15,14 +15,15 @@ inline constexpr Index kGroupBlock = 64;
 struct GroupSource {
   Index d_out = 0, d_in = 0;
   RowPanels weight;      ///< of d_out rows
-  RowPanels xx, xy, yy;  ///< of d_in rows
+  RowPanels xx, xy, yy;  ///< of d_in rows; of xx and yy only what is not above the diagonal is looked at
+  VectorD xy_diagonal{}, yy_diagonal{};  ///< in place of xy and yy where only these were summed (expand_moments.hpp)
 };
 
 /// The matrices in reverse order of input channels. GPTQ needs R (upper triangular) with S = R Rᵀ, and ScaLAPACK has
 /// only lower triangular L; with rows and columns reversed, one is the other.
 struct GroupProblem {
   BlockCyclic weight;      ///< d_out×d_in, columns reversed
-  BlockCyclic xx, xy, yy;  ///< d_in×d_in, rows and columns reversed
+  BlockCyclic xx, xy, yy;  ///< d_in×d_in, rows and columns reversed; of xx and yy only the lower triangle is set
 
   /// Errors of the source are thrown on all ranks. Collective.
   static GroupProblem from(const ProcessGrid& grid, const GroupSource& source, Index block = kGroupBlock);

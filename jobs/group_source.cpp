@@ -1,0 +1,87 @@
+#include "group_source.hpp"
+
+#include <memory>
+
+#include "stored_records.hpp"
+
+namespace lrc {
+namespace {
+
+// The panels of a group's moments, of which the last one read is kept: what is asked for next is mostly in it.
+class StoredPanels {
+ public:
+  StoredPanels(const RunContext& run, const GroupLayout& group) : run_(run), group_(group), panels_{group.inputs()} {}
+
+  const SummedMoments& panel(Index number) {
+    if (number != number_) {
+      last_ = {};  // not two at once
+      last_ = to_moments(run_.checkpoint.load_moments({group_.name, number}));
+      number_ = number;
+    }
+    return last_;
+  }
+
+  // Rows begin … end − 1 of one of the matrices; of a symmetric one what a panel does not have is zero.
+  MatrixD rows(MatrixF SummedMoments::*matrix, Index begin, Index end) {
+    MatrixD result = MatrixD::Zero(end - begin, group_.inputs());
+    for (Index number = 0; number < panels_.count(); ++number) {
+      const RowRange range = panels_.rows(number);
+      const Index first = std::max(begin, range.first), last = std::min(end, range.end);
+      if (first >= last) continue;
+      const MatrixF& stored = panel(number).*matrix;
+      result.block(first - begin, 0, last - first, stored.cols()) =
+          stored.middleRows(first - range.first, last - first).cast<double>();
+    }
+    return result;
+  }
+
+  VectorD diagonal(MatrixF SummedMoments::*matrix) {
+    VectorD result(group_.inputs());
+    for (Index number = 0; number < panels_.count(); ++number) {
+      const RowRange range = panels_.rows(number);
+      result.segment(range.first, range.size()) = (panel(number).*matrix).row(0).cast<double>();
+    }
+    return result;
+  }
+
+ private:
+  const RunContext& run_;
+  GroupLayout group_;
+  MomentPanels panels_;
+  Index number_ = -1;
+  SummedMoments last_;
+};
+
+}  // namespace
+
+GroupSource group_source(const RunContext& run, const SolveTask& task) {
+  const auto panels = std::make_shared<StoredPanels>(run, task.group);
+  const auto weights = std::make_shared<LinearGroup>(run.model.group(task.block, task.group));
+  const auto rows = [panels](MatrixF SummedMoments::*matrix) {
+    return [panels, matrix](Index begin, Index end) { return panels->rows(matrix, begin, end); };
+  };
+  const std::size_t number = task.number;
+  GroupSource source{.d_out = task.linear().rows,
+                     .d_in = task.linear().cols,
+                     .weight = [weights, number](Index begin, Index end) -> MatrixD {
+                       return weights->linears[number].weight.middleRows(begin, end - begin).cast<double>();
+                     },
+                     .xx = rows(&SummedMoments::xx),
+                     .xy = rows(&SummedMoments::xy),
+                     .yy = rows(&SummedMoments::yy)};
+  if (run.options.statistics().kind == MomentKind::diagonal) {
+    source.xy_diagonal = panels->diagonal(&SummedMoments::xy);
+    source.yy_diagonal = panels->diagonal(&SummedMoments::yy);
+  }
+  return source;
+}
+
+Moments token_counts(const RunContext& run, const SolveTask& task) {
+  const MomentsRecord record = run.checkpoint.load_moments({task.group.name, 0});
+  Moments counts;
+  counts.tokens = record.tokens;
+  counts.borrowed = record.borrowed;
+  return counts;
+}
+
+}  // namespace lrc
