@@ -147,8 +147,8 @@ StoredLowRank store(Correction& correction, int factor_bits) {
   u.grid().agree([&] {
     if (!u.grid().is_root()) return;
     result = stored({u_rows, v_rows.rowwise().reverse().transpose()}, factor_bits);
-    u_stored = result.u.cast<double>();
-    v_stored = result.v.cast<double>().transpose().rowwise().reverse();
+    u_stored = result.u.values.cast<double>();
+    v_stored = result.v.values.cast<double>().transpose().rowwise().reverse();
   });
   u.set_rows(0, 0, u.rows(), u_stored);
   v_transposed.set_rows(0, 0, v_transposed.rows(), v_stored);
@@ -170,7 +170,8 @@ Iterate iterate(ThreadPool& pool, const GroupProblem& problem, const BlockCyclic
   result.band = group_gptq(pool, own_band(target), factor, options.grid);
   const BlockCyclic quantized =
       from_bands(dequantized(result.band.codes, result.band.scales, options.grid.group_size), problem.weight);
-  result.factors = {MatrixF(problem.weight.rows(), 0), MatrixF(problem.weight.cols(), 0)};
+  result.factors.u.values = MatrixF(problem.weight.rows(), 0);
+  result.factors.v.values = MatrixF(problem.weight.cols(), 0);
   if (options.rank > 0) {
     correction = refit(quantized);
     Correction rounded = *correction;  // iterations go on from the exact one
@@ -185,10 +186,7 @@ Iterate iterate(ThreadPool& pool, const GroupProblem& problem, const BlockCyclic
 SolveResult complete(const ProcessGrid& grid, Iterate best, Index d_out, double damping, Index iterations) {
   QuantizedWeight all = gathered(grid, best.band, d_out);
   SolveResult result{std::move(all.codes), std::move(all.scales), {}, {}, best.loss, damping, iterations};
-  if (grid.is_root()) {
-    result.u = std::move(best.factors.u);
-    result.v = std::move(best.factors.v);
-  }
+  if (grid.is_root()) set_factors(result, std::move(best.factors));
   return result;
 }
 

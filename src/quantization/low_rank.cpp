@@ -4,7 +4,6 @@
 #include <cmath>
 #include <limits>
 
-#include "lrc/core/dtype.hpp"
 #include "lrc/linalg/eigen.hpp"
 #include "lrc/linalg/triangular.hpp"
 
@@ -15,12 +14,6 @@ double column_norm(const MatrixD& a, Index col) {
   double sum = 0;
   for (Index row = 0; row < a.rows(); ++row) sum += a(row, col) * a(row, col);
   return std::sqrt(sum);
-}
-
-float stored_value(double value) {
-  const float half = rounded_to(Dtype::f16, static_cast<float>(value));
-  if (!std::isfinite(half)) throw Error(fmt::format("a factor's value of {:g} overflows fp16", value));
-  return half;
 }
 
 }  // namespace
@@ -54,20 +47,23 @@ LowRank best_low_rank(ThreadPool& pool, const MatrixD& scaled, const MatrixD& fa
   return {std::move(u), v_transposed.transpose()};
 }
 
-StoredLowRank stored(const LowRank& correction, int factor_bits) {
+LowRank balanced(const LowRank& correction) {
   const auto& [u, v] = correction;
   assert(u.cols() == v.cols());
-  if (factor_bits != 16) {
-    throw InputError("--factor-bits", fmt::format("{} is not supported; it may be 16", factor_bits));
-  }
-  StoredLowRank result{MatrixF(u.rows(), u.cols()), MatrixF(v.rows(), v.cols())};
+  LowRank result{MatrixD::Zero(u.rows(), u.cols()), MatrixD::Zero(v.rows(), v.cols())};
   for (Index j = 0; j < u.cols(); ++j) {
     const double u_norm = column_norm(u, j), v_norm = column_norm(v, j);
-    const double balance = u_norm > 0 && v_norm > 0 ? std::sqrt(v_norm / u_norm) : 0.0;
-    for (Index i = 0; i < u.rows(); ++i) result.u(i, j) = stored_value(u(i, j) * balance);
-    for (Index i = 0; i < v.rows(); ++i) result.v(i, j) = balance > 0 ? stored_value(v(i, j) / balance) : 0.0F;
+    if (!(u_norm > 0 && v_norm > 0)) continue;
+    const double balance = std::sqrt(v_norm / u_norm);
+    for (Index i = 0; i < u.rows(); ++i) result.u(i, j) = u(i, j) * balance;
+    for (Index i = 0; i < v.rows(); ++i) result.v(i, j) = v(i, j) / balance;
   }
   return result;
+}
+
+StoredLowRank stored(const LowRank& correction, int factor_bits) {
+  const LowRank scaled = balanced(correction);
+  return {stored_factor(scaled.u, factor_bits), stored_factor(scaled.v, factor_bits)};
 }
 
 }  // namespace lrc

@@ -3,11 +3,26 @@
 #include <cassert>
 #include <limits>
 
+#include "lrc/quantization/deflated_step.hpp"
 #include "lrc/quantization/gptq.hpp"
 #include "lrc/quantization/lrc_steps.hpp"
 #include "lrc/quantization/objective.hpp"
+#include "lrc/quantization/stored_refit.hpp"
 
 namespace lrc {
+namespace {
+
+QuantizedWeight quantize_step(ThreadPool& pool, const MatrixD& weight, const Moments& moments,
+                              const LowRank& correction, const MatrixD& yy_factor, const SolveOptions& options) {
+  if (!options.deflated) {
+    return gptq(pool, quantize_target(pool, weight, correction, moments, yy_factor), yy_factor, options.grid);
+  }
+  const BranchMoments branch = branch_moments(pool, moments.xx, moments.xy, correction.v, options.damping);
+  const DeflatedStep step = deflated_step(pool, weight, moments, branch, options.damping);
+  return gptq(pool, step.target, step.factor, options.grid);
+}
+
+}  // namespace
 
 SolveResult solve_lrc(ThreadPool& pool, const MatrixD& weight, const Moments& moments, const SolveOptions& options) {
   assert(options.iterations >= 1);
@@ -17,17 +32,16 @@ SolveResult solve_lrc(ThreadPool& pool, const MatrixD& weight, const Moments& mo
   SolveResult best;
   best.relative_loss = std::numeric_limits<double>::infinity();
   for (Index iteration = 1; iteration <= options.iterations; ++iteration) {
-    QuantizedWeight quantized =
-        gptq(pool, quantize_target(pool, weight, correction, moments, yy_factor), yy_factor, options.grid);
+    QuantizedWeight quantized = quantize_step(pool, weight, moments, correction, yy_factor, options);
     const MatrixF values = dequantized(quantized.codes, quantized.scales, options.grid.group_size);
     correction = refitted_correction(pool, weight, values, moments, xx_factor, options.rank);
-    StoredLowRank factors = stored(correction, options.factor_bits);
-    const double loss = relative_loss(pool, weight, values, factors.u, factors.v, moments);
+    StoredLowRank factors = stored_with_refit(pool, weight, values, moments.xx, moments.xy, correction,
+                                              options.factor_bits, options.damping);
+    const double loss = relative_loss(pool, weight, values, factors.u.values, factors.v.values, moments);
     if (loss >= best.relative_loss) continue;  // the quantize step need not descend
     best.codes = std::move(quantized.codes);
     best.scales = std::move(quantized.scales);
-    best.u = std::move(factors.u);
-    best.v = std::move(factors.v);
+    set_factors(best, std::move(factors));
     best.relative_loss = loss;
   }
   best.damping = options.damping;

@@ -6,13 +6,37 @@
 
 namespace lrc {
 
-Index rank_of(RankRule rule, double fraction, Index d_out, Index d_in) {
-  assert(fraction >= 0 && d_out > 0 && d_in > 0);
-  const auto rows = static_cast<double>(d_out), cols = static_cast<double>(d_in);
-  const double smaller = std::min(rows, cols);
-  const double rank = fraction * (rule == RankRule::params ? rows * cols / (rows + cols) : smaller);
+namespace {
+
+// The rank that the budget pays for, before any cap.
+double affordable(RankRule rule, double fraction, const Stack& stack, int factor_bits) {
+  assert(fraction >= 0 && stack.d_out > 0 && stack.d_in > 0 && factor_bits > 0);
+  const auto rows = static_cast<double>(stack.d_out), cols = static_cast<double>(stack.d_in);
+  const double rank = fraction * (rule == RankRule::params ? rows * cols / (rows + cols) : std::min(rows, cols));
+  return rank * (16.0 / factor_bits);
+}
+
+Index rounded_down(double rank, Index most) {
   constexpr double kRounding = 1e-9;  // 0.29·100 is 29, not 28.999...
-  return static_cast<Index>(std::floor(std::min(rank + kRounding, smaller)));
+  return static_cast<Index>(std::floor(std::min(rank + kRounding, static_cast<double>(most))));
+}
+
+}  // namespace
+
+Index rank_of(RankRule rule, double fraction, Index d_out, Index d_in) {
+  return stack_rank(rule, fraction, {d_out, d_in}, 16);
+}
+
+Index stack_rank(RankRule rule, double fraction, const Stack& stack, int factor_bits) {
+  return rounded_down(affordable(rule, fraction, stack, factor_bits), std::min(stack.d_out, stack.d_in));
+}
+
+Index residual_rank(RankRule rule, double fraction, const Stack& stack, int factor_bits) {
+  return rounded_down(affordable(rule, fraction, stack, factor_bits), stack.d_in - ceil_div(stack.d_in, 8));
+}
+
+double factor_scale_bits(Index rank, int factor_bits) {
+  return factor_bits == 16 ? 0.0 : 2.0 * 16.0 * static_cast<double>(rank);
 }
 
 double stored_bits(Index d_out, Index d_in, int weight_bits, Index groups, Index rank, int factor_bits) {

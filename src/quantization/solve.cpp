@@ -6,6 +6,7 @@
 #include "lrc/quantization/damping.hpp"
 #include "lrc/quantization/lrc.hpp"
 #include "lrc/quantization/objective.hpp"
+#include "lrc/quantization/residual.hpp"
 #include "lrc/quantization/rtn.hpp"
 #include "lrc/quantization/svd.hpp"
 
@@ -24,6 +25,7 @@ SolveResult solve_rtn(ThreadPool& pool, const MatrixD& weight, const Moments& mo
 SolveResult solve_damped(ThreadPool& pool, Method method, const MatrixD& weight, const Moments& moments,
                          SolveOptions options, double damping) {
   options.damping = damping;
+  if (method == Method::lrc && options.directions) return solve_residual(pool, weight, moments, options);
   if (method == Method::lrc) return solve_lrc(pool, weight, moments, options);
   if (method == Method::gptq) options.rank = 0;
   return solve_svd(pool, weight, moments, options);
@@ -31,12 +33,24 @@ SolveResult solve_damped(ThreadPool& pool, Method method, const MatrixD& weight,
 
 }  // namespace
 
+void set_factors(SolveResult& result, StoredLowRank factors) {
+  result.u = std::move(factors.u.values);
+  result.u_codes = std::move(factors.u.codes);
+  result.u_scales = std::move(factors.u.scales);
+  result.v = std::move(factors.v.values);
+  result.v_codes = std::move(factors.v.codes);
+  result.v_scales = std::move(factors.v.scales);
+}
+
 SolveResult solve(ThreadPool& pool, Method method, const MatrixD& weight, const Moments& moments,
                   const SolveOptions& options) {
   assert(moments.xx.rows() == weight.cols() && moments.xy.rows() == weight.cols() &&
          moments.yy.rows() == weight.cols());
   assert(weight.allFinite());
-  assert(options.rank >= 0 && options.rank <= std::min(weight.rows(), weight.cols()));
+  assert(options.rank >= 0 && options.rank <= weight.cols());
+  assert(options.directions
+             ? options.directions->values.rows() == weight.cols() && options.directions->values.cols() == options.rank
+             : options.rank <= weight.rows());
   if (method == Method::rtn) return solve_rtn(pool, weight, moments, options);
   require_data(moments.xx.diagonal(), options.name);
   return with_damping(options,

@@ -4,6 +4,7 @@
 #include "lrc/quantization/gptq.hpp"
 #include "lrc/quantization/lrc_steps.hpp"
 #include "lrc/quantization/objective.hpp"
+#include "lrc/quantization/stored_refit.hpp"
 
 namespace lrc {
 
@@ -13,14 +14,15 @@ SolveResult solve_svd(ThreadPool& pool, const MatrixD& weight, const Moments& mo
   const MatrixF values = dequantized(quantized.codes, quantized.scales, options.grid.group_size);
   MatrixD scaled = weight - values.cast<double>();
   multiply_upper(pool, Op::none, factor, scaled);
-  StoredLowRank factors = stored(best_low_rank(pool, scaled, factor, options.rank), options.factor_bits);
-  const double loss = relative_loss(pool, weight, values, factors.u, factors.v, moments);
-  return {std::move(quantized.codes),
-          std::move(quantized.scales),
-          std::move(factors.u),
-          std::move(factors.v),
-          loss,
-          options.damping};
+  // Like the codes, U takes the activations for exact: Sx stands for Sxy.
+  StoredLowRank factors =
+      stored_with_refit(pool, weight, values, moments.xx, moments.xx, best_low_rank(pool, scaled, factor, options.rank),
+                        options.factor_bits, options.damping);
+  SolveResult result{.codes = std::move(quantized.codes), .scales = std::move(quantized.scales), .u = {}, .v = {}};
+  set_factors(result, std::move(factors));
+  result.relative_loss = relative_loss(pool, weight, values, result.u, result.v, moments);
+  result.damping = options.damping;
+  return result;
 }
 
 }  // namespace lrc

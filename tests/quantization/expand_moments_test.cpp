@@ -2,7 +2,8 @@
 
 #include <gtest/gtest.h>
 
-#include "quantization/problem.hpp"
+#include "lrc/quantization/residual_directions.hpp"
+#include "quantization/explicit.hpp"
 
 namespace lrc {
 namespace {
@@ -33,6 +34,57 @@ TEST(ExpandMoments, OneMatrixGivesAllThreeWhereTheNoiseIsUncorrelated) {
   EXPECT_EQ(found.xx, xx);
   EXPECT_LT((found.xy - xy).norm(), 1e-6);
   EXPECT_LT((found.yy - yy).norm(), 1e-6);
+}
+
+// Y = diag(c) P X + noise that is uncorrelated with X and between channels; E is not orthonormal.
+TEST(ExpandMoments, ResidualActivationsAreRegressedOnWhatIsQuantized) {
+  ThreadPool pool(2);
+  for (const auto& [d_in, k] : {std::pair<Index, Index>{1, 1}, {7, 2}, {40, 13}, {5, 0}}) {
+    const MatrixD xx = random_positive_definite(d_in, 2).cast<float>().cast<double>();
+    const MatrixF e = (0.4 * random_matrix(d_in, k, 3)).cast<float>();
+    const MatrixD p = MatrixD::Identity(d_in, d_in) - e.cast<double>() * e.cast<double>().transpose();
+    const VectorD c = random_matrix(d_in, 1, 4), noise = random_matrix(d_in, 1, 5).cwiseAbs();
+    const MatrixD xy = xx * p.transpose() * c.asDiagonal();
+    const MatrixD seen = p * xx * p.transpose();
+    const MatrixD yy = MatrixD(c.asDiagonal() * seen * c.asDiagonal()) + MatrixD(noise.asDiagonal());
+    const MatrixF xy_sums = (seen.diagonal().cwiseProduct(c)).transpose().cast<float>();
+    const MatrixF yy_sums = yy.diagonal().transpose().cast<float>();
+    const Moments found = expand_moments(pool, {9, xx.cast<float>(), xy_sums, yy_sums}, e);
+    EXPECT_EQ(found.tokens, 9);
+    EXPECT_EQ(found.xx, xx);
+    EXPECT_LT((found.xy - xy).norm(), 1e-6 * xy.norm()) << d_in;
+    EXPECT_LT((found.yy - yy).norm(), 1e-6 * yy.norm()) << d_in;
+  }
+}
+
+TEST(ExpandMoments, OneMatrixSolvesNearlyAsWellAsThree) {
+  ThreadPool pool(2);
+  const Problem plain = outlier_problem(80, 60, 2000, 6);
+  const MatrixD e = residual_directions(pool, Directions::pca, plain.weight, plain.moments.xx, 8, 0.01);
+  const StoredFactor directions = stored_factor(e, 8);
+  const MatrixD stored = directions.values.cast<double>();
+  const Problem problem = residual_problem(plain, stored);
+  const MatrixD seen = problem.x - stored * (stored.transpose() * problem.x);
+  const MatrixF xy_sums = seen.cwiseProduct(problem.y).rowwise().sum().transpose().cast<float>();
+  const MatrixF yy_sums = problem.moments.yy.diagonal().transpose().cast<float>();
+  const Moments one =
+      expand_moments(pool, {2000, problem.moments.xx.cast<float>(), xy_sums, yy_sums}, directions.values);
+  SolveOptions options;
+  options.rank = 8;
+  options.directions = &directions;
+  const SolveResult by_three = solve(pool, Method::lrc, problem.weight, problem.moments, options);
+  const SolveResult by_one = solve(pool, Method::lrc, problem.weight, one, options);
+  EXPECT_LT(explicit_loss(problem, by_one, 0), 1.1 * by_three.relative_loss);
+}
+
+TEST(ExpandMoments, ThreeMatricesAreTakenAsTheyAreWithDirectionsToo) {
+  ThreadPool pool;
+  const Problem problem = random_problem(1, 6, 30, 1);
+  const auto& [tokens, xx, xy, yy, borrowed] = problem.moments;
+  const Moments found =
+      expand_moments(pool, {tokens, xx.cast<float>(), xy.cast<float>(), yy.cast<float>()}, MatrixF::Ones(6, 2));
+  EXPECT_EQ(found.xy, xy.cast<float>().cast<double>());
+  EXPECT_EQ(found.yy, yy.cast<float>().cast<double>());
 }
 
 TEST(ExpandMoments, ADeadChannelHasNoSlope) {

@@ -2,20 +2,12 @@
 
 #include <gtest/gtest.h>
 
-#include <Eigen/QR>
-
-#include "quantization/problem.hpp"
+#include "quantization/explicit.hpp"
 
 namespace lrc {
 namespace {
 
 constexpr double kNoDamping = 1e-12;
-
-// argmin over B of ‖target − B a‖
-MatrixD least_squares(const MatrixD& target, const MatrixD& a) {
-  const Eigen::MatrixXd a_transposed = a.transpose();
-  return a_transposed.colPivHouseholderQr().solve(Eigen::MatrixXd(target.transpose())).transpose();
-}
 
 struct Case {
   Index d_out, d_in, k;

@@ -16,17 +16,23 @@ struct Problem {
   Moments moments;
 };
 
+/// Every token (column) rounded to its own 16 levels: 4 bits, scale = clip·absmax/7.
+inline MatrixD quantized_tokens(const MatrixD& x, double clip = 0.9) {
+  MatrixD y = MatrixD::Zero(x.rows(), x.cols());
+  for (Index t = 0; t < x.cols(); ++t) {
+    const double scale = clip * x.col(t).cwiseAbs().maxCoeff() / 7;
+    if (scale == 0) continue;
+    for (Index i = 0; i < x.rows(); ++i) y(i, t) = std::clamp(std::nearbyint(x(i, t) / scale), -8.0, 7.0) * scale;
+  }
+  return y;
+}
+
 /// Correlated inputs whose tokens are rounded to 15 levels each.
 inline Problem random_problem(Index d_out, Index d_in, Index tokens, unsigned seed) {
   Problem problem{random_matrix(d_out, d_in, seed), random_matrix(d_in, tokens, seed + 1), MatrixD(d_in, tokens), {}};
   for (Index i = 0; i < d_in; ++i) problem.x.row(i) *= 3.0 / (1.0 + static_cast<double>(i));
   problem.x = MatrixD(random_matrix(d_in, d_in, seed + 2) * problem.x);
-  for (Index t = 0; t < tokens; ++t) {
-    const double scale = 0.9 * problem.x.col(t).cwiseAbs().maxCoeff() / 7;
-    for (Index i = 0; i < d_in; ++i) {
-      problem.y(i, t) = std::clamp(std::nearbyint(problem.x(i, t) / scale), -8.0, 7.0) * scale;
-    }
-  }
+  problem.y = quantized_tokens(problem.x);
   problem.moments = {tokens, problem.x * problem.x.transpose(), problem.x * problem.y.transpose(),
                      problem.y * problem.y.transpose()};
   return problem;

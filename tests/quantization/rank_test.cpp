@@ -19,6 +19,41 @@ TEST(Rank, IsAtMostTheSmallerSide) {
   EXPECT_EQ(rank_of(RankRule::params, 5.0, 9, 7), 7);
 }
 
+TEST(StackRank, PoolsTheBudgetsOfItsLinears) {
+  // 0.1·(576 + 192 + 192)·576 sixteen-bit numbers over 960 + 576 per rank.
+  EXPECT_EQ(stack_rank(RankRule::params, 0.1, {960, 576}, 16), 36);
+  EXPECT_EQ(stack_rank(RankRule::params, 0.1, {960, 576}, 8), 72);
+  EXPECT_EQ(stack_rank(RankRule::params, 0.1, {3072, 576}, 8), 97);  // 97.01
+  EXPECT_EQ(stack_rank(RankRule::dim, 0.1, {960, 576}, 8), 115);     // 115.2
+  EXPECT_EQ(stack_rank(RankRule::dim, 0.29, {100, 100}, 8), 58);
+  EXPECT_EQ(stack_rank(RankRule::params, 9.0, {960, 576}, 8), 576);
+  EXPECT_EQ(stack_rank(RankRule::params, 9.0, {7, 9}, 16), 7);
+}
+
+TEST(StackRank, FactorsStayWithinTheBudget) {
+  for (const int bits : {8, 16}) {
+    for (const Stack& stack : {Stack{960, 576}, {33, 100}, {100, 33}, {1, 1}}) {
+      const auto rank = static_cast<double>(stack_rank(RankRule::params, 0.3, stack, bits));
+      const double budget = 0.3 * static_cast<double>(stack.d_out * stack.d_in) * 16;
+      const double per_rank = static_cast<double>(stack.d_out + stack.d_in) * bits;
+      EXPECT_LE(rank * per_rank, budget);
+      EXPECT_GT((rank + 1) * per_rank, budget);
+    }
+  }
+}
+
+TEST(ResidualRank, IsBoundedByTheInputsAloneAndLeavesSomeToQuantize) {
+  EXPECT_EQ(residual_rank(RankRule::params, 0.1, {960, 576}, 8), 72);
+  EXPECT_EQ(residual_rank(RankRule::params, 9.0, {960, 576}, 8), 504);
+  EXPECT_EQ(residual_rank(RankRule::params, 9.0, {7, 20}, 16), 17);
+  EXPECT_EQ(residual_rank(RankRule::params, 9.0, {7, 1}, 16), 0);
+}
+
+TEST(FactorScales, AreTwoOfSixteenBitsPerRankOfEightBitFactors) {
+  EXPECT_EQ(factor_scale_bits(10, 8), 320);
+  EXPECT_EQ(factor_scale_bits(10, 16), 0);
+}
+
 TEST(BitsPerWeight, CountCodesScalesAndFactors) {
   EXPECT_DOUBLE_EQ(bits_per_weight(10, 32, 4, 1, 0, 16), 4 + 16.0 / 32);
   EXPECT_DOUBLE_EQ(bits_per_weight(10, 32, 3, 2, 0, 16), 3 + 16.0 * 2 / 32);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "lrc/linalg/gemm.hpp"
+#include "lrc/quantization/factor_bits.hpp"
 
 namespace lrc {
 
@@ -23,14 +24,17 @@ MatrixD leading_left_vectors(ThreadPool& pool, const MatrixD& a, Index k);
 /// `scaled` is A·R (d_out×d_in). U = leading left vectors of A·R, Vᵀ = Uᵀ A = (Uᵀ A R) R⁻¹.
 LowRank best_low_rank(ThreadPool& pool, const MatrixD& scaled, const MatrixD& factor, Index k);
 
-/// What is stored: U and V in fp16.
+/// U Vᵀ with its columns scaled so that those of U and V have equal norms; a column that is zero in one becomes zero in
+/// both. What fits one factor's 16 bits then fits the other's.
+LowRank balanced(const LowRank& correction);
+
+/// What is stored.
 struct StoredLowRank {
-  MatrixF u;  ///< d_out×k
-  MatrixF v;  ///< d_in×k
+  StoredFactor u;  ///< d_out×k
+  StoredFactor v;  ///< d_in×k
 };
 
-/// Scales the columns so that those of U and V have equal norms, then rounds to fp16. Throws InputError where
-/// factor_bits is not 16, Error where a value overflows fp16.
+/// The balanced factors, each rounded by itself (stored_factor, which says what it throws).
 StoredLowRank stored(const LowRank& correction, int factor_bits);
 
 }  // namespace lrc

@@ -13,7 +13,26 @@ enum class RankRule {
 /// The rank for a fraction p, rounded down: a budget is never exceeded. At most min(d_out, d_in). Precondition: p ≥ 0.
 Index rank_of(RankRule rule, double fraction, Index d_out, Index d_in);
 
-/// Bits a quantized linear stores: codes, one 16-bit scale per row and group, U and V. `groups` as in WeightGrid.
+/// A stack: linears that share their input, and so their V.
+struct Stack {
+  Index d_out = 0;  ///< of all its linears together
+  Index d_in = 0;
+};
+
+/// The rank of a stack that pools the budgets of its linears, p·d_out·d_in sixteen-bit numbers each:
+/// params: k = p·d_out·d_in·(16/factor_bits)/(d_in + d_out), dim: k = p·min(d_out, d_in)·16/factor_bits, rounded down,
+/// at most min(d_out, d_in). Of one linear in 16 bits: rank_of. Preconditions: p ≥ 0, factor_bits > 0.
+Index stack_rank(RankRule rule, double fraction, const Stack& stack, int factor_bits);
+
+/// The same for residual activations, whose rank d_out does not bound: at most ⌊7/8·d_in⌋, so that something is left to
+/// quantize and H⊥ keeps its rank.
+Index residual_rank(RankRule rule, double fraction, const Stack& stack, int factor_bits);
+
+/// Bits of the int8 factors' scales: one of 16 bits for each column of U and of V; none for factors in 16 bits.
+double factor_scale_bits(Index rank, int factor_bits);
+
+/// Bits a quantized linear stores: codes, one 16-bit scale per row and group, U and V without factor_scale_bits.
+/// `groups` as in WeightGrid. A stack is a linear of its d_out.
 double stored_bits(Index d_out, Index d_in, int weight_bits, Index groups, Index rank, int factor_bits);
 
 /// stored_bits over d_out·d_in.

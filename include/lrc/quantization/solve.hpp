@@ -4,7 +4,7 @@
 #include <string>
 
 #include "lrc/linalg/moments.hpp"
-#include "lrc/quantization/grid.hpp"
+#include "lrc/quantization/low_rank.hpp"
 
 namespace lrc {
 
@@ -21,23 +21,36 @@ struct SolveOptions {
   Index rank = 0;         ///< of the correction (svd, lrc), see rank_of; the other methods have none
   Index iterations = 1;   ///< T of lrc, at least 1
   double damping = 0.01;  ///< of Sx and Sy, relative to their mean diagonals
-  int factor_bits = 16;   ///< of U and V
+  int factor_bits = 16;   ///< of U and V: 16 (fp16), or 8 (int8 codes, a scale per column)
+  bool deflated = false;  ///< lrc: U is eliminated from the quantize step instead of held fixed
+  /// lrc: E (d_in×rank) of residual activations, with which the moments were measured: Y = Q_a(X − E Eᵀ X). V is E
+  /// then, and iterations and deflated have no meaning (solve_residual). Not owned.
+  const StoredFactor* directions = nullptr;
 };
 
 struct SolveResult {
   MatrixI8 codes;             ///< d_out×d_in
   MatrixF scales;             ///< d_out×groups, bfloat16 values
-  MatrixF u;                  ///< d_out×k, fp16 values; k = 0 for rtn and gptq
-  MatrixF v;                  ///< d_in×k, fp16 values
+  MatrixF u;                  ///< d_out×k, the stored values; k = 0 for rtn and gptq
+  MatrixF v;                  ///< d_in×k, the stored values
   double relative_loss = 0;   ///< of what is stored, on the undamped moments
   double damping = 0;         ///< that the factorizations needed; 0 for rtn
   Index iterations_done = 0;  ///< 0 for the methods that do not iterate
+  MatrixI8 u_codes{};         ///< d_out×k where U is stored in 8 bits, else 0×0
+  MatrixF u_scales{};         ///< 1×k, u = u_codes · u_scales by column
+  MatrixI8 v_codes{};         ///< d_in×k, likewise
+  MatrixF v_scales{};         ///< 1×k
 };
+
+/// Moves U and V into `result`.
+void set_factors(SolveResult& result, StoredLowRank factors);
 
 /// Quantizes `weight` (d_out×d_in) for inputs with these moments (d_in×d_in). Where a factorization fails, the damping
 /// grows tenfold (from 1e-8 if it was 0), up to 1, with a warning; then Error naming the linear. Error also where the
 /// moments are all zero: no calibration token reached the linear. rtn needs no moments but for the loss.
-/// Preconditions: sizes fit, rank ≤ min(d_out, d_in), finite weight.
+/// A stack of linears that share their input is one tall weight, [Wq; Wk; Wv].
+/// Preconditions: sizes fit, rank ≤ min(d_out, d_in) (with directions: rank = their number), finite weight; factor_bits
+/// is 16 or 8, else InputError.
 SolveResult solve(ThreadPool& pool, Method method, const MatrixD& weight, const Moments& moments,
                   const SolveOptions& options);
 

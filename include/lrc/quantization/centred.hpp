@@ -1,0 +1,20 @@
+// Centred moments (method.md): W x = W (x − μ) + W μ, so x − μ is quantized and W μ becomes a bias.
+#pragma once
+
+#include "lrc/linalg/matrix.hpp"
+
+namespace lrc {
+
+/// Σ (x − μ)(x − μ)ᵀ = Sx − n μ μᵀ, μ = Σx/n, from `xx` = Sx (d_in×d_in) and `sums` = Σx (d_in). The diagonal is never
+/// below zero; a mean that holds the share s of the energy costs 1/(1 − s) times the precision of `xx`.
+/// Precondition: tokens > 0.
+MatrixD centred(const MatrixD& xx, const VectorD& sums, Index tokens);
+
+/// Σ (x − μ) yᵀ = Sxy − μ (Σy)ᵀ from `xy` (d_in×d_in) = Σ x yᵀ, y = Q_a(x − μ). Sy is not centred: y is what the
+/// weights see.
+MatrixD centred_inputs(const MatrixD& xy, const VectorD& x_sums, const VectorD& y_sums, Index tokens);
+
+/// W μ (d_out), the bias, each row summed in order of its columns.
+VectorD mean_output(const MatrixD& weight, const VectorD& sums, Index tokens);
+
+}  // namespace lrc

@@ -1,0 +1,20 @@
+// The quantize step in which U is not held fixed but eliminated: Ŵ is rounded knowing that the branch will make good
+// what lies in its span (method.md, "Deflated quantize step").
+#pragma once
+
+#include "lrc/linalg/moments.hpp"
+#include "lrc/quantization/branch_moments.hpp"
+
+namespace lrc {
+
+struct DeflatedStep {
+  MatrixD target;  ///< d_out×d_in: Ŵ before it is rounded
+  MatrixD factor;  ///< d_in×d_in, upper: R of the damped H⊥ = R Rᵀ; GPTQ(target, R) gives Ŵ
+};
+
+/// With G = (Vᵀ Sx V)⁻¹: H⊥ = Sy − Sxyᵀ V G Vᵀ Sxy, damped relative to its own mean diagonal, and
+/// target = W (Sxy − Sx V G Vᵀ Sxy) H⊥⁻¹. Throws CholeskyFailure. 4 d_in² k + 4 d_out d_in² + d_in³/3 operations.
+DeflatedStep deflated_step(ThreadPool& pool, const MatrixD& weight, const Moments& moments, const BranchMoments& branch,
+                           double damping);
+
+}  // namespace lrc

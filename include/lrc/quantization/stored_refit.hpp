@@ -1,0 +1,15 @@
+// Storing a correction: V is rounded first, U is fitted to what V has become, then rounded.
+#pragma once
+
+#include "lrc/linalg/moments.hpp"
+#include "lrc/quantization/low_rank.hpp"
+
+namespace lrc {
+
+/// The stored form of `correction` for Ŵ = `quantized` (d_out×d_in). With 8 bits U is refitted to the stored V (fitted_
+/// left_factor), from the undamped `xx` and `xy` (Sx, Sxy); what U's own rounding costs stays. With 16 bits rounding is
+/// far below what a refit could win, and the factors are rounded as they are. Throws as stored_factor, CholeskyFailure.
+StoredLowRank stored_with_refit(ThreadPool& pool, const MatrixD& weight, const MatrixF& quantized, const MatrixD& xx,
+                                const MatrixD& xy, const LowRank& correction, int factor_bits, double damping);
+
+}  // namespace lrc

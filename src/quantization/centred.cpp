@@ -1,0 +1,38 @@
+#include "lrc/quantization/centred.hpp"
+
+#include <algorithm>
+#include <cassert>
+
+namespace lrc {
+
+MatrixD centred_inputs(const MatrixD& xy, const VectorD& x_sums, const VectorD& y_sums, Index tokens) {
+  assert(tokens > 0 && xy.rows() == x_sums.size() && xy.cols() == y_sums.size());
+  MatrixD result = xy;
+  for (Index i = 0; i < xy.rows(); ++i) {
+    const double mean = x_sums(i) / static_cast<double>(tokens);
+    for (Index j = 0; j < xy.cols(); ++j) result(i, j) -= mean * y_sums(j);
+  }
+  return result;
+}
+
+MatrixD centred(const MatrixD& xx, const VectorD& sums, Index tokens) {
+  MatrixD result = centred_inputs(xx, sums, sums, tokens);
+  for (Index i = 0; i < result.rows(); ++i) {
+    result(i, i) = std::max(result(i, i), 0.0);  // a constant channel, up to rounding
+    for (Index j = 0; j < i; ++j) result(i, j) = result(j, i);
+  }
+  return result;
+}
+
+VectorD mean_output(const MatrixD& weight, const VectorD& sums, Index tokens) {
+  assert(tokens > 0 && weight.cols() == sums.size());
+  VectorD output(weight.rows());
+  for (Index i = 0; i < weight.rows(); ++i) {
+    double sum = 0;
+    for (Index j = 0; j < weight.cols(); ++j) sum += weight(i, j) * sums(j);
+    output(i) = sum / static_cast<double>(tokens);
+  }
+  return output;
+}
+
+}  // namespace lrc

@@ -1,0 +1,27 @@
+#include "lrc/quantization/deflated_step.hpp"
+
+#include "lrc/linalg/triangular.hpp"
+#include "lrc/quantization/lrc_steps.hpp"
+
+namespace lrc {
+
+DeflatedStep deflated_step(ThreadPool& pool, const MatrixD& weight, const Moments& moments, const BranchMoments& branch,
+                           double damping) {
+  MatrixD y_part = branch.yb, x_part = branch.xb;  // d_in×k: Y Bᵀ R⁻ᵀ and X Bᵀ R⁻ᵀ, G = R⁻ᵀ R⁻¹
+  divide_upper(pool, Op::transpose, branch.factor, y_part);
+  divide_upper(pool, Op::transpose, branch.factor, x_part);
+  DeflatedStep step;
+  {
+    MatrixD covered = symmetric_product(pool, y_part, y_part, Op::none, Op::transpose);  // d_in×d_in
+    covered = moments.yy - covered;
+    step.factor = damped_factor(pool, covered, damping);
+  }
+  MatrixD cross = moments.xy;  // d_in×d_in
+  gemm(pool, Op::none, Op::transpose, -1.0, x_part, y_part, 1.0, cross);
+  step.target = product(pool, weight, cross);
+  divide_upper(pool, Op::transpose, step.factor, step.target);
+  divide_upper(pool, Op::none, step.factor, step.target);
+  return step;
+}
+
+}  // namespace lrc

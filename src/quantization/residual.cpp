@@ -1,0 +1,36 @@
+#include "lrc/quantization/residual.hpp"
+
+#include <cassert>
+
+#include "lrc/quantization/deflated_step.hpp"
+#include "lrc/quantization/gptq.hpp"
+#include "lrc/quantization/objective.hpp"
+
+namespace lrc {
+
+SolveResult solve_residual(ThreadPool& pool, const MatrixD& weight, const Moments& moments,
+                           const SolveOptions& options) {
+  assert(options.directions != nullptr);
+  const StoredFactor& directions = *options.directions;
+  const MatrixD e = directions.values.cast<double>();  // d_in×k
+  const BranchMoments branch = branch_moments(pool, moments.xx, moments.xy, e, options.damping);
+  QuantizedWeight quantized;
+  {
+    const DeflatedStep step = deflated_step(pool, weight, moments, branch, options.damping);
+    quantized = gptq(pool, step.target, step.factor, options.grid);
+  }
+  const MatrixF values = dequantized(quantized.codes, quantized.scales, options.grid.group_size);
+  // With E orthonormal and Y free of its span, U would be W E.
+  const MatrixD u = fitted_left_factor(pool, weight, values, branch, product(pool, weight, e));
+  StoredFactor stored_u = stored_factor(u, options.factor_bits);
+  SolveResult result;
+  result.relative_loss = relative_loss(pool, weight, values, stored_u.values, directions.values, moments);
+  result.codes = std::move(quantized.codes);
+  result.scales = std::move(quantized.scales);
+  set_factors(result, {std::move(stored_u), directions});
+  result.damping = options.damping;
+  result.iterations_done = 1;
+  return result;
+}
+
+}  // namespace lrc

@@ -1,0 +1,85 @@
+#include "lrc/quantization/residual_directions.hpp"
+
+#include <algorithm>
+#include <cassert>
+#include <cmath>
+
+#include "lrc/linalg/cholesky.hpp"
+#include "lrc/linalg/eigen.hpp"
+#include "lrc/linalg/triangular.hpp"
+#include "lrc/quantization/lrc_steps.hpp"
+
+namespace lrc {
+namespace {
+
+// The leading left vectors of W X (d_out×k), through the smaller of W Sx Wᵀ and Rᵀ Wᵀ W R.
+MatrixD leading_outputs(ThreadPool& pool, const MatrixD& weight, const MatrixD& xx, Index k, double damping) {
+  if (weight.rows() <= weight.cols()) {
+    const MatrixD half = product(pool, weight, xx);  // d_out×d_in: W Sx
+    return leading_eigenvectors(symmetric_product(pool, half, weight, Op::none, Op::transpose), k).vectors;
+  }
+  const MatrixD factor = damped_factor(pool, xx, damping);
+  MatrixD scaled = weight;
+  multiply_upper(pool, Op::none, factor, scaled);
+  return leading_left_vectors(pool, scaled, k);
+}
+
+MatrixD weighted_directions(ThreadPool& pool, const MatrixD& weight, const MatrixD& xx, Index k, double damping) {
+  const MatrixD outputs = leading_outputs(pool, weight, xx, k, damping);  // d_out×k
+  return orthonormalized(pool, product(pool, weight, outputs, Op::transpose));
+}
+
+MatrixD mixed_directions(ThreadPool& pool, const MatrixD& weight, const MatrixD& xx, Index k, double damping) {
+  const Index leading = ceil_div(k, 2);
+  MatrixD e(xx.rows(), k);
+  const MatrixD first = leading_eigenvectors(xx, leading).vectors;  // d_in×⌈k/2⌉
+  MatrixD rest = weight;                                            // W (I − E Eᵀ)
+  gemm(pool, Op::none, Op::transpose, -1.0, product(pool, weight, first), first, 1.0, rest);
+  e.leftCols(leading) = first;
+  e.rightCols(k - leading) = weighted_directions(pool, rest, xx, k - leading, damping);
+  return e;
+}
+
+// Each column divided by its norm; one below `least` becomes zero.
+void normalize_columns(MatrixD& v, double least) {
+  for (Index j = 0; j < v.cols(); ++j) {
+    double square = 0;
+    for (Index i = 0; i < v.rows(); ++i) square += v(i, j) * v(i, j);
+    const double norm = std::sqrt(square);
+    v.col(j) *= norm > least ? 1.0 / norm : 0.0;
+  }
+}
+
+double largest_magnitude(const MatrixD& v) {
+  double largest = 0;
+  for (Index i = 0; i < v.size(); ++i) largest = std::max(largest, std::abs(v.data()[i]));
+  return largest;
+}
+
+}  // namespace
+
+MatrixD orthonormalized(ThreadPool& pool, MatrixD v) {
+  // Cholesky QR, three times: V (Vᵀ V)^-½ loses half the digits where V is ill-conditioned, and the next passes find
+  // what is left nearly orthonormal. The diagonal is raised so that dependent columns do not stop it.
+  constexpr double kRaise = 1e-13, kNoColumn = 1e-11;
+  normalize_columns(v, kNoColumn * largest_magnitude(v));
+  for (int pass = 0; pass < 3; ++pass) {
+    MatrixD gram = symmetric_product(pool, v, v, Op::transpose);  // k×k
+    for (Index j = 0; j < gram.rows(); ++j) {
+      gram(j, j) = gram(j, j) == 0 ? 1.0 : gram(j, j) + kRaise * static_cast<double>(gram.rows());
+    }
+    upper_cholesky(pool, gram);
+    divide_upper(pool, Op::transpose, gram, v);
+  }
+  return v;
+}
+
+MatrixD residual_directions(ThreadPool& pool, Directions kind, const MatrixD& weight, const MatrixD& xx, Index k,
+                            double damping) {
+  assert(weight.cols() == xx.rows() && 0 <= k && k <= xx.rows());
+  if (kind == Directions::pca) return leading_eigenvectors(xx, k).vectors;
+  if (kind == Directions::weighted) return weighted_directions(pool, weight, xx, k, damping);
+  return mixed_directions(pool, weight, xx, k, damping);
+}
+
+}  // namespace lrc

@@ -1,0 +1,144 @@
+#include "lrc/quantization/residual.hpp"
+
+#include <gtest/gtest.h>
+
+#include "lrc/quantization/residual_directions.hpp"
+#include "quantization/explicit.hpp"
+
+namespace lrc {
+namespace {
+
+SolveOptions options_for(Index rank, int factor_bits, const StoredFactor* directions = nullptr) {
+  SolveOptions options;
+  options.name = "model.layers.0.self_attn";
+  options.rank = rank;
+  options.factor_bits = factor_bits;
+  options.directions = directions;
+  return options;
+}
+
+struct Case {
+  Index d_out, d_in, k;
+  int factor_bits;
+};
+
+void PrintTo(const Case& c, std::ostream* out) {
+  *out << c.d_out << "x" << c.d_in << " rank " << c.k << " in " << c.factor_bits << " bits";
+}
+
+class Residual : public testing::TestWithParam<Case> {
+ protected:
+  StoredFactor stored_directions(Directions kind) {
+    return stored_factor(residual_directions(pool_, kind, plain_.weight, plain_.moments.xx, k_, 0.01), bits_);
+  }
+
+  Index k_ = GetParam().k;
+  int bits_ = GetParam().factor_bits;
+  Problem plain_ = outlier_problem(GetParam().d_out, GetParam().d_in, 3 * GetParam().d_in + 50, 1);
+  ThreadPool pool_{2};
+  StoredFactor directions_ = stored_directions(Directions::pca);
+  Problem problem_ = residual_problem(plain_, directions_.values.cast<double>());
+  SolveOptions options_ = options_for(k_, bits_, &directions_);
+};
+
+TEST_P(Residual, ReportsTheLossOfWhatItStoresWithTheDirectionsAsItsRightFactor) {
+  const SolveResult result = solve(pool_, Method::lrc, problem_.weight, problem_.moments, options_);
+  EXPECT_EQ(result.v, directions_.values);
+  EXPECT_EQ(result.v_codes, directions_.codes);
+  EXPECT_EQ(result.v_scales, directions_.scales);
+  ASSERT_EQ(result.u_codes.cols(), bits_ == 8 ? k_ : 0);
+  for (Index j = 0; j < result.u_codes.cols(); ++j) {
+    EXPECT_EQ(MatrixF(result.u_codes.col(j).cast<float>() * result.u_scales(0, j)), MatrixF(result.u.col(j)));
+  }
+  const double expected = explicit_loss(problem_, result, 0);
+  EXPECT_NEAR(result.relative_loss, expected, 1e-9 * (1 + expected));
+  EXPECT_EQ(result.damping, 0.01);
+}
+
+TEST_P(Residual, NoOtherLeftFactorIsMuchBetter) {
+  const SolveResult result = solve(pool_, Method::lrc, problem_.weight, problem_.moments, options_);
+  const MatrixD codes = dequantized(result.codes, result.scales, 0).cast<double>();
+  const MatrixD e = directions_.values.cast<double>();
+  const MatrixD least = least_squares(problem_.weight * problem_.x - codes * problem_.y, e.transpose() * problem_.x);
+  const double least_loss = explicit_loss(problem_, codes, least, e);
+  EXPECT_LE(result.relative_loss, least_loss + (bits_ == 8 ? 2e-4 : 1e-6));
+}
+
+TEST_P(Residual, GivesTheSameBitsOnAnyNumberOfThreads) {
+  const SolveResult expected = solve(pool_, Method::lrc, problem_.weight, problem_.moments, options_);
+  for (const int threads : {1, 3}) {
+    ThreadPool pool(threads);
+    const SolveResult found = solve(pool, Method::lrc, problem_.weight, problem_.moments, options_);
+    EXPECT_EQ(found.codes, expected.codes);
+    EXPECT_EQ(found.u, expected.u);
+    EXPECT_EQ(found.relative_loss, expected.relative_loss);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Cases, Residual,
+                         testing::Values(Case{1, 2, 1, 16}, Case{3, 7, 1, 8}, Case{20, 9, 2, 16}, Case{60, 40, 5, 8},
+                                         Case{40, 70, 9, 16}, Case{300, 130, 16, 8}, Case{9, 20, 0, 16}));
+
+// What residual activations are for: at the same rank far below the paper's form where the inputs have a heavy mean.
+TEST(ResidualSolve, BeatsThePapersFormOnInputsWithAHeavyMean) {
+  ThreadPool pool(2);
+  const Problem plain = outlier_problem(96, 64, 600, 5);
+  const double paper = solve(pool, Method::lrc, plain.weight, plain.moments, options_for(6, 16)).relative_loss;
+  for (const Directions kind : {Directions::pca, Directions::weighted, Directions::mixed}) {
+    const StoredFactor e = stored_factor(residual_directions(pool, kind, plain.weight, plain.moments.xx, 6, 0.01), 16);
+    const Problem residual = residual_problem(plain, e.values.cast<double>());
+    const SolveResult result = solve(pool, Method::lrc, residual.weight, residual.moments, options_for(6, 16, &e));
+    EXPECT_LT(result.relative_loss, 0.7 * paper) << static_cast<int>(kind);
+  }
+}
+
+// Rows of a stack are independent of each other once E is given.
+TEST(ResidualSolve, AStackIsItsLinearsOneBelowTheOther) {
+  ThreadPool pool(2);
+  const Problem plain = outlier_problem(50, 33, 300, 6);
+  const MatrixD e = residual_directions(pool, Directions::mixed, plain.weight, plain.moments.xx, 7, 0.01);
+  const StoredFactor directions = stored_factor(e, 16);
+  const Problem problem = residual_problem(plain, directions.values.cast<double>());
+  const SolveOptions options = options_for(7, 16, &directions);
+  const SolveResult whole = solve(pool, Method::lrc, problem.weight, problem.moments, options);
+  const MatrixD lower = problem.weight.bottomRows(20);
+  const SolveResult part = solve(pool, Method::lrc, lower, problem.moments, options);
+  EXPECT_EQ(part.codes, whole.codes.bottomRows(20));
+  EXPECT_LT((part.u - whole.u.bottomRows(20)).norm(), 1e-3 * part.u.norm());
+}
+
+class EightBits : public testing::TestWithParam<Method> {};
+
+TEST_P(EightBits, CostLittleAtTheSameRankAndWinAtTwiceTheRank) {
+  ThreadPool pool(2);
+  const Problem problem = outlier_problem(80, 50, 400, 7);
+  const auto solved = [&](Index rank, int bits) {
+    return solve(pool, GetParam(), problem.weight, problem.moments, options_for(rank, bits));
+  };
+  const SolveResult eight = solved(6, 8);
+  const double sixteen = solved(6, 16).relative_loss;
+  EXPECT_LT(eight.relative_loss, 1.02 * sixteen);
+  EXPECT_LT(solved(12, 8).relative_loss, 0.97 * sixteen);
+  EXPECT_NEAR(eight.relative_loss, explicit_loss(problem, eight, 0), 1e-9);
+  ASSERT_EQ(eight.v_codes.cols(), 6);
+  for (Index j = 0; j < 6; ++j) {
+    EXPECT_EQ(MatrixF(eight.v_codes.col(j).cast<float>() * eight.v_scales(0, j)), MatrixF(eight.v.col(j)));
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Methods, EightBits, testing::Values(Method::svd, Method::lrc));
+
+TEST(DeflatedSolve, IsAnOptionOfThePapersForm) {
+  ThreadPool pool(2);
+  const Problem problem = outlier_problem(80, 50, 400, 8);
+  SolveOptions options = options_for(6, 16);
+  const SolveResult held = solve(pool, Method::lrc, problem.weight, problem.moments, options);
+  options.deflated = true;
+  const SolveResult deflated = solve(pool, Method::lrc, problem.weight, problem.moments, options);
+  EXPECT_NE(deflated.codes, held.codes);
+  EXPECT_LT(deflated.relative_loss, 1.01 * held.relative_loss);
+  EXPECT_NEAR(deflated.relative_loss, explicit_loss(problem, deflated, 0), 1e-9);
+}
+
+}  // namespace
+}  // namespace lrc
