@@ -36,11 +36,18 @@ OptionTable option_table(CalibrateOptions& o) {
       .number("weight-group-size", o.weight_group_size, 0, Index{1} << 20,
               "weights that share a scale; 0 = an output channel")
       .number("activation-bits", o.activation_bits, 2, 16, "bits of an activation, 2 to 8; 16 = not quantized")
-      .real("activation-clip", o.activation_clip, 0.05, 1,
-            "scale = clip*absmax/7; 14/15 for compressed-tensors' quantizer")
+      .path("activation-clip", o.activation_clip,
+            "scale = clip*absmax/7; 14/15 for compressed-tensors' quantizer; auto: chosen for each group of linears")
       .number("activation-group-size", o.activation_group_size, 0, Index{1} << 20,
               "channels of a token that share a scale; 0 = all")
-      .number("factor-bits", o.factor_bits, 8, 16, "bits of the low-rank factors, 16 or 8");
+      .number("factor-bits", o.factor_bits, 8, 16, "bits of the low-rank factors, 16, or 8 with twice the rank");
+  table.group("Beyond the paper")
+      .flag("center-activations", o.center_activations, "quantize x - mean(x), and add the bias W mean(x)")
+      .flag("stack-groups", o.stack_groups, "one V for q, k, v, and for gate, up, of the rank that their budgets buy")
+      .flag("residual-activations", o.residual_activations,
+            "quantize x - E E'x; the correction is U E'x; needs stack-groups")
+      .choice("residual-directions", o.residual_directions, {"pca", "weighted", "mixed"}, "where E comes from")
+      .flag("deflated", o.deflated, "eliminate U from the quantize step instead of holding it fixed");
   table.group("Machine")
       .number("threads", o.threads, 0, 4096, "compute threads of each rank; 0 = cores / ranks of the host")
       .bytes("memory", o.memory, "that each rank may use, as 1.5G; 0 = its share of the host's or the job's")
@@ -62,24 +69,38 @@ void complete(CalibrateOptions& o) {
   if (o.checkpoint.empty()) o.checkpoint = o.output + ".checkpoint";
   if (o.method == "lrq") throw InputError("--method", "lrq does not exist yet; it may be lrc, gptq, svd or rtn");
   if (o.propagate == "quantized") throw InputError("--propagate", "quantized does not exist yet; it may be original");
-  if (o.factor_bits != 16)
-    throw InputError("--factor-bits", fmt::format("{} does not exist yet; it may be 16", o.factor_bits));
+  if (o.factor_bits != 16 && o.factor_bits != 8)
+    throw InputError("--factor-bits", fmt::format("{} is not supported; it may be 16 or 8", o.factor_bits));
+  if (o.residual_activations && o.method != "lrc")
+    throw InputError("--residual-activations", fmt::format("does not go with --method {}; it needs lrc", o.method));
+  if (o.residual_activations && !o.stack_groups)
+    throw InputError("--residual-activations", "needs --stack-groups: the directions are shared by the group");
+  o.clips();  // throws
   if (o.activation_bits > 8 && o.activation_bits != 16) {
     throw InputError("--activation-bits",
                      fmt::format("{} is not supported; it may be 2 to 8, or 16", o.activation_bits));
   }
 }
 
+std::vector<float> CalibrateOptions::clips() const {
+  if (chooses_clip()) return {0.95F, 0.9F, 0.85F, 0.8F, 0.75F, 0.7F, 0.65F, 0.6F};
+  const double clip = parse_fraction("activation-clip", activation_clip);
+  if (!(clip >= 0.05 && clip <= 1))
+    throw InputError("--activation-clip", fmt::format("{} is out of range; it may be 0.05 to 1, or auto", clip));
+  return {static_cast<float>(clip)};
+}
+
 ActivationQuantizer CalibrateOptions::quantizer() const {
   return {.bits = static_cast<int>(activation_bits),
-          .clip = static_cast<float>(activation_clip),
+          .clip = clips().front(),
           .group_size = activation_group_size};
 }
 
 Statistics CalibrateOptions::statistics() const {
   return {.kind = moments == "exact" ? MomentKind::exact : MomentKind::diagonal,
           .quantizer = quantizer(),
-          .min_expert_tokens = min_expert_tokens};
+          .min_expert_tokens = min_expert_tokens,
+          .prepared = prepares_inputs()};
 }
 
 RotationKind CalibrateOptions::rotation_kind() const {
@@ -99,13 +120,16 @@ WeightGrid CalibrateOptions::grid() const {
 
 Index CalibrateOptions::rank(Index d_out, Index d_in) const {
   if (solve_method() != Method::svd && solve_method() != Method::lrc) return 0;
-  return rank_of(rank_rule == "dim" ? RankRule::dim : RankRule::params, rank_fraction, d_out, d_in);
+  const RankRule rule = rank_rule == "dim" ? RankRule::dim : RankRule::params;
+  const auto bits = static_cast<int>(factor_bits);
+  return residual_activations ? residual_rank(rule, rank_fraction, {d_out, d_in}, bits)
+                              : stack_rank(rule, rank_fraction, {d_out, d_in}, bits);
 }
 
-GridShape CalibrateOptions::solve_grid(const LinearLayout& linear) const {
+GridShape CalibrateOptions::solve_grid(Index d_out, Index d_in) const {
   const Method how = solve_method();
   if (how == Method::rtn) return {};
-  return group_grid(how, linear.rows, linear.cols, rank(linear.rows, linear.cols), solve_memory);
+  return group_grid(how, d_out, d_in, rank(d_out, d_in), solve_memory);
 }
 
 SolveOptions CalibrateOptions::solve_options(const std::string& name, Index d_out, Index d_in) const {
@@ -114,7 +138,8 @@ SolveOptions CalibrateOptions::solve_options(const std::string& name, Index d_ou
           .rank = rank(d_out, d_in),
           .iterations = iterations,
           .damping = damping,
-          .factor_bits = static_cast<int>(factor_bits)};
+          .factor_bits = static_cast<int>(factor_bits),
+          .deflated = deflated};
 }
 
 void set_time_limit(const CalibrateOptions& options) {

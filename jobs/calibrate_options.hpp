@@ -22,7 +22,9 @@ struct CalibrateOptions {
   Index iterations = 1;
   Index weight_bits = 4, weight_group_size = 0;
   Index activation_bits = 4, activation_group_size = 0;
-  double activation_clip = 0.9;
+  std::string activation_clip = "0.9";
+  bool center_activations = false, stack_groups = false, residual_activations = false, deflated = false;
+  std::string residual_directions = "mixed";
   Index factor_bits = 16;
   std::string rotation = "full", propagate = "original", moments = "exact";
   double damping = 0.01;
@@ -38,10 +40,17 @@ struct CalibrateOptions {
   RotationKind rotation_kind() const;
   Method solve_method() const;
   WeightGrid grid() const;
-  /// Rank of the correction of a linear; 0 for methods without one.
+  /// Whether the clip ratio is chosen for each group, out of clips().
+  bool chooses_clip() const { return activation_clip == "auto"; }
+  std::vector<float> clips() const;
+  /// Whether inputs are prepared before they are quantized, which takes a second pass over them.
+  bool prepares_inputs() const { return center_activations || residual_activations || chooses_clip(); }
+  /// Whether the result has parts that a PEFT adapter can't express.
+  bool is_native() const { return prepares_inputs() || stack_groups || factor_bits != 16; }
+  /// Rank of the correction of a linear or a stack of them; 0 for methods without one.
   Index rank(Index d_out, Index d_in) const;
   /// The ranks that solve a linear together; 1×1 where one rank has the memory.
-  GridShape solve_grid(const LinearLayout& linear) const;
+  GridShape solve_grid(Index d_out, Index d_in) const;
   SolveOptions solve_options(const std::string& name, Index d_out, Index d_in) const;
 };
 

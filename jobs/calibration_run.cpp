@@ -120,7 +120,7 @@ void CalibrationRun::work() {
   const Model& model = rotated_ ? static_cast<const Model&>(*rotated_) : *stored_;
   const RunContext run{world_, options_,   pool_,   *stored_,     rotated_.get(),
                        model,  sequences_, memory_, *checkpoint_, report_};
-  const WorkPlan plan = WorkPlan::of(model, *checkpoint_);
+  const WorkPlan plan = WorkPlan::of(model, options_.stack_groups, *checkpoint_);
   MeasurePhase measure(run, plan);
   const Index blocks = model.config().blocks, window = window_size(run);
   for (Index first = 0; first < blocks; first += window) {

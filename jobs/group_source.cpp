@@ -52,7 +52,25 @@ class StoredPanels {
   SummedMoments last_;
 };
 
+// Rows begin … end − 1 of the stack's weights, one above the other.
+MatrixD stacked_rows(const LinearGroup& group, const LinearStack& stack, Index begin, Index end) {
+  MatrixD rows(end - begin, group.inputs());
+  Index above = 0;  // rows of the linears before
+  for (std::size_t i = stack.first; i < stack.first + stack.count; ++i) {
+    const MatrixF& weight = group.linears[i].weight;
+    const Index first = std::max(begin, above), last = std::min(end, above + weight.rows());
+    if (first < last)
+      rows.middleRows(first - begin, last - first) = weight.middleRows(first - above, last - first).cast<double>();
+    above += weight.rows();
+  }
+  return rows;
+}
+
 }  // namespace
+
+MatrixD stack_weight(const LinearGroup& group, const LinearStack& stack) {
+  return stacked_rows(group, stack, 0, stack.rows);
+}
 
 GroupSource group_source(const RunContext& run, const SolveTask& task) {
   const auto panels = std::make_shared<StoredPanels>(run, task.group);
@@ -60,12 +78,10 @@ GroupSource group_source(const RunContext& run, const SolveTask& task) {
   const auto rows = [panels](MatrixF SummedMoments::*matrix) {
     return [panels, matrix](Index begin, Index end) { return panels->rows(matrix, begin, end); };
   };
-  const std::size_t number = task.number;
-  GroupSource source{.d_out = task.linear().rows,
-                     .d_in = task.linear().cols,
-                     .weight = [weights, number](Index begin, Index end) -> MatrixD {
-                       return weights->linears[number].weight.middleRows(begin, end - begin).cast<double>();
-                     },
+  const LinearStack stack = task.stack;
+  GroupSource source{.d_out = stack.rows,
+                     .d_in = task.group.inputs(),
+                     .weight = [weights, stack](Index begin, Index end) { return stacked_rows(*weights, stack, begin, end); },
                      .xx = rows(&SummedMoments::xx),
                      .xy = rows(&SummedMoments::xy),
                      .yy = rows(&SummedMoments::yy)};

@@ -9,6 +9,9 @@ namespace lrc {
 /// Reads what it is asked for when it is asked; keeps the last panel of moments and the group's weights.
 GroupSource group_source(const RunContext& run, const SolveTask& task);
 
+/// The weights of a stack, one above the other: d_out×d_in.
+MatrixD stack_weight(const LinearGroup& group, const LinearStack& stack);
+
 /// How many tokens the moments of the task saw, and borrowed; their matrices are empty.
 Moments token_counts(const RunContext& run, const SolveTask& task);
 

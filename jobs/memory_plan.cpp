@@ -76,11 +76,13 @@ PhaseMemory measuring(const ModelConfig& model, const CalibrateOptions& options,
   const auto shard = unit * static_cast<double>(ceil_div(ceil_div(sequences, in_unit), ranks));
   double sums = 0, kept = 0, panel = 0;
   for (const GroupLayout& group : layout.groups) {
+    const double inputs = kFloat * shard * share_of_tokens(model, group) * static_cast<double>(group.inputs());
     if (!by_panels.contains(group.role)) {
       sums += accumulators(group, kind);
+      if (options.prepares_inputs()) kept += inputs;
       continue;
     }
-    kept += kFloat * shard * share_of_tokens(model, group) * static_cast<double>(group.inputs());
+    kept += inputs;
     panel = std::max(panel, largest_panel(group, kind) + kFloat * unit * static_cast<double>(group.inputs()));
   }
   const auto hidden = static_cast<double>(model.hidden_size);
@@ -95,16 +97,16 @@ PhaseMemory measuring(const ModelConfig& model, const CalibrateOptions& options,
 }
 
 // One linear's solve: of what its ranks hold together an equal part, and a panel of moments; or all, alone.
-double solve_bytes(const CalibrateOptions& options, const LinearLayout& linear) {
-  const Index rank = options.rank(linear.rows, linear.cols);
-  if (const int ranks = options.solve_grid(linear).ranks(); ranks > 1) {
-    return group_workspace_bytes(options.solve_method(), linear.rows, linear.cols, rank) / ranks + 2 * kLargestPanel;
+double solve_bytes(const CalibrateOptions& options, Index d_out, Index d_in) {
+  const Index rank = options.rank(d_out, d_in);
+  if (const int ranks = options.solve_grid(d_out, d_in).ranks(); ranks > 1) {
+    return group_workspace_bytes(options.solve_method(), d_out, d_in, rank) / ranks + 2 * kLargestPanel;
   }
-  const auto inputs = static_cast<double>(linear.cols);
+  const auto inputs = static_cast<double>(d_in);
   const double stored = (options.moments == "exact" ? 3 : 1) * kFloat * inputs * inputs;
   const double expanded = 3 * kDouble * inputs * inputs;  // counted in the workspace, too, as far as it is used
   return std::max(stored + expanded,
-                  solve_workspace_bytes(options.solve_method(), linear.rows, linear.cols, rank) + expanded);
+                  solve_workspace_bytes(options.solve_method(), d_out, d_in, rank) + expanded);
 }
 
 PhaseMemory solving(const ModelConfig& model, const CalibrateOptions& options) {
@@ -113,10 +115,11 @@ PhaseMemory solving(const ModelConfig& model, const CalibrateOptions& options) {
   for (const GroupLayout& group : layout.groups) {
     double weights = 0;
     for (const LinearLayout& linear : group.linears) weights += size(linear);
-    for (const LinearLayout& linear : group.linears) {
+    for (const LinearStack& stack : stacks_of(group, options.stack_groups)) {
+      const double weight = static_cast<double>(stack.rows) * static_cast<double>(group.inputs());
       PhaseMemory one{"solve",
-                      {{"weights of " + group.name, kFloat * weights + 2 * kDouble * size(linear)},
-                       {"solve of " + linear.name, solve_bytes(options, linear)}}};
+                      {{"weights of " + group.name, kFloat * weights + 2 * kDouble * weight},
+                       {"solve of " + stack.name, solve_bytes(options, stack.rows, group.inputs())}}};
       if (one.bytes() > worst.bytes()) worst = std::move(one);
     }
   }
@@ -160,7 +163,7 @@ MemoryPlan MemoryPlan::of(const ModelConfig& model, const CalibrateOptions& opti
   };
   // The widest groups first, until the rest fits.
   for (const GroupRole role : {GroupRole::down, GroupRole::gate_up, GroupRole::attention_out, GroupRole::qkv}) {
-    if (measure().bytes() <= limit) break;
+    if (options.prepares_inputs() || measure().bytes() <= limit) break;
     const PhaseMemory before = measure();
     plan.by_panels.insert(role);
     if (measure().bytes() >= before.bytes()) plan.by_panels.erase(role);
@@ -190,14 +193,16 @@ void MemoryPlan::demand(double limit) const {
 void demand_groups(const ModelConfig& model, const CalibrateOptions& options, int ranks) {
   const BlockLayout layout = block_layout(model, 0);
   for (const GroupLayout& group : layout.groups) {
-    for (const LinearLayout& linear : group.linears) {
-      const int needed = options.solve_grid(linear).ranks();
-      if (needed <= ranks) continue;
-      throw InputError(
-          "--solve-memory",
-          fmt::format("with {}, the solve of {} ({}×{}) needs a group of {} ranks, but the "
-                      "job has {}; take more ranks or more memory for a solve",
-                      bytes_text(options.solve_memory), linear.name, linear.rows, linear.cols, needed, ranks));
+    for (const LinearStack& stack : stacks_of(group, options.stack_groups)) {
+      const int needed = options.solve_grid(stack.rows, group.inputs()).ranks();
+      const bool plain = !options.prepares_inputs() && options.factor_bits == 16 && !options.deflated;
+      if (needed <= ranks && (plain || needed == 1)) continue;
+      const std::string why = needed > ranks ? fmt::format("but the job has {}; take more ranks or", ranks)
+                                             : "which can't prepare inputs, nor use factors in 8 bits or --deflated; take";
+      throw InputError("--solve-memory", fmt::format("with {}, the solve of {} ({}×{}) needs a group of {} ranks, {} more "
+                                                     "memory for a solve",
+                                                     bytes_text(options.solve_memory), stack.name, stack.rows,
+                                                     group.inputs(), needed, why));
     }
   }
 }

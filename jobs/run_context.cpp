@@ -4,16 +4,16 @@
 
 namespace lrc {
 
-WorkPlan WorkPlan::of(const Model& model, const Checkpoint& checkpoint) {
+WorkPlan WorkPlan::of(const Model& model, bool stacked, const Checkpoint& checkpoint) {
   WorkPlan plan;
   for (Index block = 0; block < model.config().blocks; ++block) {
     const BlockLayout layout = block_layout(model.config(), block);
     for (const GroupLayout& group : layout.groups) {
       bool solved = true;
-      for (std::size_t i = 0; i < group.linears.size(); ++i) {
-        if (checkpoint.is_committed(group.linears[i].name)) continue;
+      for (const LinearStack& stack : stacks_of(group, stacked)) {
+        if (checkpoint.is_committed(stack.name)) continue;
         solved = false;
-        plan.solves.push_back({block, group, i});
+        plan.solves.push_back({block, group, stack});
       }
       if (solved) continue;
       for (Index panel = 0; panel < MomentPanels{group.inputs()}.count(); ++panel) {

@@ -34,9 +34,7 @@ struct RunContext {
 struct SolveTask {
   Index block;
   GroupLayout group;
-  std::size_t number;  ///< of the linear in its group
-
-  const LinearLayout& linear() const { return group.linears[number]; }
+  LinearStack stack;
 };
 
 /// What is left to do. Made once, before anything of this run is committed, so that all ranks see the same.
@@ -44,7 +42,7 @@ struct WorkPlan {
   std::vector<SolveTask> solves;                       ///< not committed yet
   std::set<std::pair<std::string, Index>> unmeasured;  ///< groups and panels of their moments that one of them needs
 
-  static WorkPlan of(const Model& model, const Checkpoint& checkpoint);
+  static WorkPlan of(const Model& model, bool stacked, const Checkpoint& checkpoint);
   bool has_unmeasured(const BlockLayout& block) const;
 };
 

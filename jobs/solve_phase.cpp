@@ -4,6 +4,7 @@
 
 #include "group_source.hpp"
 #include "lrc/core/log.hpp"
+#include "lrc/quantization/centred.hpp"
 #include "lrc/quantization/expand_moments.hpp"
 #include "lrc/quantization/group_solve.hpp"
 #include "lrc/scheduling/queue.hpp"
@@ -15,8 +16,8 @@ namespace {
 constexpr Index kTasksPerRank = 8;
 
 // Order of growth of a solve: the factorizations on the input side and the products with the weight.
-double solve_cost(const LinearLayout& linear) {
-  const auto in = static_cast<double>(linear.cols), out = static_cast<double>(linear.rows);
+double solve_cost(const SolveTask& task) {
+  const auto in = static_cast<double>(task.group.inputs()), out = static_cast<double>(task.stack.rows);
   return in * in * in + 4 * in * in * out;
 }
 
@@ -24,8 +25,8 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-SolveOptions options_of(const RunContext& run, const LinearLayout& linear) {
-  return run.options.solve_options(linear.name, linear.rows, linear.cols);
+SolveOptions options_of(const RunContext& run, const SolveTask& task) {
+  return run.options.solve_options(task.stack.name, task.stack.rows, task.group.inputs());
 }
 
 void commit(const RunContext& run, const SolveRecord& record) {
@@ -34,29 +35,39 @@ void commit(const RunContext& run, const SolveRecord& record) {
 }
 
 void solve_alone(const RunContext& run, const SolveTask& task) {
-  const LinearLayout& linear = task.linear();
-  const LinearGroup group = run.model.group(task.block, task.group);
-  const Moments moments = expand_moments(assembled(task.group.inputs(), [&](Index panel) {
-    return to_moments(run.checkpoint.load_moments({group.name, panel}));
-  }));
-  const MatrixD weight = group.linears[task.number].weight.cast<double>();  // d_out×d_in
+  GroupPreparation preparation;
+  const SummedMoments sums = assembled(task.group.inputs(), [&](Index panel) {
+    const MomentsRecord record = run.checkpoint.load_moments({task.group.name, panel});
+    if (panel == 0) preparation = to_preparation(record.preparation);
+    return to_moments(record);
+  });
+  const MatrixF& directions = preparation.directions.values;  // d_in×k, or none
+  const Moments moments =
+      directions.size() > 0 ? expand_moments(run.pool, sums, directions) : expand_moments(sums);
+  const MatrixD weight = stack_weight(run.model.group(task.block, task.group), task.stack);  // d_out×d_in
   const auto start = std::chrono::steady_clock::now();
-  const SolveResult result = lrc::solve(run.pool, run.options.solve_method(), weight, moments, options_of(run, linear));
-  commit(run, to_record(linear.name, result, moments, seconds_since(start)));
+  SolveOptions options = options_of(run, task);
+  if (directions.size() > 0) {
+    options.directions = &preparation.directions;
+    options.rank = directions.cols();
+  }
+  const SolveResult result = lrc::solve(run.pool, run.options.solve_method(), weight, moments, options);
+  const VectorD bias = preparation.mean.size() > 0 ? mean_output(weight, preparation.mean.cast<double>(), 1) : VectorD();
+  commit(run, to_record(task.stack.name, result, moments, preparation, bias, seconds_since(start)));
 }
 
 // By all ranks of the team; its first one commits.
 void solve_together(const RunContext& run, const SolveTask& task, const Communicator& team) {
-  const LinearLayout& linear = task.linear();
-  const ProcessGrid grid(team, run.options.solve_grid(linear));
+  const ProcessGrid grid(team, run.options.solve_grid(task.stack.rows, task.group.inputs()));
   const auto start = std::chrono::steady_clock::now();
   GroupSource source;
   team.agree([&] { source = group_source(run, task); });
   const GroupProblem problem = GroupProblem::from(grid, source);
   source = {};
-  const SolveResult result = group_solve(run.pool, grid, run.options.solve_method(), problem, options_of(run, linear));
+  const SolveResult result = group_solve(run.pool, grid, run.options.solve_method(), problem, options_of(run, task));
   team.agree([&] {
-    if (team.is_root()) commit(run, to_record(linear.name, result, token_counts(run, task), seconds_since(start)));
+    if (!team.is_root()) return;
+    commit(run, to_record(task.stack.name, result, token_counts(run, task), {}, {}, seconds_since(start)));
   });
 }
 
@@ -75,7 +86,8 @@ void drop_moments(const RunContext& run, Index first, Index end) {
 Index window_size(const RunContext& run) {
   Index solves_per_block = 0;
   const BlockLayout layout = block_layout(run.model.config(), 0);
-  for (const GroupLayout& group : layout.groups) solves_per_block += static_cast<Index>(group.linears.size());
+  for (const GroupLayout& group : layout.groups)
+    solves_per_block += static_cast<Index>(stacks_of(group, run.options.stack_groups).size());
   return std::clamp<Index>(ceil_div(kTasksPerRank * run.world.size(), solves_per_block), 1, run.model.config().blocks);
 }
 
@@ -86,8 +98,8 @@ void solve_window(const RunContext& run, const WorkPlan& plan, Index first, Inde
   for (const SolveTask& task : plan.solves) {
     if (task.block < first || task.block >= end) continue;
     window.push_back(task);
-    const int ranks = run.options.solve_grid(task.linear()).ranks();
-    tasks.push_back({task.linear().name, solve_cost(task.linear()) / ranks, ranks});
+    const int ranks = run.options.solve_grid(task.stack.rows, task.group.inputs()).ranks();
+    tasks.push_back({task.stack.name, solve_cost(task) / ranks, ranks});
     all += tasks.back().cost;
   }
   if (tasks.empty()) return;

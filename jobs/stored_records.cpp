@@ -19,10 +19,25 @@ Matrix from_stored(const StoredMatrix<typename Matrix::Scalar>& stored) {
   return matrix;
 }
 
+StoredMatrix<float> row_of(const auto& vector) {
+  StoredMatrix<float> row{vector.size() > 0 ? 1 : 0, vector.size(), {}};
+  for (Index i = 0; i < vector.size(); ++i) row.values.push_back(static_cast<float>(vector[i]));
+  return row;
+}
+
+VectorF vector_of(const StoredMatrix<float>& row) {
+  return Eigen::Map<const VectorF>(row.values.data(), static_cast<Index>(row.values.size()));
+}
+
+StoredFactor factor_of(const StoredMatrix<float>& values, const StoredCodes& codes) {
+  return {from_stored<MatrixF>(values), from_stored<MatrixI8>(codes.codes), from_stored<MatrixF>(codes.scales)};
+}
+
 }  // namespace
 
-SolveRecord to_record(const std::string& linear, const SolveResult& result, const Moments& moments, double seconds) {
-  return {.name = linear,
+SolveRecord to_record(const std::string& name, const SolveResult& result, const Moments& moments,
+                      const GroupPreparation& preparation, const VectorD& bias, double seconds) {
+  return {.name = name,
           .codes = to_stored(result.codes),
           .scales = to_stored(result.scales),
           .u = to_stored(result.u),
@@ -32,14 +47,32 @@ SolveRecord to_record(const std::string& linear, const SolveResult& result, cons
                     {"iterations", result.iterations_done},
                     {"tokens", moments.tokens},
                     {"borrowed_tokens", moments.borrowed},
-                    {"seconds", seconds}}};
+                    {"seconds", seconds}},
+          .u_codes = {to_stored(result.u_codes), to_stored(result.u_scales)},
+          .v_codes = {to_stored(result.v_codes), to_stored(result.v_scales)},
+          .mean = row_of(preparation.mean),
+          .center_bias = row_of(bias),
+          .clip = preparation.clip};
+}
+
+StoredPreparation to_stored(const GroupPreparation& preparation) {
+  const StoredFactor& e = preparation.directions;
+  return {row_of(preparation.mean), to_stored(e.values), {to_stored(e.codes), to_stored(e.scales)}, preparation.clip};
+}
+
+GroupPreparation to_preparation(const StoredPreparation& stored) {
+  return {vector_of(stored.mean), factor_of(stored.directions, stored.direction_codes), stored.clip};
 }
 
 SolveResult to_result(const SolveRecord& record) {
-  return {.codes = from_stored<MatrixI8>(record.codes),
-          .scales = from_stored<MatrixF>(record.scales),
-          .u = from_stored<MatrixF>(record.u),
-          .v = from_stored<MatrixF>(record.v)};
+  SolveResult result{.codes = from_stored<MatrixI8>(record.codes), .scales = from_stored<MatrixF>(record.scales)};
+  result.u = from_stored<MatrixF>(record.u);
+  result.v = from_stored<MatrixF>(record.v);
+  result.u_codes = from_stored<MatrixI8>(record.u_codes.codes);
+  result.u_scales = from_stored<MatrixF>(record.u_codes.scales);
+  result.v_codes = from_stored<MatrixI8>(record.v_codes.codes);
+  result.v_scales = from_stored<MatrixF>(record.v_codes.scales);
+  return result;
 }
 
 MatrixToStore to_store(const MatrixF& matrix) {

@@ -7,8 +7,18 @@
 
 namespace lrc {
 
-/// `moments`: the solve's; `seconds`: what it took.
-SolveRecord to_record(const std::string& linear, const SolveResult& result, const Moments& moments, double seconds);
+/// What prepares a group's inputs, with the directions as they are stored.
+struct GroupPreparation {
+  VectorF mean;             ///< d_in, or empty
+  StoredFactor directions;  ///< d_in×k; no values where there are none
+  double clip = 0;          ///< 0 = that of the options
+};
+
+/// `moments`, `preparation`: the solve's; `bias`: W μ (d_out), or empty; `seconds`: what it took.
+SolveRecord to_record(const std::string& name, const SolveResult& result, const Moments& moments,
+                      const GroupPreparation& preparation, const VectorD& bias, double seconds);
+StoredPreparation to_stored(const GroupPreparation& preparation);
+GroupPreparation to_preparation(const StoredPreparation& stored);
 /// The part of the solve that is exported (the facts stay in the record).
 SolveResult to_result(const SolveRecord& record);
 

@@ -15,6 +15,8 @@ constexpr double kQuietest = 0x1p-16;
 // Adding 1.5·2^52 rounds a double below 2^51 to an integer and leaves that integer in the low bits of the sum.
 constexpr double kRound = 6755399441055744.0;
 constexpr int kContributionBits = 51;
+// A channel's square in one unit is below 2^51 on its grid, so its sum over 2^16 tokens is below 2^34 on the grid of x.
+constexpr double kOfASum = 0x1p16;
 constexpr int kSumBits = 62;
 
 int bits_of(Index count) { return static_cast<int>(std::bit_width(static_cast<std::uint64_t>(count))); }
@@ -53,6 +55,14 @@ std::int64_t FixedPointScales::rounded(Index i, Index j, double value) const {
 
 double FixedPointScales::value(Index i, Index j, std::int64_t sum) const {
   return static_cast<double>(sum) / (factors_[i] * factors_[j]);
+}
+
+std::int64_t FixedPointScales::rounded_sum(Index channel, double value) const {
+  return round_to_integer(value * (factors_[channel] * kOfASum));
+}
+
+double FixedPointScales::sum_value(Index channel, std::int64_t sum) const {
+  return static_cast<double>(sum) / (factors_[channel] * kOfASum);
 }
 
 void FixedPointScales::check_square(const std::string& group, Index channel, double value) const {

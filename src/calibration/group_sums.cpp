@@ -9,25 +9,39 @@ namespace lrc {
 TokenSums::TokenSums(std::string group, MomentKind kind, ActivationQuantizer quantizer, FixedPointScales scales,
                      Summing summing)
     : group_(std::move(group)), kind_(kind), quantizer_(quantizer), scales_(std::move(scales)), summing_(summing) {
-  if (summing_ == Summing::at_once) sums_.emplace(group_, kind_, scales_);
+  if (summing_ != Summing::by_panels) sums_.emplace(group_, kind_, scales_);
 }
 
 void TokenSums::add_to_sums(ThreadPool& pool, const ConstViewF& inputs) {
+  if (kind_ == MomentKind::inputs) return sums_->add(pool, inputs, inputs);
   MatrixF quantized = inputs;  // tokens×d_in
   quantize_rows(pool, quantizer_, quantized);
   sums_->add(pool, inputs, quantized);
 }
 
-void TokenSums::add(ThreadPool& pool, const ConstViewF& inputs) {
-  if (summing_ == Summing::by_panels) {
-    kept_.emplace_back(inputs);
-  } else {
-    add_to_sums(pool, inputs);
+MomentSums TokenSums::second(ThreadPool& pool, MomentKind kind, const Preparation& preparation, float clip) const {
+  MomentSums sums(group_, kind, scales_);
+  ActivationQuantizer quantizer = quantizer_;
+  quantizer.clip = clip;
+  for (const MatrixF& kept : kept_) {
+    MatrixF inputs = kept;  // tokens×d_in
+    take_mean(pool, preparation, inputs);
+    MatrixF rest = inputs;  // tokens×d_in: what the quantizer sees
+    take_directions(pool, preparation, rest);
+    MatrixF quantized = rest;  // tokens×d_in
+    quantize_rows(pool, quantizer, quantized);
+    sums.add(pool, kind == MomentKind::cross ? inputs : rest, quantized);
   }
+  return sums;
+}
+
+void TokenSums::add(ThreadPool& pool, const ConstViewF& inputs) {
+  if (summing_ != Summing::at_once) kept_.emplace_back(inputs);
+  if (summing_ != Summing::by_panels) add_to_sums(pool, inputs);
 }
 
 MomentSums& TokenSums::of(ThreadPool& pool, RowRange rows) {
-  if (summing_ == Summing::at_once) return *sums_;
+  if (summing_ != Summing::by_panels) return *sums_;
   sums_.emplace(group_, kind_, scales_, rows);
   for (const MatrixF& inputs : kept_) add_to_sums(pool, inputs);
   return *sums_;
@@ -43,14 +57,43 @@ void GroupSums::reduce(const Communicator& world, int owner, Index panel) {
   if (all_) all_->now().reduce(world, owner, panels().rows(panel));
 }
 
-SummedMoments GroupSums::result(Index panel) {
-  const RowRange rows = panels().rows(panel);
-  if (!all_) return routed_.now().result(rows);
+double GroupSums::background_weight() const {
+  if (!all_) return 0;
   const Index missing = std::max<Index>(0, enough_ - routed_.now().tokens());
-  const auto all_tokens = static_cast<double>(std::max<Index>(1, all_->now().tokens()));
-  SummedMoments moments = routed_.now().result(rows, &all_->now(), static_cast<double>(missing) / all_tokens);
-  moments.borrowed = missing;
+  return static_cast<double>(missing) / static_cast<double>(std::max<Index>(1, all_->now().tokens()));
+}
+
+SummedMoments GroupSums::result(Index panel) const { return result(panels().rows(panel)); }
+
+SummedMoments GroupSums::result(RowRange rows) const {
+  if (!all_) return routed_.now().result(rows);
+  SummedMoments moments = routed_.now().result(rows, &all_->now(), background_weight());
+  moments.borrowed = std::max<Index>(0, enough_ - routed_.now().tokens());
   return moments;
+}
+
+VectorD GroupSums::input_sums() const {
+  return routed_.now().input_sums(all_ ? &all_->now() : nullptr, background_weight());
+}
+
+double GroupSums::weighted_tokens() const {
+  const double own = static_cast<double>(routed_.now().tokens());
+  return all_ ? own + background_weight() * static_cast<double>(all_->now().tokens()) : own;
+}
+
+void GroupSums::sum_second(ThreadPool& pool, MomentKind kind, const Preparation& preparation, float clip) {
+  second_routed_ = routed_.second(pool, kind, preparation, clip);
+  if (all_) second_all_ = all_->second(pool, kind, preparation, clip);
+}
+
+void GroupSums::reduce_second(const Communicator& world, int owner) {
+  const RowRange rows{0, routed_.inputs()};
+  second_routed_->reduce(world, owner, rows);
+  if (second_all_) second_all_->reduce(world, owner, rows);
+}
+
+SummedMoments GroupSums::second() const {
+  return second_routed_->result({0, routed_.inputs()}, second_all_ ? &*second_all_ : nullptr, background_weight());
 }
 
 }  // namespace lrc

@@ -28,14 +28,17 @@ MomentSums::MomentSums(std::string group, MomentKind kind, FixedPointScales scal
     const Tile last = tiles(product.symmetric).back();
     product.sum.assign(static_cast<std::size_t>(last.at + last.rows * last.cols), 0);
   };
-  allocate(xx_);
-  if (kind_ == MomentKind::exact) {
+  if (has_squares(kind_)) allocate(xx_);
+  if (has_cross(kind_)) {
     allocate(xy_);
     allocate(yy_);
-  } else {
-    xy_diagonal_.assign(static_cast<std::size_t>(rows_.size()), 0);
-    yy_diagonal_ = xy_diagonal_;
   }
+  const auto rows_count = static_cast<std::size_t>(rows_.size());
+  if (has_diagonals(kind_)) {
+    xy_diagonal_.assign(rows_count, 0);
+    yy_diagonal_.assign(rows_count, 0);
+  }
+  if (kind_ == MomentKind::inputs) inputs_.assign(rows_count, 0);
 }
 
 std::vector<MomentSums::Tile> MomentSums::tiles(bool symmetric) const {
@@ -91,17 +94,27 @@ void MomentSums::add_diagonals(const ConstViewF& x, const ConstViewF& y) {
   }
 }
 
+void MomentSums::add_inputs(const ConstViewF& x) {
+  VectorD sums = VectorD::Zero(x.cols());
+  for (Index token = 0; token < x.rows(); ++token) {
+    const float* from = x.data() + token * x.outerStride();
+    for (Index j = 0; j < x.cols(); ++j) sums[j] += static_cast<double>(from[j]);
+  }
+  for (Index j = rows_.first; j < rows_.end; ++j)
+    inputs_[static_cast<std::size_t>(j - rows_.first)] += scales_.rounded_sum(j, sums[j]);
+}
+
 void MomentSums::add(ThreadPool& pool, const ConstViewF& x, const ConstViewF& y) {
   assert(x.cols() == scales_.channels() && y.cols() == x.cols() && y.rows() == x.rows());
   check_squares(x);
-  check_squares(y);
-  add_product(pool, xx_, x, x);
-  if (kind_ == MomentKind::exact) {
+  if (has_squares(kind_)) add_product(pool, xx_, x, x);
+  if (kind_ == MomentKind::inputs) add_inputs(x);
+  if (has_cross(kind_) || has_diagonals(kind_)) check_squares(y);
+  if (has_cross(kind_)) {
     add_product(pool, xy_, x, y);
     add_product(pool, yy_, y, y);
-  } else {
-    add_diagonals(x, y);
   }
+  if (has_diagonals(kind_)) add_diagonals(x, y);
   tokens_ += x.rows();
 }
 
@@ -120,7 +133,7 @@ std::span<std::int64_t> MomentSums::part(Product& product, RowRange rows) const 
 void MomentSums::reduce(const Communicator& world, int owner, RowRange rows) {
   assert(rows_.first <= rows.first && rows.end <= rows_.end);
   for (Product* product : {&xx_, &xy_, &yy_}) world.reduce_sum(part(*product, rows), owner);
-  for (std::vector<std::int64_t>* sums : {&xy_diagonal_, &yy_diagonal_}) {
+  for (std::vector<std::int64_t>* sums : {&xy_diagonal_, &yy_diagonal_, &inputs_}) {
     if (sums->empty()) continue;
     world.reduce_sum(std::span(*sums).subspan(static_cast<std::size_t>(rows.first - rows_.first),
                                               static_cast<std::size_t>(rows.size())),
@@ -132,6 +145,7 @@ void MomentSums::reduce(const Communicator& world, int owner, RowRange rows) {
 MatrixF MomentSums::matrix(Product MomentSums::*product, RowRange rows, const MomentSums* background,
                            double weight) const {
   const Product& own = this->*product;
+  if (own.sum.empty()) return {};
   MatrixF result(rows.size(), own.symmetric ? rows.end : scales_.channels());
   const auto element = [&](Index i, Index j, std::size_t at) {
     double value = scales_.value(i, j, own.sum[at]);
@@ -155,6 +169,7 @@ MatrixF MomentSums::matrix(Product MomentSums::*product, RowRange rows, const Mo
 
 MatrixF MomentSums::diagonal(std::vector<std::int64_t> MomentSums::*sums, RowRange rows, const MomentSums* background,
                              double weight) const {
+  if ((this->*sums).empty()) return {};
   MatrixF values(1, rows.size());
   for (Index i = 0; i < values.cols(); ++i) {
     const Index j = rows.first + i;
@@ -168,21 +183,32 @@ MatrixF MomentSums::diagonal(std::vector<std::int64_t> MomentSums::*sums, RowRan
 
 SummedMoments MomentSums::result(RowRange rows, const MomentSums* background, double weight) const {
   assert(rows_.first <= rows.first && rows.end <= rows_.end);
-  const bool exact = kind_ == MomentKind::exact;
+  const bool cross = has_cross(kind_);
   return {.tokens = all_tokens_,
           .xx = matrix(&MomentSums::xx_, rows, background, weight),
-          .xy = exact ? matrix(&MomentSums::xy_, rows, background, weight)
+          .xy = cross ? matrix(&MomentSums::xy_, rows, background, weight)
                       : diagonal(&MomentSums::xy_diagonal_, rows, background, weight),
-          .yy = exact ? matrix(&MomentSums::yy_, rows, background, weight)
+          .yy = cross ? matrix(&MomentSums::yy_, rows, background, weight)
                       : diagonal(&MomentSums::yy_diagonal_, rows, background, weight),
           .borrowed = 0};
+}
+
+VectorD MomentSums::input_sums(const MomentSums* background, double weight) const {
+  VectorD sums(rows_.size());
+  for (Index i = 0; i < sums.size(); ++i) {
+    const auto at = static_cast<std::size_t>(i);
+    sums[i] = scales_.sum_value(rows_.first + i, inputs_[at]);
+    if (background) sums[i] += weight * background->scales_.sum_value(rows_.first + i, background->inputs_[at]);
+  }
+  return sums;
 }
 
 double MomentSums::bytes(MomentKind kind, Index inputs, RowRange rows) {
   const auto height = static_cast<double>(rows.size());
   const double symmetric = height * static_cast<double>(rows.first + rows.end + moment_tile(inputs)) / 2;
   return sizeof(std::int64_t) *
-         (kind == MomentKind::exact ? 2 * symmetric + height * static_cast<double>(inputs) : symmetric);
+         ((has_squares(kind) ? symmetric : 0) +
+          (has_cross(kind) ? symmetric + height * static_cast<double>(inputs) : 0));
 }
 
 }  // namespace lrc

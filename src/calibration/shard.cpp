@@ -66,8 +66,10 @@ std::vector<GroupSums> Shard::begin(const Block& block, const Statistics& statis
     const Index enough = statistics.min_expert_tokens > 0 ? statistics.min_expert_tokens : 2 * inputs.cols();
     const auto unit_tokens = static_cast<double>(sequences_per_unit(length_) * length_);
     const FixedPointScales scales(energy(inputs, unit_tokens / static_cast<double>(inputs.rows())), all_units_);
-    const Summing summing = statistics.by_panels.contains(group.role) ? Summing::by_panels : Summing::at_once;
-    sums.emplace_back(TokenSums(group.name, statistics.kind, statistics.quantizer, scales, summing),
+    const bool panels = statistics.by_panels.contains(group.role);
+    const Summing summing = statistics.prepared ? Summing::twice : panels ? Summing::by_panels : Summing::at_once;
+    const MomentKind kind = statistics.prepared ? MomentKind::inputs : statistics.kind;
+    sums.emplace_back(TokenSums(group.name, kind, statistics.quantizer, scales, summing),
                       group.expert == kNoExpert ? 0 : enough);
   };
   forward_attention(probe, block, probe_, make);

@@ -11,12 +11,13 @@
 namespace lrc {
 namespace {
 
-constexpr std::array<std::pair<Dtype, std::string_view>, 6> kNames{{{Dtype::f32, "F32"},
+constexpr std::array<std::pair<Dtype, std::string_view>, 7> kNames{{{Dtype::f32, "F32"},
                                                                     {Dtype::f16, "F16"},
                                                                     {Dtype::bf16, "BF16"},
                                                                     {Dtype::i32, "I32"},
                                                                     {Dtype::i64, "I64"},
-                                                                    {Dtype::u8, "U8"}}};
+                                                                    {Dtype::u8, "U8"},
+{Dtype::i8, "I8"}}};
 
 static_assert(std::endian::native == std::endian::little, "tensor files are little endian, and so must be the machine");
 
@@ -50,6 +51,7 @@ std::size_t size_of(Dtype dtype) {
     case Dtype::i64:
       return 8;
     case Dtype::u8:
+    case Dtype::i8:
       return 1;
   }
   return 0;

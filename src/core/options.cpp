@@ -22,12 +22,6 @@ Number parse_number(const std::string& name, const std::string& text) {
   return value;
 }
 
-double parse_fraction(const std::string& name, const std::string& text) {
-  const auto slash = text.find('/');
-  if (slash == std::string::npos) return parse_number<double>(name, text);
-  return parse_number<double>(name, text.substr(0, slash)) / parse_number<double>(name, text.substr(slash + 1));
-}
-
 template <class Number>
 void check_range(const std::string& name, Number value, Number lowest, Number highest) {
   if (value >= lowest && value <= highest) return;
@@ -59,6 +53,12 @@ bool parse_flag(const std::string& name, const std::string& text) {
 }
 
 }  // namespace
+
+double parse_fraction(const std::string& name, const std::string& text) {
+  const auto slash = text.find('/');
+  if (slash == std::string::npos) return parse_number<double>(name, text);
+  return parse_number<double>(name, text.substr(0, slash)) / parse_number<double>(name, text.substr(slash + 1));
+}
 
 OptionTable::OptionTable(std::string program, std::string summary)
     : program_(std::move(program)), summary_(std::move(summary)) {}

@@ -57,7 +57,7 @@ Dtype read_dtype(const InputFile& file, const std::string& name, const json& ent
   const auto dtype = dtype_from_name(found->get<std::string>());
   if (!dtype)
     refuse(file,
-           fmt::format("tensor '{}' has dtype {}; it may be F32, F16, BF16, I32, I64 or U8", name, found->dump()));
+           fmt::format("tensor '{}' has dtype {}; it may be F32, F16, BF16, I32, I64, U8 or I8", name, found->dump()));
   return *dtype;
 }
 

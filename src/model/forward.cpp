@@ -20,6 +20,15 @@ MatrixF correction(ThreadPool& pool, const Linear& linear, const ConstViewF& x) 
   return out;
 }
 
+// outputs += (x V) Uᵀ, and, where the branch is residual, x −= (x V) Vᵀ.
+void add_branch(ThreadPool& pool, const Branch& branch, bool residual, ViewF x, std::vector<MatrixF>& outputs) {
+  MatrixF inside(x.rows(), branch.v.cols());  // tokens×k
+  gemm(pool, Op::none, Op::none, 1.0F, x, branch.v, 0.0F, inside);
+  for (std::size_t i = 0; i < branch.u.size(); ++i)
+    gemm(pool, Op::none, Op::transpose, 1.0F, inside, branch.u[i], 1.0F, outputs[branch.first + i]);
+  if (residual) gemm(pool, Op::none, Op::transpose, -1.0F, inside, branch.v, 1.0F, x);
+}
+
 // The parts of a group's outputs, whether each has a linear of its own or they share one.
 std::vector<ViewF> split(std::vector<MatrixF>& outputs, const std::vector<Index>& widths) {
   std::vector<ViewF> parts;
@@ -65,6 +74,8 @@ std::vector<MatrixF> forward_group(ThreadPool& pool, const LinearGroup& group, V
   for (const Linear& linear : group.linears) outputs.push_back(correction(pool, linear, x));
   if (group.rotation) apply_rows(pool, *group.rotation, x);
   if (observe) observe(group, x);
+  if (group.mean.size() > 0) for_each_row(pool, x.rows(), [&](Index row) { x.row(row) -= group.mean.transpose(); });
+  for (const Branch& branch : group.branches) add_branch(pool, branch, group.residual, x, outputs);
   quantize_rows(pool, group.quantizer, x);
   for (std::size_t i = 0; i < outputs.size(); ++i) {
     gemm(pool, Op::none, Op::transpose, 1.0F, x, group.linears[i].weight, 1.0F, outputs[i]);

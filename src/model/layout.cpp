@@ -10,6 +10,19 @@ LinearLayout linear(const std::string& name, Index rows, Index cols, bool bias) 
   return {.name = name, .rows = rows, .cols = cols, .bias = bias, .stored = {name + ".weight", {rows, cols}, 0}};
 }
 
+std::vector<LinearStack> stacks_of(const GroupLayout& group, bool stacked) {
+  std::vector<LinearStack> stacks;
+  for (std::size_t i = 0; i < group.linears.size(); ++i) {
+    if (!stacked || stacks.empty()) stacks.push_back({group.linears[i].name, i, 0, 0});
+    ++stacks.back().count;
+    stacks.back().rows += group.linears[i].rows;
+  }
+  for (LinearStack& stack : stacks) {
+    if (stack.count > 1) stack.name = group.name;
+  }
+  return stacks;
+}
+
 BlockLayout block_layout(const ModelConfig& config, Index index) {
   assert(index >= 0 && index < config.blocks);
   return find_family(config.family)->block(config, index);

@@ -81,6 +81,10 @@ std::optional<QuantizedFormat> read_quantized_format(const std::filesystem::path
   format.activations.group_size = own.integer("activation_group_size", 0, kMaxGroup);
   format.online_rotation = own.flag("online_rotation");
   format.has_adapter = own.flag("adapter");
+  format.native = own.flag("native");
+  format.stacked = own.flag("stacked");
+  format.centered = own.flag("centered");
+  format.residual = own.flag("residual");
   format.bits_per_weight = own.number("bits_per_weight", 0, 64);
   return format;
 }
@@ -110,10 +114,14 @@ ordered_json quantization_config(const QuantizedFormat& format) {
                             {"activation_group_size", format.activations.group_size},
                             {"online_rotation", format.online_rotation},
                             {"adapter", format.has_adapter},
+                            {"native", format.native},
+                            {"stacked", format.stacked},
+                            {"centered", format.centered},
+                            {"residual", format.residual},
                             {"bits_per_weight", format.bits_per_weight}};
-  // Loaders that know only the layout would leave the online rotation out, and compute nonsense: so they are not to
+  // Loaders that know only the layout would leave out the online rotation and what is in low_rank.safetensors, and compute nonsense: so they are not to
   // recognise a model that needs it.
-  const char* method = format.online_rotation ? "lrc" : "compressed-tensors";
+  const char* method = format.online_rotation || format.native ? "lrc" : "compressed-tensors";
   return {{"quant_method", method},
           {"format", "pack-quantized"},
           {"quantization_status", "compressed"},

@@ -44,6 +44,7 @@ StoredModel::StoredModel(std::filesystem::path directory)
       format_(read_quantized_format(directory_)) {
   if (format_ && format_->online_rotation) online_rotation_.emplace(config_.intermediate_size);
   if (format_ && format_->has_adapter) adapter_.emplace(directory_ / kAdapterDirectory, "adapter_model.safetensors");
+  if (format_ && format_->native) low_rank_.emplace(directory_, *format_);
   if (const Family* family = find_family(config_.family); family->look_at_tensors)
     family->look_at_tensors([this](const std::string& name) { return tensors_.find(name) != nullptr; }, config_);
   check_tensors();
@@ -72,6 +73,7 @@ void StoredModel::check_block(const BlockLayout& layout) const {
   if (layout.router) check_tensor(tensors_, layout.router->stored.tensor, layout.router->stored.shape);
   for (const GroupLayout& group : layout.groups) {
     for (const LinearLayout& linear : group.linears) check_linear(linear);
+    if (low_rank_) low_rank_->check(group);
   }
 }
 
@@ -152,6 +154,7 @@ LinearGroup StoredModel::group(Index, const GroupLayout& layout) const {
   LinearGroup group{.role = layout.role, .expert = layout.expert, .name = layout.name, .linears = {}};
   for (const LinearLayout& linear : layout.linears) group.linears.push_back(read_linear(linear));
   if (format_) group.quantizer = format_->activations;
+  if (low_rank_) low_rank_->complete(layout, group);
   if (online_rotation_ && layout.role == GroupRole::down) group.rotation = &*online_rotation_;
   return group;
 }

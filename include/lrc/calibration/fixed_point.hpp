@@ -24,6 +24,9 @@ class FixedPointScales {
   void add_row(Index row, Index first, Index size, const float* values, std::int64_t* sum) const;
   /// The same for one number, from a double.
   std::int64_t rounded(Index i, Index j, double value) const;
+  /// For Σ x of a channel over one unit, whose square is at most the unit's tokens times the channel's square.
+  std::int64_t rounded_sum(Index channel, double value) const;
+  double sum_value(Index channel, std::int64_t sum) const;
   /// The number a sum stands for.
   double value(Index i, Index j, std::int64_t sum) const;
 

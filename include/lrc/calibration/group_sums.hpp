@@ -6,12 +6,13 @@
 
 #include "lrc/calibration/moment_sums.hpp"
 #include "lrc/model/activation_quantizer.hpp"
+#include "lrc/model/preparation.hpp"
 
 namespace lrc {
 
-/// Whether a group's inputs are summed as they come, or kept (tokens×d_in floats) and summed panel by panel, where the
-/// sums of all its channels would not fit a rank. The sums are the same.
-enum class Summing { at_once, by_panels };
+/// Whether a group's inputs are summed as they come; or kept (tokens×d_in floats) and summed panel by panel, where the
+/// sums of all its channels would not fit a rank (the sums are the same); or summed and kept for a second pass.
+enum class Summing { at_once, by_panels, twice };
 
 /// This rank's sums over one set of tokens.
 class TokenSums {
@@ -24,6 +25,10 @@ class TokenSums {
   /// What holds the sums of these rows, if not of all. Replaces what was there for others.
   MomentSums& of(ThreadPool& pool, RowRange rows);
   MomentSums& now() { return *sums_; }
+  const MomentSums& now() const { return *sums_; }
+
+  /// The second pass: the sums of the prepared inputs, quantized with this clip.
+  MomentSums second(ThreadPool& pool, MomentKind kind, const Preparation& preparation, float clip) const;
 
   TokenSums empty_like() const { return {group_, kind_, quantizer_, scales_, summing_}; }
   const std::string& group() const { return group_; }
@@ -61,15 +66,29 @@ class GroupSums {
   void want_all() { all_ = routed_.empty_like(); }
   bool wants_all() const { return all_.has_value(); }
 
+  /// The second pass with one clip, in place of what was summed before: `kind` is cross or diagonals. Then as a panel of
+  /// all rows: reduce_second(), and on `owner` second().
+  void sum_second(ThreadPool& pool, MomentKind kind, const Preparation& preparation, float clip);
+  void reduce_second(const Communicator& world, int owner);
+  SummedMoments second() const;
+
+  /// Σx, and how many tokens it counts, with what an expert borrows.
+  VectorD input_sums() const;
+  double weighted_tokens() const;
+
   /// A panel's way: this rank's sums; those of all ranks, on `owner` (collective); the moments, on `owner`.
   void sum(ThreadPool& pool, Index panel);
   void reduce(const Communicator& world, int owner, Index panel);
-  SummedMoments result(Index panel);
+  SummedMoments result(Index panel) const;
+  SummedMoments result(RowRange rows) const;
 
  private:
+  double background_weight() const;
+
   TokenSums routed_;
   Index enough_;
   std::optional<TokenSums> all_;
+  std::optional<MomentSums> second_routed_, second_all_;
 };
 
 }  // namespace lrc

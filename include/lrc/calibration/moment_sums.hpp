@@ -13,7 +13,13 @@
 namespace lrc {
 
 /// exact: XXᵀ, XYᵀ and YYᵀ. diagonal: XXᵀ and, per channel, Σxy and Σy² (method.md, "One matrix instead of three").
-enum class MomentKind { exact, diagonal };
+/// Where the inputs are prepared before they are quantized (preparation.hpp), what prepares them comes from a first
+/// pass, inputs: XXᵀ and Σx; the second one sums cross: XYᵀ and YYᵀ, or diagonals: Σxy and Σy².
+enum class MomentKind { exact, diagonal, inputs, cross, diagonals };
+
+inline bool has_squares(MomentKind kind) { return kind != MomentKind::cross && kind != MomentKind::diagonals; }
+inline bool has_cross(MomentKind kind) { return kind == MomentKind::exact || kind == MomentKind::cross; }
+inline bool has_diagonals(MomentKind kind) { return kind == MomentKind::diagonal || kind == MomentKind::diagonals; }
 
 class MomentSums {
  public:
@@ -32,6 +38,9 @@ class MomentSums {
   /// What was summed in these rows, on the rank that has it; with `background` times `weight` added, where it is given
   /// (it has the same group, kind and rows).
   SummedMoments result(RowRange rows, const MomentSums* background = nullptr, double weight = 0) const;
+
+  /// Σx (one a row), likewise; of the kind inputs.
+  VectorD input_sums(const MomentSums* background = nullptr, double weight = 0) const;
 
   const std::string& group() const { return group_; }
   /// Over all ranks, after reduce().
@@ -53,6 +62,7 @@ class MomentSums {
   std::span<std::int64_t> part(Product& product, RowRange rows) const;
   void add_product(ThreadPool& pool, Product& product, const ConstViewF& left, const ConstViewF& right);
   void add_diagonals(const ConstViewF& x, const ConstViewF& y);
+  void add_inputs(const ConstViewF& x);
   void check_squares(const ConstViewF& x) const;
   MatrixF matrix(Product MomentSums::*product, RowRange rows, const MomentSums* background, double weight) const;
   MatrixF diagonal(std::vector<std::int64_t> MomentSums::*sums, RowRange rows, const MomentSums* background,
@@ -63,7 +73,8 @@ class MomentSums {
   FixedPointScales scales_;
   RowRange rows_;
   Product xx_{true, {}}, xy_{false, {}}, yy_{true, {}};
-  std::vector<std::int64_t> xy_diagonal_, yy_diagonal_;  // one a row; diagonal only
+  std::vector<std::int64_t> xy_diagonal_, yy_diagonal_;  // one a row; diagonals only
+  std::vector<std::int64_t> inputs_;                    // Σx, one a row; inputs only
   Index tokens_ = 0, all_tokens_ = 0;
 };
 

@@ -17,6 +17,7 @@ struct Statistics {
   MomentKind kind = MomentKind::exact;
   ActivationQuantizer quantizer{};
   Index min_expert_tokens = 0;      ///< that an expert's moments need to do without help; 0 = twice its inputs
+  bool prepared = false;            ///< in two passes: what prepares the inputs follows from the first
   std::set<GroupRole> by_panels{};  ///< groups whose inputs are kept and summed panel by panel
 };
 

@@ -24,7 +24,21 @@ struct MatrixToStore {
   std::span<const float> values;
 };
 
-/// The finished solve of one linear.
+/// A factor of a correction in 8 bits: codes (rows×k) times the scale (1×k) of their column; empty in 16 bits.
+struct StoredCodes {
+  StoredMatrix<std::int8_t> codes{};
+  StoredMatrix<float> scales{};
+};
+
+/// What prepares a group's inputs to be quantized. Empty where nothing does.
+struct StoredPreparation {
+  StoredMatrix<float> mean{};        ///< 1×d_in
+  StoredMatrix<float> directions{};  ///< d_in×k, of residual activations
+  StoredCodes direction_codes{};
+  double clip = 0;  ///< of the activation quantizer
+};
+
+/// The finished solve of one linear, or of several that share V.
 struct SolveRecord {
   std::string name;
   StoredMatrix<std::int8_t> codes;  ///< d_out×d_in
@@ -32,6 +46,10 @@ struct SolveRecord {
   StoredMatrix<float> u;            ///< d_out×rank
   StoredMatrix<float> v;            ///< d_in×rank
   nlohmann::ordered_json facts;     ///< for the report: relative_loss, damping, iterations, seconds, ...
+  StoredCodes u_codes{}, v_codes{};
+  StoredMatrix<float> mean{};         ///< 1×d_in, taken off the inputs; or empty
+  StoredMatrix<float> center_bias{};  ///< 1×d_out: what that takes off the outputs
+  double clip = 0;                    ///< of the activation quantizer, where the group has its own; else 0
 };
 
 /// Names a panel of rows of the summed moments of one group of linears, which are kept until its solves are in.
@@ -43,12 +61,14 @@ struct MomentsKey {
 struct MomentsRecord {
   Index tokens = 0, borrowed = 0;  ///< as in SummedMoments (lrc/linalg/moments.hpp)
   StoredMatrix<float> xx, xy, yy;
+  StoredPreparation preparation{};  ///< in the first panel
 };
 
 /// The same on its way to the file, without a copy: they are large.
 struct MomentsToStore {
   Index tokens = 0, borrowed = 0;
   MatrixToStore xx, xy, yy;
+  StoredPreparation preparation{};
 };
 
 /// Names hidden states: a unit of sequences (sequences.hpp), as it enters a block.

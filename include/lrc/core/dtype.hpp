@@ -9,7 +9,7 @@
 
 namespace lrc {
 
-enum class Dtype { f32, f16, bf16, i32, i64, u8 };
+enum class Dtype { f32, f16, bf16, i32, i64, u8, i8 };
 
 /// Bytes of one element.
 std::size_t size_of(Dtype dtype);

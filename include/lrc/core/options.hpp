@@ -61,6 +61,9 @@ class OptionTable {
   std::vector<std::string> given_;
 };
 
+/// A decimal number or a fraction such as 14/15. Throws InputError naming the option.
+double parse_fraction(const std::string& name, const std::string& text);
+
 /// The version of the project and of the libraries that decide about the last bits.
 std::string version_text();
 

@@ -20,6 +20,14 @@ struct Linear {
   MatrixF v;         ///< d_in×rank; acts on the inputs as they come, before the online rotation
 };
 
+/// The correction of some linears of a group, `count` from the `first` on, that share one V, which acts on the inputs
+/// as they are prepared to be quantized (after the online rotation, without their mean).
+struct Branch {
+  MatrixF v;               ///< d_in×k
+  std::vector<MatrixF> u;  ///< a linear's d_out×k each
+  std::size_t first = 0;
+};
+
 /// The places of a block's groups.
 enum class GroupRole { qkv, attention_out, gate_up, down };
 inline constexpr Index kNoExpert = -1;
@@ -32,6 +40,9 @@ struct LinearGroup {
   std::vector<Linear> linears;
   const HadamardTransform* rotation = nullptr;  ///< applied to the input at run time (R4); not owned
   ActivationQuantizer quantizer{.bits = 16};    ///< Q_a; 16 bits = none
+  VectorF mean{};                               ///< μ, taken off the inputs (the biases hold W μ): d_in, or empty
+  std::vector<Branch> branches{};
+  bool residual = false;  ///< what goes through the (one) branch is taken off before quantizing: Q_a(x − V Vᵀ x)
 
   Index inputs() const { return linears.front().weight.cols(); }
 };

@@ -38,7 +38,7 @@ MatrixF mlp_inputs(const ForwardContext& context, const Block& block, const Cons
 MatrixF forward_mlp(ThreadPool& pool, const Mlp& mlp, ViewF x, const InputObserver& observe = {});
 
 /// The outputs of a group's linears for the inputs x (tokens×d_in): corrected from the inputs as
-/// they come, rotated, observed, quantized, multiplied.
+/// they come, rotated, observed, centred, corrected by the group's branches, quantized, multiplied.
 /// x is left as the quantized linears saw it.
 std::vector<MatrixF> forward_group(ThreadPool& pool, const LinearGroup& group, ViewF x,
                                    const InputObserver& observe = {});

@@ -36,6 +36,16 @@ struct GroupLayout {
   Index inputs() const { return linears.front().cols; }
 };
 
+/// Linears of a group that are solved as one tall weight and share one V: `count` from the `first` on.
+struct LinearStack {
+  std::string name;  ///< of the linear, or, where there are several, of the group
+  std::size_t first = 0, count = 1;
+  Index rows = 0;  ///< d_out of all together
+};
+
+/// All of the group's linears as one stack, or each as one of its own.
+std::vector<LinearStack> stacks_of(const GroupLayout& group, bool stacked);
+
 struct BlockLayout {
   std::string attention_norm, mlp_norm;  ///< names of tensors, hidden_size each
   std::string q_norm{}, k_norm{};        ///< head_dim each; empty where there is none

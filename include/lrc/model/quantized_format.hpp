@@ -17,6 +17,11 @@ struct QuantizedFormat {
   ActivationQuantizer activations;
   bool online_rotation = false;  ///< R4: Hadamard at the input of down
   bool has_adapter = false;      ///< low-rank factors in adapter/
+  /// What PEFT has no words for is in low_rank.safetensors (low_rank_file.hpp).
+  bool native = false;
+  bool stacked = false;   ///< linears that share their input share V
+  bool centered = false;  ///< the mean of the inputs is taken off before they are quantized
+  bool residual = false;  ///< V Vᵀ x is, too
   double bits_per_weight = 0;
 };
 

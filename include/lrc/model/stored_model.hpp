@@ -7,6 +7,7 @@
 
 #include "lrc/io/safetensors.hpp"
 #include "lrc/model/layout.hpp"
+#include "lrc/model/low_rank_file.hpp"
 #include "lrc/model/model.hpp"
 #include "lrc/model/quantized_format.hpp"
 
@@ -49,6 +50,7 @@ class StoredModel : public Model {
   TensorDirectory tensors_;
   std::optional<QuantizedFormat> format_;
   std::optional<TensorDirectory> adapter_;
+  std::optional<LowRankFile> low_rank_;
   std::optional<HadamardTransform> online_rotation_;
 };
 

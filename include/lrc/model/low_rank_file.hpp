@@ -1,0 +1,36 @@
+// low_rank.safetensors beside a quantized model: corrections, means and clips that a PEFT adapter can't express.
+//
+//   STACK.u, STACK.v               d_out×k, d_in×k: F16, or I8 with one scale a column in STACK.u_scale, STACK.v_scale
+//   STACK.center_bias              d_out: W μ
+//   GROUP.mean                     d_in: μ
+//   GROUP.clip                     1: the clip ratio of the activation quantizer, where it is the group's own
+#pragma once
+
+#include <filesystem>
+#include <vector>
+
+#include "lrc/io/safetensors.hpp"
+#include "lrc/model/layout.hpp"
+#include "lrc/model/quantized_format.hpp"
+
+namespace lrc {
+
+inline constexpr const char* kLowRankFile = "low_rank.safetensors";
+
+class LowRankFile {
+ public:
+  LowRankFile(const std::filesystem::path& directory, const QuantizedFormat& format);
+
+  /// Throws InputError naming the tensor of the group that is missing or has another shape or number format.
+  void check(const GroupLayout& layout) const;
+  /// Adds to the linears as they are stored what this file has for them.
+  void complete(const GroupLayout& layout, LinearGroup& group) const;
+
+ private:
+  MatrixF factor(const std::string& name, Index rows) const;
+
+  TensorDirectory tensors_;
+  QuantizedFormat format_;
+};
+
+}  // namespace lrc

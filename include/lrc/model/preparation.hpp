@@ -1,0 +1,21 @@
+// What is done to a group's inputs before they are quantized: their mean is taken off, and, for residual activations,
+// their part in the span of a few directions, which goes through the correction instead (method.md, "Beyond the paper").
+#pragma once
+
+#include "lrc/core/parallel.hpp"
+#include "lrc/linalg/matrix.hpp"
+
+namespace lrc {
+
+struct Preparation {
+  VectorF mean;        ///< μ: d_in, or empty
+  MatrixF directions;  ///< E as it is stored: d_in×k, or without columns
+};
+
+/// x (tokens×d_in) ← x − μ.
+void take_mean(ThreadPool& pool, const Preparation& preparation, ViewF x);
+
+/// x (tokens×d_in) ← x − (x E) Eᵀ.
+void take_directions(ThreadPool& pool, const Preparation& preparation, ViewF x);
+
+}  // namespace lrc
