@@ -1,5 +1,6 @@
 #include "lrc/quantization/branch_moments.hpp"
 
+#include <algorithm>
 #include <cassert>
 
 #include "lrc/linalg/cholesky.hpp"
@@ -8,10 +9,18 @@
 namespace lrc {
 namespace {
 
-constexpr double kShareOfDamping = 1e-3;
+constexpr double kShareOfDamping = 1e-2;
 
-void raise_diagonal(MatrixD& a, double damping) {
-  for (Index j = 0; j < a.rows(); ++j) a(j, j) = a(j, j) == 0 ? 1.0 : a(j, j) * (1 + kShareOfDamping * damping);
+double mean_diagonal(const MatrixD& a) {
+  double trace = 0;
+  for (Index i = 0; i < a.rows(); ++i) trace += a(i, i);
+  return trace / static_cast<double>(std::max<Index>(1, a.rows()));
+}
+
+double column_power(const MatrixD& a, Index column) {
+  double sum = 0;
+  for (Index i = 0; i < a.rows(); ++i) sum += a(i, column) * a(i, column);
+  return sum;
 }
 
 }  // namespace
@@ -21,7 +30,11 @@ BranchMoments branch_moments(ThreadPool& pool, const MatrixD& xx, const MatrixD&
   BranchMoments branch{product(pool, xx, v), product(pool, xy, v, Op::transpose), {}, {}};
   branch.bb = symmetric_product(pool, v, branch.xb, Op::transpose);
   branch.factor = branch.bb;
-  raise_diagonal(branch.factor, damping);
+  const double raise = kShareOfDamping * damping * mean_diagonal(xx);
+  for (Index j = 0; j < v.cols(); ++j) {
+    const double power = column_power(v, j);
+    branch.factor(j, j) += power > 0 ? raise * power : 1.0;
+  }
   upper_cholesky(pool, branch.factor);
   return branch;
 }

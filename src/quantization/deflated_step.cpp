@@ -1,9 +1,16 @@
 #include "lrc/quantization/deflated_step.hpp"
 
 #include "lrc/linalg/triangular.hpp"
+#include "lrc/quantization/gptq.hpp"
 #include "lrc/quantization/lrc_steps.hpp"
 
 namespace lrc {
+namespace {
+
+// Where the branch covers nearly all of Y, H⊥ is smaller than what Sy's rounding to fp32 leaves of the difference.
+constexpr double kShareOfDamping = 1e-4;
+
+}  // namespace
 
 DeflatedStep deflated_step(ThreadPool& pool, const MatrixD& weight, const Moments& moments, const BranchMoments& branch,
                            double damping) {
@@ -13,7 +20,7 @@ DeflatedStep deflated_step(ThreadPool& pool, const MatrixD& weight, const Moment
   DeflatedStep step;
   {
     MatrixD covered = symmetric_product(pool, y_part, y_part, Op::none, Op::transpose);  // d_in×d_in
-    covered = moments.yy - covered;
+    covered = damped(moments.yy, kShareOfDamping * damping) - covered;
     step.factor = damped_factor(pool, covered, damping);
   }
   MatrixD cross = moments.xy;  // d_in×d_in

@@ -12,9 +12,7 @@ MatrixD damped_factor(ThreadPool& pool, const MatrixD& moments, double damping) 
   return factor;
 }
 
-LowRank initial_correction(ThreadPool& pool, const MatrixD& weight, const Moments& moments, const MatrixD& yy_factor,
-                           double damping, Index k) {
-  if (k == 0) return {MatrixD(weight.rows(), 0), MatrixD(weight.cols(), 0)};
+MatrixD relaxed_factor(ThreadPool& pool, const Moments& moments, const MatrixD& yy_factor, double damping) {
   MatrixD s;
   {
     MatrixD z = moments.xy;  // Sxy Ry⁻ᵀ, so that Sxy Sy⁻¹ Sxyᵀ = Z Zᵀ
@@ -23,9 +21,16 @@ LowRank initial_correction(ThreadPool& pool, const MatrixD& weight, const Moment
   }
   s = damped(moments.xx, damping) - s;
   upper_cholesky(pool, s);
+  return s;
+}
+
+LowRank initial_correction(ThreadPool& pool, const MatrixD& weight, const Moments& moments, const MatrixD& yy_factor,
+                           double damping, Index k) {
+  if (k == 0) return {MatrixD(weight.rows(), 0), MatrixD(weight.cols(), 0)};
+  const MatrixD factor = relaxed_factor(pool, moments, yy_factor, damping);
   MatrixD scaled = weight;
-  multiply_upper(pool, Op::none, s, scaled);
-  return best_low_rank(pool, scaled, s, k);
+  multiply_upper(pool, Op::none, factor, scaled);
+  return best_low_rank(pool, scaled, factor, k);
 }
 
 MatrixD quantize_target(ThreadPool& pool, const MatrixD& weight, const LowRank& correction, const Moments& moments,

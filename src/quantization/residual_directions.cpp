@@ -60,14 +60,12 @@ double largest_magnitude(const MatrixD& v) {
 
 MatrixD orthonormalized(ThreadPool& pool, MatrixD v) {
   // Cholesky QR, three times: V (Vᵀ V)^-½ loses half the digits where V is ill-conditioned, and the next passes find
-  // what is left nearly orthonormal. The diagonal is raised so that dependent columns do not stop it.
+  // what is left nearly orthonormal. The diagonal is raised so that dependent and zero columns do not stop it.
   constexpr double kRaise = 1e-13, kNoColumn = 1e-11;
   normalize_columns(v, kNoColumn * largest_magnitude(v));
   for (int pass = 0; pass < 3; ++pass) {
     MatrixD gram = symmetric_product(pool, v, v, Op::transpose);  // k×k
-    for (Index j = 0; j < gram.rows(); ++j) {
-      gram(j, j) = gram(j, j) == 0 ? 1.0 : gram(j, j) + kRaise * static_cast<double>(gram.rows());
-    }
+    for (Index j = 0; j < gram.rows(); ++j) gram(j, j) += kRaise * static_cast<double>(gram.rows());
     upper_cholesky(pool, gram);
     divide_upper(pool, Op::transpose, gram, v);
   }

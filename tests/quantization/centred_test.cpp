@@ -48,6 +48,11 @@ INSTANTIATE_TEST_SUITE_P(Cases, Centred,
                          testing::Values(std::pair<Index, double>{1, 1}, std::pair<Index, double>{7, 0},
                                          std::pair<Index, double>{33, 1}, std::pair<Index, double>{20, 1e3}));
 
+TEST(CentredDiagonal, IsNotBelowZeroWhereTheSumsWereRounded) {
+  const VectorD sums = VectorD::Constant(2, 30);
+  EXPECT_EQ(VectorD(centred(MatrixD::Constant(2, 2, 300 - 1e-5), sums, 3).diagonal()), VectorD::Zero(2));
+}
+
 // The whole of it: with a heavy mean, x − μ is quantized far better than x.
 TEST(CentredSolve, WinsWhereTheMeanIsHeavy) {
   ThreadPool pool(2);

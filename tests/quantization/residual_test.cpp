@@ -44,6 +44,7 @@ class Residual : public testing::TestWithParam<Case> {
 TEST_P(Residual, ReportsTheLossOfWhatItStoresWithTheDirectionsAsItsRightFactor) {
   const SolveResult result = solve(pool_, Method::lrc, problem_.weight, problem_.moments, options_);
   EXPECT_EQ(result.v, directions_.values);
+  ASSERT_EQ(result.v_codes.cols(), directions_.codes.cols());
   EXPECT_EQ(result.v_codes, directions_.codes);
   EXPECT_EQ(result.v_scales, directions_.scales);
   ASSERT_EQ(result.u_codes.cols(), bits_ == 8 ? k_ : 0);
@@ -90,6 +91,23 @@ TEST(ResidualSolve, BeatsThePapersFormOnInputsWithAHeavyMean) {
     const SolveResult result = solve(pool, Method::lrc, residual.weight, residual.moments, options_for(6, 16, &e));
     EXPECT_LT(result.relative_loss, 0.7 * paper) << static_cast<int>(kind);
   }
+}
+
+// An expert that few tokens reached: the sums, rounded to fp32 as they are stored, say nothing of most directions, and
+// there the branch is W E, which is right for any input.
+TEST(ResidualSolve, WhereTheDataHasNoSayTheBranchPassesItsInputOn) {
+  ThreadPool pool(2);
+  const Problem plain = outlier_problem(12, 30, 4, 7);
+  const StoredFactor e =
+      stored_factor(residual_directions(pool, Directions::pca, plain.weight, plain.moments.xx, 10, 0.01), 16);
+  Problem problem = residual_problem(plain, e.values.cast<double>());
+  for (MatrixD* moments : {&problem.moments.xx, &problem.moments.xy, &problem.moments.yy}) {
+    *moments = moments->cast<float>().cast<double>().eval();
+  }
+  const SolveResult result = solve(pool, Method::lrc, problem.weight, problem.moments, options_for(10, 16, &e));
+  const MatrixD passed_on = problem.weight * e.values.cast<double>();
+  EXPECT_LT((result.u.cast<double>() - passed_on).rightCols(6).norm(), 0.05 * passed_on.rightCols(6).norm());
+  EXPECT_EQ(result.damping, 0.01);
 }
 
 // Rows of a stack are independent of each other once E is given.

@@ -12,10 +12,10 @@ struct BranchMoments {
   MatrixD factor;  ///< k×k, upper: R of B Bᵀ with its diagonal raised, = R Rᵀ
 };
 
-/// From the undamped `xx` and `xy` (d_in×d_in: Sx, Sxy) and `v` (d_in×k), 4 d_in² k operations. For the factor the
-/// diagonal is raised by damping/1000 of itself, which sums rounded to fp32 need where V's columns nearly depend on
-/// each other on the data; where it is zero it becomes 1, so that a zero column of V does no harm. Throws
-/// CholeskyFailure.
+/// From the undamped `xx` and `xy` (d_in×d_in: Sx, Sxy) and `v` (d_in×k), 4 d_in² k operations. For the factor
+/// damping/100 · the mean diagonal of Sx · ‖v_j‖² is added to the diagonal: that is above the rounding of sums to fp32
+/// and decides where the data has no say (fewer tokens than columns, columns that depend on each other). A zero column
+/// gets 1 and does no harm. Throws CholeskyFailure.
 BranchMoments branch_moments(ThreadPool& pool, const MatrixD& xx, const MatrixD& xy, const MatrixD& v, double damping);
 
 /// U (d_out×k) with Ŵ and V given: (W Sx V − Ŵ Sxyᵀ V)(Vᵀ Sx V)⁻¹, the least of ‖W X − Ŵ Y − U B‖² (method.md,

@@ -12,8 +12,9 @@ struct DeflatedStep {
   MatrixD factor;  ///< d_in×d_in, upper: R of the damped H⊥ = R Rᵀ; GPTQ(target, R) gives Ŵ
 };
 
-/// With G = (Vᵀ Sx V)⁻¹: H⊥ = Sy − Sxyᵀ V G Vᵀ Sxy, damped relative to its own mean diagonal, and
-/// target = W (Sxy − Sx V G Vᵀ Sxy) H⊥⁻¹. Throws CholeskyFailure. 4 d_in² k + 4 d_out d_in² + d_in³/3 operations.
+/// With G = (Vᵀ Sx V)⁻¹: H⊥ = Sy − Sxyᵀ V G Vᵀ Sxy, damped relative to its own mean diagonal and, ten thousand times
+/// less, to that of Sy; target = W (Sxy − Sx V G Vᵀ Sxy) H⊥⁻¹. Throws CholeskyFailure.
+/// 4 d_in² k + 4 d_out d_in² + d_in³/3 operations.
 DeflatedStep deflated_step(ThreadPool& pool, const MatrixD& weight, const Moments& moments, const BranchMoments& branch,
                            double damping);
 

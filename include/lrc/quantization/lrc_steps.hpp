@@ -10,6 +10,10 @@ namespace lrc {
 /// R (upper triangular) of moments + damping · their mean diagonal · I. Throws CholeskyFailure.
 MatrixD damped_factor(ThreadPool& pool, const MatrixD& moments, double damping);
 
+/// R of S = Sx − Sxy Sy⁻¹ Sxyᵀ = R Rᵀ, Sx damped: what the branch has to say while Ŵ may be any matrix (d_in×d_in).
+/// Throws CholeskyFailure.
+MatrixD relaxed_factor(ThreadPool& pool, const Moments& moments, const MatrixD& yy_factor, double damping);
+
 /// U and V while Ŵ may be any matrix: the best product of rank k for W in the metric S = Sx − Sxy Sy⁻¹ Sxyᵀ, Sx damped.
 /// Throws CholeskyFailure. At its peak three d_in×d_in matrices with `yy_factor`.
 LowRank initial_correction(ThreadPool& pool, const MatrixD& weight, const Moments& moments, const MatrixD& yy_factor,

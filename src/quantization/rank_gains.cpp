@@ -1,0 +1,35 @@
+#include "lrc/quantization/rank_gains.hpp"
+
+#include <cassert>
+
+#include "lrc/linalg/eigen.hpp"
+#include "lrc/linalg/triangular.hpp"
+#include "lrc/quantization/lrc_steps.hpp"
+
+namespace lrc {
+
+VectorD relaxed_gains(ThreadPool& pool, const MatrixD& weight, const Moments& moments, double damping, Index most) {
+  assert(most <= weight.rows() && most <= weight.cols());
+  MatrixD scaled = weight;  // d_out×d_in: W R
+  {
+    const MatrixD yy_factor = damped_factor(pool, moments.yy, damping);
+    multiply_upper(pool, Op::none, relaxed_factor(pool, moments, yy_factor, damping), scaled);
+  }
+  const bool wide = weight.rows() <= weight.cols();
+  MatrixD gram = wide ? symmetric_product(pool, scaled, scaled, Op::none, Op::transpose)
+                      : symmetric_product(pool, scaled, scaled, Op::transpose, Op::none);
+  return leading_eigenvectors(std::move(gram), most).values;
+}
+
+VectorD residual_gains(const MatrixD& weight, const MatrixD& xx, double noise_ratio, Index most) {
+  assert(weight.cols() == xx.rows());
+  double power = 0;
+  for (Index i = 0; i < weight.rows(); ++i) {
+    for (Index j = 0; j < weight.cols(); ++j) power += weight(i, j) * weight(i, j);
+  }
+  VectorD gains = leading_eigenvectors(xx, most).values;
+  gains *= noise_ratio * power / static_cast<double>(weight.cols());
+  return gains;
+}
+
+}  // namespace lrc

@@ -1,0 +1,58 @@
+#include "lrc/quantization/rank_gains.hpp"
+
+#include <gtest/gtest.h>
+
+#include "lrc/quantization/lrc_steps.hpp"
+#include "lrc/quantization/residual_directions.hpp"
+#include "quantization/explicit.hpp"
+
+namespace lrc {
+namespace {
+
+constexpr double kNoDamping = 1e-12;
+
+// The loss of the best U, V of this rank and the best matrix in place of Ŵ, times ‖W X‖².
+double relaxed_loss(ThreadPool& pool, const Problem& problem, Index k) {
+  const MatrixD yy_factor = damped_factor(pool, problem.moments.yy, kNoDamping);
+  const LowRank best = initial_correction(pool, problem.weight, problem.moments, yy_factor, kNoDamping, k);
+  const MatrixD relaxed = quantize_target(pool, problem.weight, best, problem.moments, yy_factor);
+  return explicit_loss(problem, relaxed, best.u, best.v) * (problem.weight * problem.x).squaredNorm();
+}
+
+TEST(RelaxedGains, AreWhatEachRankTakesOffTheLoss) {
+  ThreadPool pool(2);
+  for (const auto& [d_out, d_in] : {std::pair<Index, Index>{9, 6}, {5, 12}, {1, 3}}) {
+    const Problem problem = random_problem(d_out, d_in, 100, 1);
+    const Index most = std::min(d_out, d_in);
+    const VectorD gains = relaxed_gains(pool, problem.weight, problem.moments, kNoDamping, most);
+    ASSERT_EQ(gains.size(), most);
+    const double whole = relaxed_loss(pool, problem, 0);
+    double before = whole;
+    for (Index k = 0; k < most; ++k) {
+      const double after = relaxed_loss(pool, problem, k + 1);
+      EXPECT_NEAR(gains(k), before - after, 1e-5 * whole) << d_out << "x" << d_in << " rank " << k + 1;
+      before = after;
+    }
+  }
+}
+
+// The estimate needs not be exact: it has to put ranks of different stacks in order.
+TEST(ResidualGains, ForetellTheNoiseThatDirectionsTakeAway) {
+  ThreadPool pool(2);
+  const Problem plain = outlier_problem(80, 64, 1500, 2);
+  const double noise = (plain.y - plain.x).squaredNorm() / plain.x.squaredNorm();
+  const VectorD gains = residual_gains(plain.weight, plain.moments.xx, noise, 16);
+  const auto noise_cost = [&](Index k) {
+    const MatrixD e = residual_directions(pool, Directions::pca, plain.weight, plain.moments.xx, k, 0.01);
+    const MatrixD seen = plain.x - e * (e.transpose() * plain.x);
+    return (plain.weight * (seen - quantized_tokens(seen))).squaredNorm();
+  };
+  for (const auto& [from, to] : {std::pair<Index, Index>{0, 1}, {1, 4}, {4, 16}}) {
+    const double foretold = gains.segment(from, to - from).sum(), found = noise_cost(from) - noise_cost(to);
+    EXPECT_GT(found, 0.5 * foretold) << from;
+    EXPECT_LT(found, 2.0 * foretold) << from;
+  }
+}
+
+}  // namespace
+}  // namespace lrc
