@@ -91,9 +91,7 @@ std::vector<float> CalibrateOptions::clips() const {
 }
 
 ActivationQuantizer CalibrateOptions::quantizer() const {
-  return {.bits = static_cast<int>(activation_bits),
-          .clip = clips().front(),
-          .group_size = activation_group_size};
+  return {.bits = static_cast<int>(activation_bits), .clip = clips().front(), .group_size = activation_group_size};
 }
 
 Statistics CalibrateOptions::statistics() const {

@@ -22,30 +22,59 @@ double directory_bytes(const fs::path& directory) {
   return bytes;
 }
 
-void for_each_linear(const Model& model, const std::function<void(const LinearLayout&)>& visit) {
-  for (Index block = 0; block < model.config().blocks; ++block) {
-    const BlockLayout layout = block_layout(model.config(), block);
-    for (const GroupLayout& group : layout.groups) std::for_each(group.linears.begin(), group.linears.end(), visit);
+void for_each_stack(const RunContext& run, const std::function<void(const GroupLayout&, const LinearStack&)>& visit) {
+  for (Index block = 0; block < run.model.config().blocks; ++block) {
+    const BlockLayout layout = block_layout(run.model.config(), block);
+    for (const GroupLayout& group : layout.groups) {
+      for (const LinearStack& stack : stacks_of(group, run.options.stack_groups)) visit(group, stack);
+    }
   }
+}
+
+// All that is stored of a stack: codes, scales, factors, and, where inputs are centred, W μ, and μ with the group's
+// first stack; its clip likewise.
+double bits_of(const CalibrateOptions& options, const GroupLayout& group, const LinearStack& stack) {
+  constexpr double kBiasBits = 16, kMeanBits = 16, kClipBits = 32;
+  const Index inputs = group.inputs(), rank = options.rank(stack.rows, inputs);
+  const auto factor_bits = static_cast<int>(options.factor_bits);
+  double bits = stored_bits(stack.rows, inputs, static_cast<int>(options.weight_bits), options.grid().groups(inputs),
+                            rank, factor_bits) +
+                factor_scale_bits(rank, factor_bits);
+  if (options.center_activations) bits += kBiasBits * static_cast<double>(stack.rows);
+  if (options.center_activations && stack.first == 0) bits += kMeanBits * static_cast<double>(inputs);
+  if (options.chooses_clip() && stack.first == 0) bits += kClipBits;
+  return bits;
 }
 
 QuantizedFormat format_of(const RunContext& run) {
   const CalibrateOptions& options = run.options;
   double bits = 0, weights = 0;
-  for_each_linear(run.model, [&](const LinearLayout& linear) {
-    bits +=
-        stored_bits(linear.rows, linear.cols, static_cast<int>(options.weight_bits), options.grid().groups(linear.cols),
-                    options.rank(linear.rows, linear.cols), static_cast<int>(options.factor_bits));
-    weights += static_cast<double>(linear.rows * linear.cols);
+  for_each_stack(run, [&](const GroupLayout& group, const LinearStack& stack) {
+    bits += bits_of(options, group, stack);
+    weights += static_cast<double>(stack.rows) * static_cast<double>(group.inputs());
   });
   const Method method = options.solve_method();
+  const bool corrected = method == Method::lrc || method == Method::svd;
   return {.method = options.method,
           .weight_bits = static_cast<int>(options.weight_bits),
           .weight_group_size = options.weight_group_size,
           .activations = options.quantizer(),
           .online_rotation = options.rotation_kind() == RotationKind::full,
-          .has_adapter = method == Method::lrc || method == Method::svd,
+          .has_adapter = corrected && !options.is_native(),
+          .native = options.is_native(),
+          .stacked = options.stack_groups,
+          .centered = options.center_activations,
+          .residual = options.residual_activations,
           .bits_per_weight = bits / weights};
+}
+
+VectorF vector_of(const StoredMatrix<float>& row) {
+  return Eigen::Map<const VectorF>(row.values.data(), static_cast<Index>(row.values.size()));
+}
+
+SolvedStack solved_stack(const RunContext& run, const std::string& name) {
+  const SolveRecord record = run.checkpoint.load_solve(name);
+  return {to_result(record), vector_of(record.mean), vector_of(record.center_bias), static_cast<float>(record.clip)};
 }
 
 Exporter exporter_of(const RunContext& run, const fs::path& directory) {
@@ -53,8 +82,10 @@ Exporter exporter_of(const RunContext& run, const fs::path& directory) {
            .model = run.model,
            .format = format_of(run),
            .online_rotation = run.rotated ? run.rotated->online_rotation() : nullptr,
-           .rank = [&run](const LinearLayout& linear) { return run.options.rank(linear.rows, linear.cols); },
-           .solved = [&run](const std::string& linear) { return to_result(run.checkpoint.load_solve(linear)); }},
+           .rank = [&run](Index d_out, Index d_in) { return run.options.rank(d_out, d_in); },
+           .factor_bits = static_cast<int>(run.options.factor_bits),
+           .own_clips = run.options.chooses_clip(),
+           .solved = [&run](const std::string& stack) { return solved_stack(run, stack); }},
           directory};
 }
 
@@ -69,6 +100,7 @@ void write_share(const RunContext& run, const Exporter& exporter) {
   }
   if (!run.world.is_root()) return;
   exporter.write_adapter();
+  exporter.write_low_rank();
   exporter.write_rest();
 }
 
@@ -76,12 +108,17 @@ void write_report(const RunContext& run, const nlohmann::ordered_json& facts, co
   RunReport& report = run.report;
   for (const auto& [key, value] : facts.items()) report.set(key, value);
   report.set("bits_per_weight", format_of(run).bits_per_weight);
-  for_each_linear(run.model, [&](const LinearLayout& linear) {
-    nlohmann::ordered_json entry = {{"name", linear.name},
-                                    {"shape", {linear.rows, linear.cols}},
-                                    {"rank", run.options.rank(linear.rows, linear.cols)}};
-    entry.update(run.checkpoint.load_solve(linear.name).facts);
-    report.add_linear(entry);
+  for_each_stack(run, [&](const GroupLayout& group, const LinearStack& stack) {
+    const nlohmann::ordered_json facts_of_stack = run.checkpoint.load_solve(stack.name).facts;
+    for (std::size_t i = stack.first; i < stack.first + stack.count; ++i) {
+      const LinearLayout& linear = group.linears[i];
+      nlohmann::ordered_json entry = {{"name", linear.name},
+                                      {"shape", {linear.rows, linear.cols}},
+                                      {"rank", run.options.rank(stack.rows, linear.cols)}};
+      if (stack.count > 1) entry["stack"] = stack.name;
+      entry.update(facts_of_stack);
+      report.add_linear(entry);
+    }
   });
   write_atomically(directory / kReportFile, report.text());
 }

@@ -79,12 +79,13 @@ GroupSource group_source(const RunContext& run, const SolveTask& task) {
     return [panels, matrix](Index begin, Index end) { return panels->rows(matrix, begin, end); };
   };
   const LinearStack stack = task.stack;
-  GroupSource source{.d_out = stack.rows,
-                     .d_in = task.group.inputs(),
-                     .weight = [weights, stack](Index begin, Index end) { return stacked_rows(*weights, stack, begin, end); },
-                     .xx = rows(&SummedMoments::xx),
-                     .xy = rows(&SummedMoments::xy),
-                     .yy = rows(&SummedMoments::yy)};
+  GroupSource source{
+      .d_out = stack.rows,
+      .d_in = task.group.inputs(),
+      .weight = [weights, stack](Index begin, Index end) { return stacked_rows(*weights, stack, begin, end); },
+      .xx = rows(&SummedMoments::xx),
+      .xy = rows(&SummedMoments::xy),
+      .yy = rows(&SummedMoments::yy)};
   if (run.options.statistics().kind == MomentKind::diagonal) {
     source.xy_diagonal = panels->diagonal(&SummedMoments::xy);
     source.yy_diagonal = panels->diagonal(&SummedMoments::yy);

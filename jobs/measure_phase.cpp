@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "lrc/core/interrupt.hpp"
-#include "stored_records.hpp"
+#include "prepare_phase.hpp"
 
 namespace lrc {
 namespace {
@@ -103,7 +103,11 @@ void MeasurePhase::pass_block(Index index, Progress& progress) {
     if (measured) shard_->feed_forward(block, sums, [&] { progress.advance(1, detail); });
   });
   make_durable();  // what was committed before this block, and is likely there by now
-  reduce_and_store(sums);
+  if (statistics.prepared) {
+    prepare_and_store(index, sums);
+  } else {
+    reduce_and_store(sums);
+  }
   if (index + 1 < end_ && hidden_are_worth_storing()) store_hidden(index + 1);
 }
 
@@ -132,15 +136,34 @@ void MeasurePhase::reduce_and_store(std::vector<GroupSums>& sums) {
       run_.world.agree([&] { group.sum(run_.pool, panel); });
       group.reduce(run_.world, owner, panel);
       run_.world.agree([&] {
-        if (run_.world.rank() == owner) store({group.group(), panel}, group.result(panel));
+        if (run_.world.rank() == owner) store({group.group(), panel}, group.result(panel), {});
       });
     }
   }
 }
 
-void MeasurePhase::store(const MomentsKey& key, const SummedMoments& moments) {
+void MeasurePhase::prepare_and_store(Index block, std::vector<GroupSums>& sums) {
+  if (sums.empty()) return;
+  const std::vector<PreparedMoments> prepared = prepare_groups(run_, block, sums, next_owner_);
+  next_owner_ = (next_owner_ + static_cast<int>(sums.size())) % run_.world.size();
+  run_.world.agree([&] {
+    for (std::size_t i = 0; i < sums.size(); ++i) {
+      if (run_.world.rank() != prepared[i].owner) continue;
+      for (Index panel = 0; panel < sums[i].panels().count(); ++panel) {
+        const MomentsKey key{sums[i].group(), panel};
+        if (!plan_.unmeasured.contains({key.group, panel})) continue;
+        store(key, panel_of(prepared[i].moments, sums[i].panels().rows(panel)),
+              panel == 0 ? to_stored(prepared[i].preparation) : StoredPreparation{});
+      }
+    }
+  });
+}
+
+void MeasurePhase::store(const MomentsKey& key, const SummedMoments& moments, StoredPreparation preparation) {
   PhaseTimer timer(run_.report, "calibrate: commit");
-  run_.checkpoint.commit(key, to_store(moments));
+  MomentsToStore record = to_store(moments);
+  record.preparation = std::move(preparation);
+  run_.checkpoint.commit(key, record);
   timer.add_bytes(bytes_of(moments.xx) + bytes_of(moments.xy) + bytes_of(moments.yy));
 }
 

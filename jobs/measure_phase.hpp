@@ -28,7 +28,8 @@ class MeasurePhase {
   void pass_block(Index index, Progress& progress);
   void help_starved_experts(std::vector<Index>& tokens, std::vector<GroupSums>& sums) const;
   void reduce_and_store(std::vector<GroupSums>& sums);
-  void store(const MomentsKey& key, const SummedMoments& moments);
+  void prepare_and_store(Index block, std::vector<GroupSums>& sums);
+  void store(const MomentsKey& key, const SummedMoments& moments, StoredPreparation preparation);
   void store_hidden(Index block);
   bool hidden_are_worth_storing() const;
   void make_durable();

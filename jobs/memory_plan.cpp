@@ -105,8 +105,7 @@ double solve_bytes(const CalibrateOptions& options, Index d_out, Index d_in) {
   const auto inputs = static_cast<double>(d_in);
   const double stored = (options.moments == "exact" ? 3 : 1) * kFloat * inputs * inputs;
   const double expanded = 3 * kDouble * inputs * inputs;  // counted in the workspace, too, as far as it is used
-  return std::max(stored + expanded,
-                  solve_workspace_bytes(options.solve_method(), d_out, d_in, rank) + expanded);
+  return std::max(stored + expanded, solve_workspace_bytes(options.solve_method(), d_out, d_in, rank) + expanded);
 }
 
 PhaseMemory solving(const ModelConfig& model, const CalibrateOptions& options) {
@@ -197,12 +196,14 @@ void demand_groups(const ModelConfig& model, const CalibrateOptions& options, in
       const int needed = options.solve_grid(stack.rows, group.inputs()).ranks();
       const bool plain = !options.prepares_inputs() && options.factor_bits == 16 && !options.deflated;
       if (needed <= ranks && (plain || needed == 1)) continue;
-      const std::string why = needed > ranks ? fmt::format("but the job has {}; take more ranks or", ranks)
-                                             : "which can't prepare inputs, nor use factors in 8 bits or --deflated; take";
-      throw InputError("--solve-memory", fmt::format("with {}, the solve of {} ({}×{}) needs a group of {} ranks, {} more "
-                                                     "memory for a solve",
-                                                     bytes_text(options.solve_memory), stack.name, stack.rows,
-                                                     group.inputs(), needed, why));
+      const std::string why = needed > ranks
+                                  ? fmt::format("but the job has {}; take more ranks or", ranks)
+                                  : "which can't prepare inputs, nor use factors in 8 bits or --deflated; take";
+      throw InputError(
+          "--solve-memory",
+          fmt::format("with {}, the solve of {} ({}×{}) needs a group of {} ranks, {} more "
+                      "memory for a solve",
+                      bytes_text(options.solve_memory), stack.name, stack.rows, group.inputs(), needed, why));
     }
   }
 }

@@ -42,8 +42,7 @@ void solve_alone(const RunContext& run, const SolveTask& task) {
     return to_moments(record);
   });
   const MatrixF& directions = preparation.directions.values;  // d_in×k, or none
-  const Moments moments =
-      directions.size() > 0 ? expand_moments(run.pool, sums, directions) : expand_moments(sums);
+  const Moments moments = directions.size() > 0 ? expand_moments(run.pool, sums, directions) : expand_moments(sums);
   const MatrixD weight = stack_weight(run.model.group(task.block, task.group), task.stack);  // d_out×d_in
   const auto start = std::chrono::steady_clock::now();
   SolveOptions options = options_of(run, task);
@@ -52,7 +51,8 @@ void solve_alone(const RunContext& run, const SolveTask& task) {
     options.rank = directions.cols();
   }
   const SolveResult result = lrc::solve(run.pool, run.options.solve_method(), weight, moments, options);
-  const VectorD bias = preparation.mean.size() > 0 ? mean_output(weight, preparation.mean.cast<double>(), 1) : VectorD();
+  const VectorD bias =
+      preparation.mean.size() > 0 ? mean_output(weight, preparation.mean.cast<double>(), 1) : VectorD();
   commit(run, to_record(task.stack.name, result, moments, preparation, bias, seconds_since(start)));
 }
 

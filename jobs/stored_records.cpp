@@ -65,7 +65,9 @@ GroupPreparation to_preparation(const StoredPreparation& stored) {
 }
 
 SolveResult to_result(const SolveRecord& record) {
-  SolveResult result{.codes = from_stored<MatrixI8>(record.codes), .scales = from_stored<MatrixF>(record.scales)};
+  SolveResult result{};
+  result.codes = from_stored<MatrixI8>(record.codes);
+  result.scales = from_stored<MatrixF>(record.scales);
   result.u = from_stored<MatrixF>(record.u);
   result.v = from_stored<MatrixF>(record.v);
   result.u_codes = from_stored<MatrixI8>(record.u_codes.codes);

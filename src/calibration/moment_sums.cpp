@@ -206,9 +206,8 @@ VectorD MomentSums::input_sums(const MomentSums* background, double weight) cons
 double MomentSums::bytes(MomentKind kind, Index inputs, RowRange rows) {
   const auto height = static_cast<double>(rows.size());
   const double symmetric = height * static_cast<double>(rows.first + rows.end + moment_tile(inputs)) / 2;
-  return sizeof(std::int64_t) *
-         ((has_squares(kind) ? symmetric : 0) +
-          (has_cross(kind) ? symmetric + height * static_cast<double>(inputs) : 0));
+  return sizeof(std::int64_t) * ((has_squares(kind) ? symmetric : 0) +
+                                 (has_cross(kind) ? symmetric + height * static_cast<double>(inputs) : 0));
 }
 
 }  // namespace lrc

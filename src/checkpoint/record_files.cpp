@@ -75,7 +75,8 @@ void write_record(const fs::path& file, const SolveRecord& record) {
 
 void write_record(const fs::path& file, const MomentsToStore& moments) {
   Hdf5Writer writer(file, DatasetKind::plain);
-  write_facts(writer, file.stem().string(), {{"tokens", moments.tokens}, {"borrowed", moments.borrowed}, {"clip", moments.preparation.clip}});
+  write_facts(writer, file.stem().string(),
+              {{"tokens", moments.tokens}, {"borrowed", moments.borrowed}, {"clip", moments.preparation.clip}});
   write_if_any(writer, "mean", moments.preparation.mean);
   write_if_any(writer, "directions", moments.preparation.directions);
   write_codes(writer, "direction", moments.preparation.direction_codes);

@@ -17,7 +17,7 @@ constexpr std::array<std::pair<Dtype, std::string_view>, 7> kNames{{{Dtype::f32,
                                                                     {Dtype::i32, "I32"},
                                                                     {Dtype::i64, "I64"},
                                                                     {Dtype::u8, "U8"},
-{Dtype::i8, "I8"}}};
+                                                                    {Dtype::i8, "I8"}}};
 
 static_assert(std::endian::native == std::endian::little, "tensor files are little endian, and so must be the machine");
 

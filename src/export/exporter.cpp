@@ -124,24 +124,32 @@ Exporter::Part Exporter::block_part(Index block) const {
     for (const GroupLayout& group : layout.groups) {
       const bool biased = std::any_of(group.linears.begin(), group.linears.end(), [](const auto& l) { return l.bias; });
       const LinearGroup read = biased ? source_.model.group(block, group) : LinearGroup();
-      for (std::size_t i = 0; i < group.linears.size(); ++i)
-        write_linear(writer, biased ? read.linears[i].bias : VectorF(), group.linears[i]);
+      for (const LinearStack& stack : stacks_of(group, source_.format.stacked)) {
+        const SolveResult solved = source_.solved(stack.name).result;
+        Index first = 0;  // row of the stack
+        for (std::size_t i = stack.first; i < stack.first + stack.count; ++i) {
+          write_linear(writer, solved, first, biased ? read.linears[i].bias : VectorF(), group.linears[i]);
+          first += group.linears[i].rows;
+        }
+      }
     }
   };
   return part;
 }
 
-void Exporter::write_linear(SafetensorsWriter& writer, const VectorF& bias, const LinearLayout& layout) const {
-  const SolveResult solved = source_.solved(layout.name);
-  if (solved.codes.rows() != layout.rows || solved.codes.cols() != layout.cols) {
+// The linear is the part of the solve from row `first` on.
+void Exporter::write_linear(SafetensorsWriter& writer, const SolveResult& solved, Index first, const VectorF& bias,
+                            const LinearLayout& layout) const {
+  if (solved.codes.rows() < first + layout.rows || solved.codes.cols() != layout.cols) {
     throw Error(fmt::format("{}: the committed solve is {}×{}, but the linear is {}×{}", layout.name,
                             solved.codes.rows(), solved.codes.cols(), layout.rows, layout.cols));
   }
   if (layout.bias) writer.write(span_of(bias));
-  const std::span codes(solved.codes.data(), static_cast<std::size_t>(solved.codes.size()));
+  const std::span codes(solved.codes.data() + first * layout.cols, static_cast<std::size_t>(layout.rows * layout.cols));
   const std::vector<std::int32_t> packed = pack_codes(codes, layout.rows, layout.cols, source_.format.weight_bits);
   writer.write_bytes(std::as_bytes(std::span(packed)));
-  writer.write(span_of(solved.scales));
+  writer.write({solved.scales.data() + first * solved.scales.cols(),
+                static_cast<std::size_t>(layout.rows * solved.scales.cols())});
   const std::array<std::int64_t, 2> shape{layout.rows, layout.cols};
   writer.write_bytes(std::as_bytes(std::span(shape)));
 }

@@ -187,9 +187,7 @@ Hdf5Handle Hdf5Reader::open_dataset(const std::string& name) const {
   return dataset;
 }
 
-bool Hdf5Reader::has(const std::string& name) const {
-  return H5Lexists(file_.get(), name.c_str(), H5P_DEFAULT) > 0;
-}
+bool Hdf5Reader::has(const std::string& name) const { return H5Lexists(file_.get(), name.c_str(), H5P_DEFAULT) > 0; }
 
 std::vector<Index> Hdf5Reader::dimensions(const std::string& name) const {
   const std::vector<hsize_t> sizes = dimensions_of(open_dataset(name).get(), path_);

@@ -53,6 +53,21 @@ RowRange MomentPanels::rows(Index panel) const {
   return {panel * height, std::min(inputs, (panel + 1) * height)};
 }
 
+SummedMoments panel_of(const SummedMoments& whole, RowRange rows) {
+  SummedMoments panel;
+  panel.tokens = whole.tokens;
+  panel.borrowed = whole.borrowed;
+  panel.xx = whole.xx.block(rows.first, 0, rows.size(), rows.end);
+  if (has_diagonals(whole)) {
+    panel.xy = whole.xy.middleCols(rows.first, rows.size());
+    panel.yy = whole.yy.middleCols(rows.first, rows.size());
+  } else {
+    panel.xy = whole.xy.middleRows(rows.first, rows.size());
+    panel.yy = whole.yy.block(rows.first, 0, rows.size(), rows.end);
+  }
+  return panel;
+}
+
 SummedMoments assembled(Index inputs, const std::function<SummedMoments(Index)>& panel) {
   const MomentPanels panels{inputs};
   SummedMoments whole = panel(0);

@@ -4,7 +4,8 @@ namespace lrc {
 namespace {
 
 [[noreturn]] void refuse(const TensorInfo& info, const std::string& allowed) {
-  throw InputError(info.file.string(), fmt::format("tensor '{}' does not fit the model: it must be {}", info.name, allowed));
+  throw InputError(info.file.string(),
+                   fmt::format("tensor '{}' does not fit the model: it must be {}", info.name, allowed));
 }
 
 void check_vector(const TensorInfo& info, Index size) {
@@ -71,7 +72,8 @@ void LowRankFile::complete(const GroupLayout& layout, LinearGroup& group) const 
     const bool corrected = tensors_.find(stack.name + ".v") != nullptr;
     const MatrixF u = corrected ? factor(stack.name + ".u", stack.rows) : MatrixF(stack.rows, 0);
     const VectorF bias = format_.centered ? read_vector(tensors_, stack.name + ".center_bias") : VectorF();
-    Branch branch{.v = corrected ? factor(stack.name + ".v", layout.inputs()) : MatrixF(), .u = {}, .first = stack.first};
+    Branch branch{
+        .v = corrected ? factor(stack.name + ".v", layout.inputs()) : MatrixF(), .u = {}, .first = stack.first};
     Index row = 0;
     for (std::size_t i = stack.first; i < stack.first + stack.count; ++i) {
       Linear& linear = group.linears[i];

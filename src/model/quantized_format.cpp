@@ -119,8 +119,8 @@ ordered_json quantization_config(const QuantizedFormat& format) {
                             {"centered", format.centered},
                             {"residual", format.residual},
                             {"bits_per_weight", format.bits_per_weight}};
-  // Loaders that know only the layout would leave out the online rotation and what is in low_rank.safetensors, and compute nonsense: so they are not to
-  // recognise a model that needs it.
+  // Loaders that know only the layout would leave out the online rotation and what is in low_rank.safetensors, and
+  // compute nonsense: so they are not to recognise a model that needs it.
   const char* method = format.online_rotation || format.native ? "lrc" : "compressed-tensors";
   return {{"quant_method", method},
           {"format", "pack-quantized"},

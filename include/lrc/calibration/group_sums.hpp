@@ -66,8 +66,8 @@ class GroupSums {
   void want_all() { all_ = routed_.empty_like(); }
   bool wants_all() const { return all_.has_value(); }
 
-  /// The second pass with one clip, in place of what was summed before: `kind` is cross or diagonals. Then as a panel of
-  /// all rows: reduce_second(), and on `owner` second().
+  /// The second pass with one clip, in place of what was summed before: `kind` is cross or diagonals. Then as a panel
+  /// of all rows: reduce_second(), and on `owner` second().
   void sum_second(ThreadPool& pool, MomentKind kind, const Preparation& preparation, float clip);
   void reduce_second(const Communicator& world, int owner);
   SummedMoments second() const;

@@ -74,7 +74,7 @@ class MomentSums {
   RowRange rows_;
   Product xx_{true, {}}, xy_{false, {}}, yy_{true, {}};
   std::vector<std::int64_t> xy_diagonal_, yy_diagonal_;  // one a row; diagonals only
-  std::vector<std::int64_t> inputs_;                    // Σx, one a row; inputs only
+  std::vector<std::int64_t> inputs_;                     // Σx, one a row; inputs only
   Index tokens_ = 0, all_tokens_ = 0;
 };
 

@@ -13,13 +13,23 @@
 
 namespace lrc {
 
+/// A stack's solve, and what prepares its inputs; empty where nothing does.
+struct SolvedStack {
+  SolveResult result;
+  VectorF mean{};         ///< d_in
+  VectorF center_bias{};  ///< d_out
+  float clip = 0;
+};
+
 struct ExportSource {
   const StoredModel& original;  ///< config.json, tokenizer files, number format of what stays unquantized
   const Model& model;           ///< the model that was calibrated: original, or rotated
   QuantizedFormat format;
-  const HadamardTransform* online_rotation;                      ///< R4, or nullptr
-  std::function<Index(const LinearLayout& linear)> rank;         ///< of a linear's correction
-  std::function<SolveResult(const std::string& linear)> solved;  ///< the committed solve of a linear
+  const HadamardTransform* online_rotation;            ///< R4, or nullptr
+  std::function<Index(Index d_out, Index d_in)> rank;  ///< of the correction of a linear or a stack
+  int factor_bits = 16;
+  bool own_clips = false;                                       ///< each group has its own
+  std::function<SolvedStack(const std::string& stack)> solved;  ///< the committed solve of a stack
 };
 
 /// Writes the directory in parts that any rank can do: the files, and their bytes, depend on the source alone.
@@ -36,6 +46,9 @@ class Exporter {
   /// none.
   void write_adapter() const;
 
+  /// low_rank.safetensors (low_rank_file.hpp), where the format has it.
+  void write_low_rank() const;
+
   /// config.json, the index of the weight files, the tokenizer's files.
   void write_rest() const;
 
@@ -51,7 +64,8 @@ class Exporter {
   Part head_part() const;
   std::string shard_name(Index shard) const;
   void write_table(SafetensorsWriter& writer, const std::function<MatrixF(Index first, Index rows)>& rows) const;
-  void write_linear(SafetensorsWriter& writer, const VectorF& bias, const LinearLayout& layout) const;
+  void write_linear(SafetensorsWriter& writer, const SolveResult& solved, Index first, const VectorF& bias,
+                    const LinearLayout& layout) const;
   void write_config() const;
   void copy_tokenizer() const;
 

@@ -45,6 +45,9 @@ struct SummedMoments {
   Index borrowed = 0;  ///< weight, in tokens, of all the block's tokens in the moments of an expert that few reached
 };
 
+/// The panel of these rows of whole moments.
+SummedMoments panel_of(const SummedMoments& whole, RowRange rows);
+
 /// All panels of a group with `inputs` channels as one: `panel(i)` gives the i-th.
 SummedMoments assembled(Index inputs, const std::function<SummedMoments(Index)>& panel);
 

@@ -1,0 +1,162 @@
+#include "prepare_phase.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "group_source.hpp"
+#include "lrc/core/dtype.hpp"
+#include "lrc/core/log.hpp"
+#include "lrc/linalg/cholesky.hpp"
+#include "lrc/quantization/centred.hpp"
+#include "lrc/quantization/clip_choice.hpp"
+#include "lrc/quantization/residual_directions.hpp"
+
+namespace lrc {
+namespace {
+
+// One group on its way.
+struct Group {
+  GroupSums& sums;
+  GroupLayout layout;
+  int owner;
+  MatrixD weight{};               // on the owner: all linears, one above the other, Σ d_out×d_in
+  MatrixD xx{};                   // on the owner: of the inputs, centred where that is asked for, d_in×d_in
+  SummedMoments first{}, last{};  // on the owner: of the first pass, and of the second one with the chosen clip
+  GroupPreparation preparation{};
+};
+
+Directions kind_of(const std::string& name) {
+  return name == "pca" ? Directions::pca : name == "weighted" ? Directions::weighted : Directions::mixed;
+}
+
+void find_mean(const RunContext& run, Group& group) {
+  group.xx = group.first.xx.cast<double>();
+  if (!run.options.center_activations) return;
+  const VectorD sums = group.sums.input_sums();
+  const double tokens = group.sums.weighted_tokens();
+  group.preparation.mean = (sums / tokens).cast<float>();
+  for (float& value : group.preparation.mean) value = rounded_to(Dtype::f16, value);  // as it is stored
+  group.xx = centred(group.xx, sums, static_cast<Index>(std::llround(tokens)));
+}
+
+void find_directions(const RunContext& run, Group& group) {
+  if (!run.options.residual_activations) return;
+  const Index rank = run.options.rank(group.weight.rows(), group.weight.cols());
+  MatrixD directions;  // d_in×rank
+  for (double damping = std::max(run.options.damping, 1e-8);; damping *= 10) {
+    try {
+      directions = residual_directions(run.pool, kind_of(run.options.residual_directions), group.weight, group.xx, rank,
+                                       damping);
+      break;
+    } catch (const CholeskyFailure& failure) {
+      if (damping >= 1) throw Error(fmt::format("{}: {}", group.layout.name, failure.what()));
+      log_warning(
+          fmt::format("{}: {} with a damping of {}: raised tenfold", group.layout.name, failure.what(), damping));
+    }
+  }
+  group.preparation.directions = stored_factor(directions, static_cast<int>(run.options.factor_bits));
+}
+
+void send(const Communicator& world, int owner, MatrixF& matrix) {
+  std::array<Index, 2> size{matrix.rows(), matrix.cols()};
+  check_mpi(MPI_Bcast(size.data(), 2, MPI_INT64_T, owner, world.handle()), "MPI_Bcast");
+  matrix.resize(size[0], size[1]);
+  check_mpi(MPI_Bcast(matrix.data(), narrow<int>(matrix.size()), MPI_FLOAT, owner, world.handle()), "MPI_Bcast");
+}
+
+// What all ranks need for the second pass.
+Preparation broadcast(const RunContext& run, Group& group) {
+  run.world.barrier();
+  MatrixF mean = group.preparation.mean, directions = group.preparation.directions.values;
+  send(run.world, group.owner, mean);
+  send(run.world, group.owner, directions);
+  return {mean.reshaped(), directions};
+}
+
+// The second pass with each clip; on the owner the sums of each.
+std::vector<SummedMoments> second_pass(const RunContext& run, Group& group, MomentKind kind,
+                                       const Preparation& preparation, const std::vector<float>& clips) {
+  std::vector<SummedMoments> all;
+  for (const float clip : clips) {
+    run.world.agree([&] { group.sums.sum_second(run.pool, kind, preparation, clip); });
+    group.sums.reduce_second(run.world, group.owner);
+    if (run.world.rank() == group.owner) all.push_back(group.sums.second());
+  }
+  return all;
+}
+
+// Which of the clips loses least, on the owner.
+std::size_t best_clip(const RunContext& run, const Group& group, const std::vector<SummedMoments>& sums) {
+  std::vector<ClipCandidate> candidates;
+  for (const SummedMoments& one : sums)
+    candidates.push_back({one.xy.row(0).cast<double>().transpose(), one.yy.row(0).cast<double>().transpose()});
+  const MatrixF& directions = group.preparation.directions.values;
+  const VectorD powers =
+      directions.size() > 0 ? residual_powers(run.pool, group.xx, directions) : VectorD(group.xx.diagonal());
+  return static_cast<std::size_t>(choose_clip(group.weight, powers, candidates));
+}
+
+void measure(const RunContext& run, Group& group) {
+  const Preparation preparation = broadcast(run, group);
+  const bool mine = run.world.rank() == group.owner, exact = run.options.moments == "exact";
+  std::vector<float> clips = run.options.clips();
+  std::vector<SummedMoments> sums;
+  if (!exact || run.options.chooses_clip()) sums = second_pass(run, group, MomentKind::diagonals, preparation, clips);
+  float clip = clips.front();
+  if (run.options.chooses_clip()) {
+    std::size_t best = 0;
+    run.world.agree([&] {
+      if (mine) best = best_clip(run, group, sums);
+    });
+    const std::string told = run.world.broadcast(std::to_string(best), group.owner);
+    best = std::stoul(told);
+    clip = clips[best];
+    group.preparation.clip = static_cast<double>(clip);
+    if (mine) sums = {std::move(sums[best])};
+  }
+  if (exact) sums = second_pass(run, group, MomentKind::cross, preparation, {clip});
+  if (mine) group.last = std::move(sums.front());
+}
+
+PreparedMoments finished(const RunContext& run, Group& group) {
+  PreparedMoments result{.moments = {}, .preparation = {}, .owner = group.owner};
+  if (run.world.rank() != group.owner) return result;
+  result.moments = {.tokens = group.first.tokens,
+                    .xx = group.xx.cast<float>(),
+                    .xy = std::move(group.last.xy),
+                    .yy = std::move(group.last.yy),
+                    .borrowed = group.first.borrowed};
+  result.preparation = std::move(group.preparation);
+  return result;
+}
+
+}  // namespace
+
+std::vector<PreparedMoments> prepare_groups(const RunContext& run, Index index, std::vector<GroupSums>& sums,
+                                            int first_owner) {
+  const BlockLayout layout = block_layout(run.model.config(), index);
+  std::vector<Group> groups;
+  for (std::size_t i = 0; i < sums.size(); ++i) {
+    const int owner = (first_owner + static_cast<int>(i)) % run.world.size();
+    groups.push_back({.sums = sums[i], .layout = layout.groups[i], .owner = owner});
+    for (Index panel = 0; panel < sums[i].panels().count(); ++panel) sums[i].reduce(run.world, owner, panel);
+  }
+  run.world.agree([&] {
+    for (Group& group : groups) {
+      if (run.world.rank() != group.owner) continue;
+      group.weight = stack_weight(run.model.group(index, group.layout), stacks_of(group.layout, true).front());
+      group.first = group.sums.result(RowRange{0, group.layout.inputs()});
+      find_mean(run, group);
+      find_directions(run, group);
+    }
+  });
+  std::vector<PreparedMoments> result;
+  for (Group& group : groups) {
+    measure(run, group);
+    result.push_back(finished(run, group));
+  }
+  return result;
+}
+
+}  // namespace lrc

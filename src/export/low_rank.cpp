@@ -1,0 +1,87 @@
+// low_rank.safetensors: what is laid down in model/low_rank_file.hpp.
+#include "lrc/export/exporter.hpp"
+#include "lrc/io/directory.hpp"
+
+namespace lrc {
+namespace {
+
+// A tensor and how it is written once the solve of its stack is there.
+struct Entry {
+  TensorInfo info;
+  std::function<void(SafetensorsWriter&, const SolvedStack&)> write;
+};
+
+std::span<const float> span_of(const auto& values) { return {values.data(), static_cast<std::size_t>(values.size())}; }
+
+Entry floats(const std::string& name, Dtype dtype, std::vector<Index> shape,
+             std::function<MatrixF(const SolvedStack&)> of) {
+  return {{.name = name, .dtype = dtype, .shape = std::move(shape), .file = {}},
+          [of](SafetensorsWriter& writer, const SolvedStack& stack) { writer.write(span_of(of(stack))); }};
+}
+
+Entry codes(const std::string& name, std::vector<Index> shape, MatrixI8 SolveResult::*of) {
+  return {{.name = name, .dtype = Dtype::i8, .shape = std::move(shape), .file = {}},
+          [of](SafetensorsWriter& writer, const SolvedStack& stack) {
+            const MatrixI8& matrix = stack.result.*of;
+            writer.write_bytes(std::as_bytes(std::span(matrix.data(), static_cast<std::size_t>(matrix.size()))));
+          }};
+}
+
+void add_factors(std::vector<Entry>& entries, const std::string& stack, Index rows, Index inputs, Index rank,
+                 int bits) {
+  if (bits == 16) {
+    entries.push_back(floats(stack + ".u", Dtype::f16, {rows, rank}, [](const SolvedStack& s) { return s.result.u; }));
+    entries.push_back(
+        floats(stack + ".v", Dtype::f16, {inputs, rank}, [](const SolvedStack& s) { return s.result.v; }));
+    return;
+  }
+  entries.push_back(codes(stack + ".u", {rows, rank}, &SolveResult::u_codes));
+  entries.push_back(
+      floats(stack + ".u_scale", Dtype::bf16, {rank}, [](const SolvedStack& s) { return s.result.u_scales; }));
+  entries.push_back(codes(stack + ".v", {inputs, rank}, &SolveResult::v_codes));
+  entries.push_back(
+      floats(stack + ".v_scale", Dtype::bf16, {rank}, [](const SolvedStack& s) { return s.result.v_scales; }));
+}
+
+}  // namespace
+
+void Exporter::write_low_rank() const {
+  if (!source_.format.native) return;
+  const ModelConfig& config = source_.model.config();
+  std::vector<std::pair<std::string, std::vector<Entry>>> all;  // of every stack
+  std::vector<TensorInfo> infos;
+  for (Index block = 0; block < config.blocks; ++block) {
+    const BlockLayout layout = block_layout(config, block);
+    for (const GroupLayout& group : layout.groups) {
+      for (const LinearStack& stack : stacks_of(group, source_.format.stacked)) {
+        std::vector<Entry> entries;
+        const Index rank = source_.rank(stack.rows, group.inputs());
+        if (rank > 0) add_factors(entries, stack.name, stack.rows, group.inputs(), rank, source_.factor_bits);
+        if (source_.format.centered) {
+          entries.push_back(floats(stack.name + ".center_bias", Dtype::f16, {stack.rows},
+                                   [](const SolvedStack& s) { return MatrixF(s.center_bias); }));
+        }
+        if (source_.format.centered && stack.first == 0) {
+          entries.push_back(floats(group.name + ".mean", Dtype::f16, {group.inputs()},
+                                   [](const SolvedStack& s) { return MatrixF(s.mean); }));
+        }
+        if (source_.own_clips && stack.first == 0) {
+          entries.push_back(floats(group.name + ".clip", Dtype::f32, {1},
+                                   [](const SolvedStack& s) { return MatrixF::Constant(1, 1, s.clip); }));
+        }
+        for (const Entry& entry : entries) infos.push_back(entry.info);
+        all.emplace_back(stack.name, std::move(entries));
+      }
+    }
+  }
+  SafetensorsWriter writer(directory_ / kLowRankFile, infos);
+  for (const auto& [stack, entries] : all) {
+    if (entries.empty()) continue;
+    const SolvedStack solved = source_.solved(stack);
+    for (const Entry& entry : entries) entry.write(writer, solved);
+  }
+  writer.commit();
+  sync_directory(directory_);
+}
+
+}  // namespace lrc
