@@ -46,8 +46,8 @@ StoredCodes read_codes(const Hdf5Reader& reader, const std::string& name, const 
 }
 
 // The name and whatever is small, as JSON.
-void write_facts(Hdf5Writer& writer, const std::string& name, const nlohmann::ordered_json& facts) {
-  writer.write_text("facts", nlohmann::ordered_json{{"name", name}, {"facts", facts}}.dump());
+void write_facts(Hdf5Writer& writer, const std::string& name, double clip, const nlohmann::ordered_json& facts) {
+  writer.write_text("facts", nlohmann::ordered_json{{"name", name}, {"clip", clip}, {"facts", facts}}.dump());
 }
 
 nlohmann::ordered_json read_facts(const Hdf5Reader& reader, const fs::path& file) {
@@ -59,9 +59,7 @@ nlohmann::ordered_json read_facts(const Hdf5Reader& reader, const fs::path& file
 
 void write_record(const fs::path& file, const SolveRecord& record) {
   Hdf5Writer writer(file);
-  nlohmann::ordered_json facts = record.facts;
-  facts["clip"] = record.clip;
-  write_facts(writer, record.name, facts);
+  write_facts(writer, record.name, record.clip, record.facts);
   write_matrix(writer, "codes", record.codes);
   write_matrix(writer, "scales", record.scales);
   write_matrix(writer, "u", record.u);
@@ -75,8 +73,8 @@ void write_record(const fs::path& file, const SolveRecord& record) {
 
 void write_record(const fs::path& file, const MomentsToStore& moments) {
   Hdf5Writer writer(file, DatasetKind::plain);
-  write_facts(writer, file.stem().string(),
-              {{"tokens", moments.tokens}, {"borrowed", moments.borrowed}, {"clip", moments.preparation.clip}});
+  write_facts(writer, file.stem().string(), moments.preparation.clip,
+              {{"tokens", moments.tokens}, {"borrowed", moments.borrowed}});
   write_if_any(writer, "mean", moments.preparation.mean);
   write_if_any(writer, "directions", moments.preparation.directions);
   write_codes(writer, "direction", moments.preparation.direction_codes);
@@ -105,7 +103,7 @@ SolveRecord read_solve(const fs::path& file) {
           .v_codes = read_codes(reader, "v", file),
           .mean = read_if_any<float>(reader, "mean", file),
           .center_bias = read_if_any<float>(reader, "center_bias", file),
-          .clip = header.at("facts").at("clip").get<double>()};
+          .clip = header.at("clip").get<double>()};
 }
 
 MomentsRecord read_moments(const fs::path& file) {
@@ -119,7 +117,7 @@ MomentsRecord read_moments(const fs::path& file) {
           .preparation = {.mean = read_if_any<float>(reader, "mean", file),
                           .directions = read_if_any<float>(reader, "directions", file),
                           .direction_codes = read_codes(reader, "direction", file),
-                          .clip = header.at("facts").at("clip").get<double>()}};
+                          .clip = header.at("clip").get<double>()}};
 }
 
 StoredMatrix<float> read_hidden(const fs::path& file) { return read_matrix<float>(Hdf5Reader(file), "hidden", file); }

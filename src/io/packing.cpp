@@ -1,5 +1,6 @@
 #include "lrc/io/packing.hpp"
 
+#include <array>
 #include <cassert>
 
 namespace lrc {
@@ -26,19 +27,35 @@ std::vector<std::int32_t> pack_codes(std::span<const std::int8_t> codes, Index r
   return packed;
 }
 
-std::vector<std::int8_t> unpack_codes(std::span<const std::int32_t> words, Index rows, Index cols, int bits) {
-  const Index words_per_row = packed_words(cols, bits), per_word = 32 / bits;
-  assert(static_cast<Index>(words.size()) == rows * words_per_row);
-  const int offset = 1 << (bits - 1);
-  const std::uint32_t mask = (1U << bits) - 1;
-  std::vector<std::int8_t> codes(static_cast<std::size_t>(rows * cols));
-  for (Index r = 0; r < rows; ++r) {
-    for (Index c = 0; c < cols; ++c) {
-      const auto word = static_cast<std::uint32_t>(words[static_cast<std::size_t>(r * words_per_row + c / per_word)]);
-      const auto stored = static_cast<int>((word >> (c % per_word * bits)) & mask);
-      codes[static_cast<std::size_t>(r * cols + c)] = static_cast<std::int8_t>(stored - offset);
-    }
+namespace {
+
+// One row of `cols` codes. As a template, so that the shifts of a word's codes are constants.
+template <int bits>
+void unpack_row(const std::int32_t* words, Index cols, std::int8_t* codes) {
+  constexpr int per_word = 32 / bits, offset = 1 << (bits - 1);
+  constexpr std::uint32_t mask = (1U << bits) - 1;
+  const auto code = [](std::uint32_t word, int i) {
+    return static_cast<std::int8_t>(static_cast<int>((word >> (i * bits)) & mask) - offset);
+  };
+  const Index whole = cols / per_word;
+  for (Index w = 0; w < whole; ++w) {
+    for (int i = 0; i < per_word; ++i) codes[w * per_word + i] = code(static_cast<std::uint32_t>(words[w]), i);
   }
+  for (Index c = whole * per_word; c < cols; ++c)
+    codes[c] = code(static_cast<std::uint32_t>(words[whole]), static_cast<int>(c - whole * per_word));
+}
+
+constexpr std::array<decltype(&unpack_row<4>), 7> kUnpackRow{unpack_row<2>, unpack_row<3>, unpack_row<4>, unpack_row<5>,
+                                                             unpack_row<6>, unpack_row<7>, unpack_row<8>};
+
+}  // namespace
+
+std::vector<std::int8_t> unpack_codes(std::span<const std::int32_t> words, Index rows, Index cols, int bits) {
+  const Index words_per_row = packed_words(cols, bits);
+  assert(static_cast<Index>(words.size()) == rows * words_per_row);
+  std::vector<std::int8_t> codes(static_cast<std::size_t>(rows * cols));  // rows×cols
+  const auto unpack = kUnpackRow[static_cast<std::size_t>(bits - 2)];
+  for (Index r = 0; r < rows; ++r) unpack(words.data() + r * words_per_row, cols, codes.data() + r * cols);
   return codes;
 }
 

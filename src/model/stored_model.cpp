@@ -130,8 +130,11 @@ MatrixF StoredModel::read_packed(const LinearLayout& layout) const {
   const Index group = format_->weight_group_size == 0 ? layout.cols : format_->weight_group_size;
   MatrixF weight(layout.rows, layout.cols);
   for (Index r = 0; r < layout.rows; ++r) {
-    for (Index c = 0; c < layout.cols; ++c) {
-      weight(r, c) = static_cast<float>(codes[static_cast<std::size_t>(r * layout.cols + c)]) * scales(r, c / group);
+    const std::int8_t* row = codes.data() + r * layout.cols;
+    for (Index first = 0; first < layout.cols; first += group) {
+      const Index end = std::min(first + group, layout.cols);
+      const float scale = scales(r, first / group);
+      for (Index c = first; c < end; ++c) weight(r, c) = static_cast<float>(row[c]) * scale;
     }
   }
   return weight;

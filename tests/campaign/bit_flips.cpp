@@ -82,6 +82,7 @@ class Campaign {
   // Killed when some solves are in and some moments are still there.
   void make_killed_run() {
     const fs::path run = work_ / "killed";
+    fs::remove_all(run);  // what an earlier campaign found
     fs::create_directories(run);
     std::size_t solves = 0, at = 0;
     for (; at < kind_.operations.size() && solves < 5; ++at) {

@@ -59,7 +59,7 @@ std::optional<Process> process_of(pid_t pid) {
 
 nlohmann::json without_facts_of_the_run(const std::string& report) {
   nlohmann::json json = nlohmann::json::parse(report);
-  for (const char* key : {"phases", "ranks", "threads", "resumes", "options"}) json.erase(key);
+  for (const char* key : {"phases", "ranks", "threads", "resumes", "memory", "options"}) json.erase(key);
   for (nlohmann::json& linear : json["linears"]) linear.erase("seconds");
   return json;
 }

@@ -35,6 +35,7 @@ void expect_same(const SolveRecord& a, const SolveRecord& b) {
   EXPECT_EQ(a.v.values, b.v.values);
   EXPECT_EQ(a.v.rows, b.v.rows);
   EXPECT_EQ(a.facts, b.facts);
+  EXPECT_EQ(a.clip, b.clip);
 }
 
 TEST(Checkpoint, WhatIsCommittedIsThereAfterReopening) {

@@ -80,7 +80,9 @@ Situations config_situations() {
 Situations quantization_config_situations() {
   const json good = {{"method", "lrc"},          {"weight_bits", 4},     {"weight_group_size", 0},
                      {"activation_bits", 4},     {"activation_clip", 1}, {"activation_group_size", 0},
-                     {"online_rotation", false}, {"adapter", false},     {"bits_per_weight", 4.0}};
+                     {"online_rotation", false}, {"adapter", false},     {"native", false},
+                     {"stacked", false},         {"centered", false},    {"residual", false},
+                     {"bits_per_weight", 4.0}};
   const auto with = [&](const std::string& key, const json& value) {
     json own = good;
     own[key] = value;
@@ -110,12 +112,19 @@ Situations quantization_config_situations() {
                     with("activation_group_size", -huge),
                     with("activation_group_size", huge),
                     with("online_rotation", 1),
-                    with("adapter", nullptr)};
+                    with("adapter", nullptr),
+                    with("native", 2),
+                    with("stacked", "yes"),
+                    with("centered", nullptr),
+                    with("residual", 0.5)};
   // Sound, but the tensors are those of an unquantized model; and there is no adapter.
   all.push_back(changed({{"quantization_config", json{{"lrc", good}}.dump()}}, {"model", "weight_packed"}));
   json adapter = good;
   adapter["adapter"] = true;
   all.push_back(changed({{"quantization_config", json{{"lrc", adapter}}.dump()}}, {"adapter", "adapter_model"}));
+  json native = good;
+  native["native"] = true;
+  all.push_back(changed({{"quantization_config", json{{"lrc", native}}.dump()}}, {"low_rank.safetensors"}));
   return all;
 }
 
