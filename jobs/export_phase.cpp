@@ -109,14 +109,15 @@ void write_report(const RunContext& run, const nlohmann::ordered_json& facts, co
   for (const auto& [key, value] : facts.items()) report.set(key, value);
   report.set("bits_per_weight", format_of(run).bits_per_weight);
   for_each_stack(run, [&](const GroupLayout& group, const LinearStack& stack) {
-    const nlohmann::ordered_json facts_of_stack = run.checkpoint.load_solve(stack.name).facts;
+    const SolveRecord record = run.checkpoint.load_solve(stack.name);
     for (std::size_t i = stack.first; i < stack.first + stack.count; ++i) {
       const LinearLayout& linear = group.linears[i];
       nlohmann::ordered_json entry = {{"name", linear.name},
                                       {"shape", {linear.rows, linear.cols}},
                                       {"rank", run.options.rank(stack.rows, linear.cols)}};
       if (stack.count > 1) entry["stack"] = stack.name;
-      entry.update(facts_of_stack);
+      entry.update(record.facts);
+      if (run.options.chooses_clip()) entry["clip"] = record.clip;
       report.add_linear(entry);
     }
   });

@@ -54,12 +54,13 @@ GroupProblem from_diagonals(BlockCyclic weight, BlockCyclic upper, const GroupSo
   return {std::move(weight), std::move(xx), std::move(xy), std::move(yy)};
 }
 
+// Rather taller than wide: ScaLAPACK's reduction to a tridiagonal matrix is faster on 2×1 ranks than on 1×2.
 GridShape squarest(int ranks) {
-  int rows = 1;
+  int cols = 1;
   for (int i = 2; i * i <= ranks; ++i) {
-    if (ranks % i == 0) rows = i;
+    if (ranks % i == 0) cols = i;
   }
-  return {rows, ranks / rows};
+  return {ranks / cols, cols};
 }
 
 }  // namespace

@@ -186,10 +186,10 @@ TEST(GroupGrid, HasTheFewestRanksThatHoldTheProblemAsSquareAsPossible) {
   const auto grid = [&](double share) { return group_grid(Method::lrc, 1000, 2000, 100, bytes * share); };
   EXPECT_EQ(grid(2.0), (GridShape{1, 1}));
   EXPECT_EQ(grid(1.0), (GridShape{1, 1}));
-  EXPECT_EQ(grid(0.99), (GridShape{1, 2}));
+  EXPECT_EQ(grid(0.99), (GridShape{2, 1}));
   EXPECT_EQ(grid(0.4), (GridShape{2, 2}));
-  EXPECT_EQ(grid(0.2), (GridShape{2, 3}));
-  EXPECT_EQ(grid(0.13), (GridShape{2, 4}));
+  EXPECT_EQ(grid(0.2), (GridShape{3, 2}));
+  EXPECT_EQ(grid(0.13), (GridShape{4, 2}));
   EXPECT_EQ(grid(1.0 / 16), (GridShape{4, 4}));
   EXPECT_THROW(grid(1e-9), InputError);
 }
