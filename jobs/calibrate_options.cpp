@@ -47,6 +47,7 @@ OptionTable option_table(CalibrateOptions& o) {
       .flag("residual-activations", o.residual_activations,
             "quantize x - E E'x; the correction is U E'x; needs stack-groups")
       .choice("residual-directions", o.residual_directions, {"pca", "weighted", "mixed"}, "where E comes from")
+      .number("descent-sweeps", o.descent_sweeps, 0, 100, "coordinate descent over codes and scales after GPTQ")
       .flag("deflated", o.deflated, "eliminate U from the quantize step instead of holding it fixed");
   table.group("Machine")
       .number("threads", o.threads, 0, 4096, "compute threads of each rank; 0 = cores / ranks of the host")
@@ -137,6 +138,7 @@ SolveOptions CalibrateOptions::solve_options(const std::string& name, Index d_ou
           .iterations = iterations,
           .damping = damping,
           .factor_bits = static_cast<int>(factor_bits),
+          .sweeps = descent_sweeps,
           .deflated = deflated};
 }
 

@@ -24,6 +24,7 @@ struct CalibrateOptions {
   Index activation_bits = 4, activation_group_size = 0;
   std::string activation_clip = "0.9";
   bool center_activations = false, stack_groups = false, residual_activations = false, deflated = false;
+  Index descent_sweeps = 0;
   std::string residual_directions = "mixed";
   Index factor_bits = 16;
   std::string rotation = "full", propagate = "original", moments = "exact";

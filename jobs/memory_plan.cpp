@@ -194,11 +194,13 @@ void demand_groups(const ModelConfig& model, const CalibrateOptions& options, in
   for (const GroupLayout& group : layout.groups) {
     for (const LinearStack& stack : stacks_of(group, options.stack_groups)) {
       const int needed = options.solve_grid(stack.rows, group.inputs()).ranks();
-      const bool plain = !options.prepares_inputs() && options.factor_bits == 16 && !options.deflated;
+      const bool plain =
+          !options.prepares_inputs() && options.factor_bits == 16 && !options.deflated && options.descent_sweeps == 0;
       if (needed <= ranks && (plain || needed == 1)) continue;
-      const std::string why = needed > ranks
-                                  ? fmt::format("but the job has {}; take more ranks or", ranks)
-                                  : "which can't prepare inputs, nor use factors in 8 bits or --deflated; take";
+      const std::string why =
+          needed > ranks
+              ? fmt::format("but the job has {}; take more ranks or", ranks)
+              : "which can't prepare inputs, nor use factors in 8 bits, --deflated or --descent-sweeps; take";
       throw InputError(
           "--solve-memory",
           fmt::format("with {}, the solve of {} ({}×{}) needs a group of {} ranks, {} more "

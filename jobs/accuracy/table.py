@@ -66,7 +66,7 @@ class Model:
     def results(self, row):
         """Of each seed."""
         files = sorted(self.directory.glob(f"{row}.[0-9]*.json"))
-        return {f.name.split(".")[1]: json.loads(f.read_text()) for f in files if not f.name.endswith(".report.json")}
+        return {f.name.split(".")[-2]: json.loads(f.read_text()) for f in files if not f.name.endswith(".report.json")}
 
     def report(self, row, seed):
         return self.result(f"{row}.{seed}.report")

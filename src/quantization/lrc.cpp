@@ -3,8 +3,8 @@
 #include <cassert>
 #include <limits>
 
+#include "lrc/quantization/code_descent.hpp"
 #include "lrc/quantization/deflated_step.hpp"
-#include "lrc/quantization/gptq.hpp"
 #include "lrc/quantization/lrc_steps.hpp"
 #include "lrc/quantization/objective.hpp"
 #include "lrc/quantization/stored_refit.hpp"
@@ -15,11 +15,12 @@ namespace {
 QuantizedWeight quantize_step(ThreadPool& pool, const MatrixD& weight, const Moments& moments,
                               const LowRank& correction, const MatrixD& yy_factor, const SolveOptions& options) {
   if (!options.deflated) {
-    return gptq(pool, quantize_target(pool, weight, correction, moments, yy_factor), yy_factor, options.grid);
+    return gptq_and_descent(pool, quantize_target(pool, weight, correction, moments, yy_factor), yy_factor,
+                            options.grid, options.sweeps);
   }
   const BranchMoments branch = branch_moments(pool, moments.xx, moments.xy, correction.v, options.damping);
   const DeflatedStep step = deflated_step(pool, weight, moments, branch, options.damping);
-  return gptq(pool, step.target, step.factor, options.grid);
+  return gptq_and_descent(pool, step.target, step.factor, options.grid, options.sweeps);
 }
 
 }  // namespace

@@ -2,8 +2,8 @@
 
 #include <cassert>
 
+#include "lrc/quantization/code_descent.hpp"
 #include "lrc/quantization/deflated_step.hpp"
-#include "lrc/quantization/gptq.hpp"
 #include "lrc/quantization/objective.hpp"
 
 namespace lrc {
@@ -17,7 +17,7 @@ SolveResult solve_residual(ThreadPool& pool, const MatrixD& weight, const Moment
   QuantizedWeight quantized;
   {
     const DeflatedStep step = deflated_step(pool, weight, moments, branch, options.damping);
-    quantized = gptq(pool, step.target, step.factor, options.grid);
+    quantized = gptq_and_descent(pool, step.target, step.factor, options.grid, options.sweeps);
   }
   const MatrixF values = dequantized(quantized.codes, quantized.scales, options.grid.group_size);
   // With E orthonormal and Y free of its span, U would be W E.
