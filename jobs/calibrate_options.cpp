@@ -117,12 +117,17 @@ WeightGrid CalibrateOptions::grid() const {
   return {.bits = static_cast<int>(weight_bits), .group_size = weight_group_size};
 }
 
+double CalibrateOptions::centring_bits(Index d_out, Index d_in) const {
+  return center_activations ? 16.0 * static_cast<double>(d_out + d_in) : 0.0;
+}
+
 Index CalibrateOptions::rank(Index d_out, Index d_in) const {
   if (solve_method() != Method::svd && solve_method() != Method::lrc) return 0;
   const RankRule rule = rank_rule == "dim" ? RankRule::dim : RankRule::params;
+  const Stack stack{d_out, d_in, centring_bits(d_out, d_in)};
   const auto bits = static_cast<int>(factor_bits);
-  return residual_activations ? residual_rank(rule, rank_fraction, {d_out, d_in}, bits)
-                              : stack_rank(rule, rank_fraction, {d_out, d_in}, bits);
+  return residual_activations ? residual_rank(rule, rank_fraction, stack, bits)
+                              : stack_rank(rule, rank_fraction, stack, bits);
 }
 
 GridShape CalibrateOptions::solve_grid(Index d_out, Index d_in) const {

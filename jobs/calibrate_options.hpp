@@ -50,6 +50,8 @@ struct CalibrateOptions {
   bool is_native() const { return prepares_inputs() || stack_groups || factor_bits != 16; }
   /// Rank of the correction of a linear or a stack of them; 0 for methods without one.
   Index rank(Index d_out, Index d_in) const;
+  /// Bits of the mean and of the bias of a stack: 0 where inputs are not centred.
+  double centring_bits(Index d_out, Index d_in) const;
   /// The ranks that solve a linear together; 1×1 where one rank has the memory.
   GridShape solve_grid(Index d_out, Index d_in) const;
   SolveOptions solve_options(const std::string& name, Index d_out, Index d_in) const;

@@ -10,10 +10,11 @@ namespace {
 
 // The rank that the budget pays for, before any cap.
 double affordable(RankRule rule, double fraction, const Stack& stack, int factor_bits) {
-  assert(fraction >= 0 && stack.d_out > 0 && stack.d_in > 0 && factor_bits > 0);
+  assert(fraction >= 0 && stack.d_out > 0 && stack.d_in > 0 && factor_bits > 0 && stack.other_bits >= 0);
   const auto rows = static_cast<double>(stack.d_out), cols = static_cast<double>(stack.d_in);
-  const double rank = fraction * (rule == RankRule::params ? rows * cols / (rows + cols) : std::min(rows, cols));
-  return rank * (16.0 / factor_bits);
+  if (rule == RankRule::dim) return fraction * std::min(rows, cols) * 16 / factor_bits;
+  const double budget = fraction * rows * cols * 16 - stack.other_bits;
+  return std::max(0.0, budget) / ((rows + cols) * factor_bits + factor_scale_bits(1, factor_bits));
 }
 
 Index rounded_down(double rank, Index most) {

@@ -22,8 +22,9 @@ TEST(Rank, IsAtMostTheSmallerSide) {
 TEST(StackRank, PoolsTheBudgetsOfItsLinears) {
   // 0.1·(576 + 192 + 192)·576 sixteen-bit numbers over 960 + 576 per rank.
   EXPECT_EQ(stack_rank(RankRule::params, 0.1, {960, 576}, 16), 36);
-  EXPECT_EQ(stack_rank(RankRule::params, 0.1, {960, 576}, 8), 72);
-  EXPECT_EQ(stack_rank(RankRule::params, 0.1, {3072, 576}, 8), 97);  // 97.01
+  // Twice as many numbers of eight bits, less two scales of sixteen a rank.
+  EXPECT_EQ(stack_rank(RankRule::params, 0.1, {960, 576}, 8), 71);   // 884736 bits over 12320
+  EXPECT_EQ(stack_rank(RankRule::params, 0.1, {3072, 576}, 8), 96);  // 2831155 bits over 29216
   EXPECT_EQ(stack_rank(RankRule::dim, 0.1, {960, 576}, 8), 115);     // 115.2
   EXPECT_EQ(stack_rank(RankRule::dim, 0.29, {100, 100}, 8), 58);
   EXPECT_EQ(stack_rank(RankRule::params, 9.0, {960, 576}, 8), 576);
@@ -32,18 +33,20 @@ TEST(StackRank, PoolsTheBudgetsOfItsLinears) {
 
 TEST(StackRank, FactorsStayWithinTheBudget) {
   for (const int bits : {8, 16}) {
-    for (const Stack& stack : {Stack{960, 576}, {33, 100}, {100, 33}, {1, 1}}) {
+    for (const Stack& stack : {Stack{960, 576}, {33, 100}, {100, 33, 200}, {960, 576, 24576}, {1, 1}}) {
       const auto rank = static_cast<double>(stack_rank(RankRule::params, 0.3, stack, bits));
-      const double budget = 0.3 * static_cast<double>(stack.d_out * stack.d_in) * 16;
-      const double per_rank = static_cast<double>(stack.d_out + stack.d_in) * bits;
+      const double budget = 0.3 * static_cast<double>(stack.d_out * stack.d_in) * 16 - stack.other_bits;
+      const double per_rank = static_cast<double>(stack.d_out + stack.d_in) * bits + factor_scale_bits(1, bits);
       EXPECT_LE(rank * per_rank, budget);
       EXPECT_GT((rank + 1) * per_rank, budget);
     }
   }
 }
 
+TEST(StackRank, IsZeroWhereMeansAndBiasesTakeAll) { EXPECT_EQ(stack_rank(RankRule::params, 0.1, {10, 10, 161}, 8), 0); }
+
 TEST(ResidualRank, IsBoundedByTheInputsAloneAndLeavesSomeToQuantize) {
-  EXPECT_EQ(residual_rank(RankRule::params, 0.1, {960, 576}, 8), 72);
+  EXPECT_EQ(residual_rank(RankRule::params, 0.1, {960, 576}, 8), 71);
   EXPECT_EQ(residual_rank(RankRule::params, 9.0, {960, 576}, 8), 504);
   EXPECT_EQ(residual_rank(RankRule::params, 9.0, {7, 20}, 16), 17);
   EXPECT_EQ(residual_rank(RankRule::params, 9.0, {7, 1}, 16), 0);

@@ -17,11 +17,13 @@ Index rank_of(RankRule rule, double fraction, Index d_out, Index d_in);
 struct Stack {
   Index d_out = 0;  ///< of all its linears together
   Index d_in = 0;
+  double other_bits = 0;  ///< what it stores besides codes, scales and factors (means, biases): the budget pays for it
 };
 
-/// The rank of a stack that pools the budgets of its linears, p·d_out·d_in sixteen-bit numbers each:
-/// params: k = p·d_out·d_in·(16/factor_bits)/(d_in + d_out), dim: k = p·min(d_out, d_in)·16/factor_bits, rounded down,
-/// at most min(d_out, d_in). Of one linear in 16 bits: rank_of. Preconditions: p ≥ 0, factor_bits > 0.
+/// The rank of a stack that pools the budgets of its linears, p·d_out·d_in sixteen-bit numbers each, as many ranks of
+/// (d_out + d_in)·factor_bits and their factor_scale_bits as other_bits leave room for (params), or
+/// k = p·min(d_out, d_in)·16/factor_bits (dim, which is no budget); rounded down, at most min(d_out, d_in). Of one
+/// linear in 16 bits: rank_of. Preconditions: p ≥ 0, factor_bits > 0.
 Index stack_rank(RankRule rule, double fraction, const Stack& stack, int factor_bits);
 
 /// The same for residual activations, whose rank d_out does not bound: at most ⌊7/8·d_in⌋, so that something is left to
