@@ -7,6 +7,8 @@
 #include <fstream>
 #include <numeric>
 
+#include "lrc/quantization/code_descent.hpp"
+
 namespace lrc {
 namespace {
 
@@ -105,7 +107,9 @@ double solve_bytes(const CalibrateOptions& options, Index d_out, Index d_in) {
   const auto inputs = static_cast<double>(d_in);
   const double stored = (options.moments == "exact" ? 3 : 1) * kFloat * inputs * inputs;
   const double expanded = 3 * kDouble * inputs * inputs;  // counted in the workspace, too, as far as it is used
-  return std::max(stored + expanded, solve_workspace_bytes(options.solve_method(), d_out, d_in, rank) + expanded);
+  const double descent = options.descent_sweeps > 0 ? descent_workspace_bytes(d_out, d_in) : 0;
+  return std::max(stored + expanded,
+                  solve_workspace_bytes(options.solve_method(), d_out, d_in, rank) + descent + expanded);
 }
 
 PhaseMemory solving(const ModelConfig& model, const CalibrateOptions& options) {

@@ -96,4 +96,9 @@ QuantizedWeight gptq_and_descent(ThreadPool& pool, const MatrixD& target, const 
   return quantized;
 }
 
+double descent_workspace_bytes(Index d_out, Index d_in) {
+  const auto rows = static_cast<double>(d_out), cols = static_cast<double>(d_in);
+  return sizeof(double) * (2 * cols * cols + 3 * rows * cols);
+}
+
 }  // namespace lrc

@@ -19,4 +19,7 @@ void descend(ThreadPool& pool, const MatrixD& target, const MatrixD& factor, con
 QuantizedWeight gptq_and_descent(ThreadPool& pool, const MatrixD& target, const MatrixD& factor, const WeightGrid& grid,
                                  Index sweeps);
 
+/// Bytes that descend() holds at its peak: two d_in×d_in and three d_out×d_in matrices of doubles.
+double descent_workspace_bytes(Index d_out, Index d_in);
+
 }  // namespace lrc
