@@ -23,6 +23,8 @@ OptionTable option_table(CalibrateOptions& o) {
       .real("rank-fraction", o.rank_fraction, 0, 1,
             "size of the low-rank factors: a part of the linear's parameters or dimension")
       .choice("rank-rule", o.rank_rule, {"params", "dim"}, "what rank-fraction is a part of")
+      .choice("rank-allocation", o.rank_allocation, {"uniform", "adaptive"},
+              "adaptive: the same bits in all, spent where the spectra say; up to four times the uniform rank")
       .number("iterations", o.iterations, 1, 1000, "alternations of the joint solve")
       .choice("rotation", o.rotation, {"full", "offline", "none"}, "Hadamard rotations R1, R2, R4; R1, R2; or none")
       .choice("propagate", o.propagate, {"original", "quantized"}, "whose activations the statistics see")
@@ -76,6 +78,8 @@ void complete(CalibrateOptions& o) {
     throw InputError("--residual-activations", fmt::format("does not go with --method {}; it needs lrc", o.method));
   if (o.residual_activations && !o.stack_groups)
     throw InputError("--residual-activations", "needs --stack-groups: the directions are shared by the group");
+  if (o.allocates_ranks() && o.method != "lrc")
+    throw InputError("--rank-allocation", fmt::format("adaptive does not go with --method {}; it needs lrc", o.method));
   o.clips();  // throws
   if (o.activation_bits > 8 && o.activation_bits != 16) {
     throw InputError("--activation-bits",
@@ -130,16 +134,23 @@ Index CalibrateOptions::rank(Index d_out, Index d_in) const {
                               : stack_rank(rule, rank_fraction, stack, bits);
 }
 
+Index CalibrateOptions::largest_rank(Index d_out, Index d_in) const {
+  constexpr Index kTimesUniform = 4;
+  if (!allocates_ranks()) return rank(d_out, d_in);
+  const Index all = residual_activations ? d_in - ceil_div(d_in, Index{8}) : std::min(d_out, d_in);
+  return std::min(all, kTimesUniform * rank(d_out, d_in));
+}
+
 GridShape CalibrateOptions::solve_grid(Index d_out, Index d_in) const {
   const Method how = solve_method();
   if (how == Method::rtn) return {};
-  return group_grid(how, d_out, d_in, rank(d_out, d_in), solve_memory);
+  return group_grid(how, d_out, d_in, largest_rank(d_out, d_in), solve_memory);
 }
 
-SolveOptions CalibrateOptions::solve_options(const std::string& name, Index d_out, Index d_in) const {
+SolveOptions CalibrateOptions::solve_options(const std::string& name, Index rank) const {
   return {.name = name,
           .grid = grid(),
-          .rank = rank(d_out, d_in),
+          .rank = rank,
           .iterations = iterations,
           .damping = damping,
           .factor_bits = static_cast<int>(factor_bits),

@@ -18,7 +18,7 @@ struct CalibrateOptions {
   Index sequences = 128, sequence_length = 2048;
   std::string method = "lrc";
   double rank_fraction = 0.1;
-  std::string rank_rule = "params";
+  std::string rank_rule = "params", rank_allocation = "uniform";
   Index iterations = 1;
   Index weight_bits = 4, weight_group_size = 0;
   Index activation_bits = 4, activation_group_size = 0;
@@ -48,13 +48,17 @@ struct CalibrateOptions {
   bool prepares_inputs() const { return center_activations || residual_activations || chooses_clip(); }
   /// Whether the result has parts that a PEFT adapter can't express.
   bool is_native() const { return prepares_inputs() || stack_groups || factor_bits != 16; }
-  /// Rank of the correction of a linear or a stack of them; 0 for methods without one.
+  /// Whether each stack has a rank of its own, which follows from the spectra of all.
+  bool allocates_ranks() const { return rank_allocation == "adaptive"; }
+  /// Uniform rank of the correction of a linear or a stack of them; 0 for methods without one.
   Index rank(Index d_out, Index d_in) const;
+  /// The largest that it may have where ranks are allocated; elsewhere the same.
+  Index largest_rank(Index d_out, Index d_in) const;
   /// Bits of the mean and of the bias of a stack: 0 where inputs are not centred.
   double centring_bits(Index d_out, Index d_in) const;
   /// The ranks that solve a linear together; 1×1 where one rank has the memory.
   GridShape solve_grid(Index d_out, Index d_in) const;
-  SolveOptions solve_options(const std::string& name, Index d_out, Index d_in) const;
+  SolveOptions solve_options(const std::string& name, Index rank) const;
 };
 
 /// The table that fills `options`, which must outlive it.

@@ -10,6 +10,7 @@
 #include "lrc/linalg/gemm.hpp"
 #include "measure_phase.hpp"
 #include "solve_phase.hpp"
+#include "spectra_phase.hpp"
 
 namespace lrc {
 
@@ -118,8 +119,11 @@ void CalibrationRun::open_checkpoint() {
 
 void CalibrationRun::work() {
   const Model& model = rotated_ ? static_cast<const Model&>(*rotated_) : *stored_;
-  const RunContext run{world_, options_,   pool_,   *stored_,     rotated_.get(),
-                       model,  sequences_, memory_, *checkpoint_, report_};
+  RunContext run{world_, options_, pool_, *stored_, rotated_.get(), model, sequences_, memory_, *checkpoint_, report_};
+  if (options_.allocates_ranks()) {
+    SpectraPhase(run).run();
+    world_.agree([&] { run.ranks = StackRanks::allocated(options_, model.config(), *checkpoint_); });
+  }
   const WorkPlan plan = WorkPlan::of(model, options_.stack_groups, *checkpoint_);
   MeasurePhase measure(run, plan);
   const Index blocks = model.config().blocks, window = window_size(run);

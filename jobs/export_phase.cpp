@@ -33,9 +33,10 @@ void for_each_stack(const RunContext& run, const std::function<void(const GroupL
 
 // All that is stored of a stack: codes, scales, factors, and, where inputs are centred, W μ, and μ with the group's
 // first stack; its clip likewise.
-double bits_of(const CalibrateOptions& options, const GroupLayout& group, const LinearStack& stack) {
+double bits_of(const RunContext& run, const GroupLayout& group, const LinearStack& stack) {
   constexpr double kBiasBits = 16, kMeanBits = 16, kClipBits = 32;
-  const Index inputs = group.inputs(), rank = options.rank(stack.rows, inputs);
+  const CalibrateOptions& options = run.options;
+  const Index inputs = group.inputs(), rank = run.ranks.of(stack, inputs);
   const auto factor_bits = static_cast<int>(options.factor_bits);
   double bits = stored_bits(stack.rows, inputs, static_cast<int>(options.weight_bits), options.grid().groups(inputs),
                             rank, factor_bits) +
@@ -50,7 +51,7 @@ QuantizedFormat format_of(const RunContext& run) {
   const CalibrateOptions& options = run.options;
   double bits = 0, weights = 0;
   for_each_stack(run, [&](const GroupLayout& group, const LinearStack& stack) {
-    bits += bits_of(options, group, stack);
+    bits += bits_of(run, group, stack);
     weights += static_cast<double>(stack.rows) * static_cast<double>(group.inputs());
   });
   const Method method = options.solve_method();
@@ -82,7 +83,7 @@ Exporter exporter_of(const RunContext& run, const fs::path& directory) {
            .model = run.model,
            .format = format_of(run),
            .online_rotation = run.rotated ? run.rotated->online_rotation() : nullptr,
-           .rank = [&run](Index d_out, Index d_in) { return run.options.rank(d_out, d_in); },
+           .rank = [&run](const LinearStack& stack, Index d_in) { return run.ranks.of(stack, d_in); },
            .factor_bits = static_cast<int>(run.options.factor_bits),
            .own_clips = run.options.chooses_clip(),
            .solved = [&run](const std::string& stack) { return solved_stack(run, stack); }},
@@ -112,9 +113,8 @@ void write_report(const RunContext& run, const nlohmann::ordered_json& facts, co
     const SolveRecord record = run.checkpoint.load_solve(stack.name);
     for (std::size_t i = stack.first; i < stack.first + stack.count; ++i) {
       const LinearLayout& linear = group.linears[i];
-      nlohmann::ordered_json entry = {{"name", linear.name},
-                                      {"shape", {linear.rows, linear.cols}},
-                                      {"rank", run.options.rank(stack.rows, linear.cols)}};
+      nlohmann::ordered_json entry = {
+          {"name", linear.name}, {"shape", {linear.rows, linear.cols}}, {"rank", run.ranks.of(stack, linear.cols)}};
       if (stack.count > 1) entry["stack"] = stack.name;
       entry.update(record.facts);
       if (run.options.chooses_clip()) entry["clip"] = record.clip;

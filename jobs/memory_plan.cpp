@@ -100,7 +100,7 @@ PhaseMemory measuring(const ModelConfig& model, const CalibrateOptions& options,
 
 // One linear's solve: of what its ranks hold together an equal part, and a panel of moments; or all, alone.
 double solve_bytes(const CalibrateOptions& options, Index d_out, Index d_in) {
-  const Index rank = options.rank(d_out, d_in);
+  const Index rank = options.largest_rank(d_out, d_in);
   if (const int ranks = options.solve_grid(d_out, d_in).ranks(); ranks > 1) {
     return group_workspace_bytes(options.solve_method(), d_out, d_in, rank) / ranks + 2 * kLargestPanel;
   }
@@ -166,7 +166,7 @@ MemoryPlan MemoryPlan::of(const ModelConfig& model, const CalibrateOptions& opti
   };
   // The widest groups first, until the rest fits.
   for (const GroupRole role : {GroupRole::down, GroupRole::gate_up, GroupRole::attention_out, GroupRole::qkv}) {
-    if (options.prepares_inputs() || measure().bytes() <= limit) break;
+    if (options.prepares_inputs() || options.allocates_ranks() || measure().bytes() <= limit) break;
     const PhaseMemory before = measure();
     plan.by_panels.insert(role);
     if (measure().bytes() >= before.bytes()) plan.by_panels.erase(role);
@@ -198,13 +198,12 @@ void demand_groups(const ModelConfig& model, const CalibrateOptions& options, in
   for (const GroupLayout& group : layout.groups) {
     for (const LinearStack& stack : stacks_of(group, options.stack_groups)) {
       const int needed = options.solve_grid(stack.rows, group.inputs()).ranks();
-      const bool plain =
-          !options.prepares_inputs() && options.factor_bits == 16 && !options.deflated && options.descent_sweeps == 0;
+      const bool plain = !options.prepares_inputs() && !options.allocates_ranks() && options.factor_bits == 16 &&
+                         !options.deflated && options.descent_sweeps == 0;
       if (needed <= ranks && (plain || needed == 1)) continue;
-      const std::string why =
-          needed > ranks
-              ? fmt::format("but the job has {}; take more ranks or", ranks)
-              : "which can't prepare inputs, nor use factors in 8 bits, --deflated or --descent-sweeps; take";
+      const std::string why = needed > ranks ? fmt::format("but the job has {}; take more ranks or", ranks)
+                                             : "which can't prepare inputs, nor use factors in 8 bits, adaptive ranks, "
+                                               "--deflated or --descent-sweeps; take";
       throw InputError(
           "--solve-memory",
           fmt::format("with {}, the solve of {} ({}×{}) needs a group of {} ranks, {} more "

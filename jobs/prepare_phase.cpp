@@ -42,7 +42,7 @@ void find_mean(const RunContext& run, Group& group) {
 
 void find_directions(const RunContext& run, Group& group) {
   if (!run.options.residual_activations) return;
-  const Index rank = run.options.rank(group.weight.rows(), group.weight.cols());
+  const Index rank = run.ranks.of(stacks_of(group.layout, true).front(), group.layout.inputs());
   MatrixD directions;  // d_in×rank
   for (double damping = std::max(run.options.damping, 1e-8);; damping *= 10) {
     try {

@@ -14,6 +14,7 @@
 #include "lrc/report/run_report.hpp"
 #include "lrc/rotation/rotated_model.hpp"
 #include "memory_plan.hpp"
+#include "stack_ranks.hpp"
 
 namespace lrc {
 
@@ -28,6 +29,7 @@ struct RunContext {
   const MemoryPlan& memory;
   Checkpoint& checkpoint;
   RunReport& report;
+  StackRanks ranks{options};
 };
 
 /// One solve of the work queue.

@@ -26,7 +26,7 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
 }
 
 SolveOptions options_of(const RunContext& run, const SolveTask& task) {
-  return run.options.solve_options(task.stack.name, task.stack.rows, task.group.inputs());
+  return run.options.solve_options(task.stack.name, run.ranks.of(task.stack, task.group.inputs()));
 }
 
 void commit(const RunContext& run, const SolveRecord& record) {

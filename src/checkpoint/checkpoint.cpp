@@ -1,6 +1,7 @@
 #include "lrc/checkpoint/checkpoint.hpp"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <limits>
 
@@ -18,9 +19,11 @@ namespace {
 constexpr const char* kManifest = "manifest.json";
 constexpr const char* kLeases = "leases";
 constexpr const char* kJournal = "journal";
+constexpr std::array kRecords = {"solves", "moments", "spectra", "hidden"};
 
 std::string solve_file(const std::string& linear) { return "solves/" + linear + ".h5"; }
 std::string moments_file(const MomentsKey& key) { return fmt::format("moments/{}.{}.h5", key.group, key.panel); }
+std::string spectra_file(const std::string& group) { return "spectra/" + group + ".h5"; }
 std::string hidden_file(const HiddenKey& key) {
   return fmt::format("hidden/{}.{}.h5", key.block, key.unit == kProbeUnit ? "probe" : std::to_string(key.unit));
 }
@@ -89,16 +92,19 @@ Checkpoint Checkpoint::attach(const fs::path& directory, int writer) {
 
 // The manifest comes last: a directory without one holds nothing yet.
 void Checkpoint::create(const nlohmann::ordered_json& fingerprint) {
-  for (const char* part : {"solves", "moments", "hidden", kJournal}) make_directories(directory_ / part);
+  for (const char* part : kRecords) make_directories(directory_ / part);
+  make_directories(directory_ / kJournal);
   write_manifest(directory_ / kManifest, fingerprint);
 }
 
 void Checkpoint::remove_leftovers() {
-  for (const fs::path& part : {directory_, directory_ / "solves", directory_ / "moments", directory_ / "hidden"}) {
+  const auto remove_in = [](const fs::path& part) {
     for (const fs::path& file : files_in(part)) {
       if (is_temporary(file)) remove_path(file);
     }
-  }
+  };
+  remove_in(directory_);
+  for (const char* part : kRecords) remove_in(directory_ / part);
 }
 
 // Dropped moments and hidden states are simply not there any more; a solve that is not there was lost.
@@ -124,6 +130,8 @@ void Checkpoint::set_damaged_aside() {
 bool Checkpoint::is_committed(const std::string& linear) const { return committed_.contains(solve_file(linear)); }
 bool Checkpoint::has_moments(const MomentsKey& key) const { return committed_.contains(moments_file(key)); }
 bool Checkpoint::has_hidden(const HiddenKey& key) const { return committed_.contains(hidden_file(key)); }
+
+bool Checkpoint::has_spectra(const std::string& group) const { return committed_.contains(spectra_file(group)); }
 
 Index Checkpoint::committed_solves() const {
   return std::count_if(committed_.begin(), committed_.end(),
@@ -160,14 +168,14 @@ void Checkpoint::commit(const MomentsKey& key, const MomentsToStore& moments) {
   commit_soon(moments_file(key), moments);
 }
 void Checkpoint::commit(const HiddenKey& key, const MatrixToStore& hidden) { commit_soon(hidden_file(key), hidden); }
+void Checkpoint::commit(const SpectraRecord& spectra) { commit_soon(spectra_file(spectra.group), spectra); }
 
 void Checkpoint::make_durable() {
   for (const std::string& name : on_their_way_) {
     if (fs::exists(directory_ / name)) sync_file(directory_ / name);  // it may be dropped already
   }
   if (!on_their_way_.empty()) {
-    sync_directory(directory_ / "moments");
-    sync_directory(directory_ / "hidden");
+    for (const char* part : kRecords) sync_directory(directory_ / part);
   }
   on_their_way_.clear();
 }
@@ -188,6 +196,8 @@ fs::path Checkpoint::checked(const std::string& name) {
 SolveRecord Checkpoint::load_solve(const std::string& linear) { return read_solve(checked(solve_file(linear))); }
 MomentsRecord Checkpoint::load_moments(const MomentsKey& key) { return read_moments(checked(moments_file(key))); }
 StoredMatrix<float> Checkpoint::load_hidden(const HiddenKey& key) { return read_hidden(checked(hidden_file(key))); }
+
+SpectraRecord Checkpoint::load_spectra(const std::string& group) { return read_spectra(checked(spectra_file(group))); }
 
 void Checkpoint::drop(const std::string& name) {
   committed_.erase(name);

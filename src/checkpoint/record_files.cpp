@@ -90,6 +90,13 @@ void write_record(const fs::path& file, const MatrixToStore& hidden) {
   writer.close();
 }
 
+void write_record(const fs::path& file, const SpectraRecord& spectra) {
+  Hdf5Writer writer(file, DatasetKind::plain);
+  write_matrix(writer, "gains", spectra.gains);
+  write_matrix(writer, "powers", spectra.powers);
+  writer.close();
+}
+
 SolveRecord read_solve(const fs::path& file) {
   const Hdf5Reader reader(file);
   const nlohmann::ordered_json header = read_facts(reader, file);
@@ -121,5 +128,10 @@ MomentsRecord read_moments(const fs::path& file) {
 }
 
 StoredMatrix<float> read_hidden(const fs::path& file) { return read_matrix<float>(Hdf5Reader(file), "hidden", file); }
+
+SpectraRecord read_spectra(const fs::path& file) {
+  const Hdf5Reader reader(file);
+  return {file.stem().string(), read_matrix<float>(reader, "gains", file), read_matrix<float>(reader, "powers", file)};
+}
 
 }  // namespace lrc

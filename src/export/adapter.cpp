@@ -48,8 +48,9 @@ void Exporter::write_adapter() const {
   std::vector<TensorInfo> tensors;
   for (Index block = 0; block < config.blocks; ++block) {
     for (const GroupLayout& group : block_layout(config, block).groups) {
-      for (const LinearLayout& linear : group.linears) {
-        const Index rank = source_.rank(linear.rows, linear.cols);
+      for (const LinearStack& stack : stacks_of(group, false)) {
+        const LinearLayout& linear = group.linears[stack.first];
+        const Index rank = source_.rank(stack, linear.cols);
         if (rank == 0) continue;
         tensors.push_back({.name = "base_model.model." + linear.name + ".lora_A.weight",
                            .dtype = Dtype::f16,
@@ -69,9 +70,9 @@ void Exporter::write_adapter() const {
     const BlockLayout layout = block_layout(config, block);
     for (const GroupLayout& group : layout.groups) {
       const HadamardTransform* rotation = group.role == GroupRole::down ? source_.online_rotation : nullptr;
-      for (const LinearLayout& linear : group.linears) {
-        if (source_.rank(linear.rows, linear.cols) == 0) continue;
-        const SolveResult solved = source_.solved(linear.name).result;
+      for (const LinearStack& stack : stacks_of(group, false)) {
+        if (source_.rank(stack, group.inputs()) == 0) continue;
+        const SolveResult solved = source_.solved(stack.name).result;
         const MatrixF a = unrotated(solved.v, rotation);
         writer.write({a.data(), static_cast<std::size_t>(a.size())});
         writer.write({solved.u.data(), static_cast<std::size_t>(solved.u.size())});

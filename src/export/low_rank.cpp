@@ -55,7 +55,7 @@ void Exporter::write_low_rank() const {
     for (const GroupLayout& group : layout.groups) {
       for (const LinearStack& stack : stacks_of(group, source_.format.stacked)) {
         std::vector<Entry> entries;
-        const Index rank = source_.rank(stack.rows, group.inputs());
+        const Index rank = source_.rank(stack, group.inputs());
         if (rank > 0) add_factors(entries, stack.name, stack.rows, group.inputs(), rank, source_.factor_bits);
         if (source_.format.centered) {
           entries.push_back(floats(stack.name + ".center_bias", Dtype::f16, {stack.rows},

@@ -1,6 +1,7 @@
 #include "lrc/quantization/rank_gains.hpp"
 
 #include <cassert>
+#include <cmath>
 
 #include "lrc/linalg/eigen.hpp"
 #include "lrc/linalg/triangular.hpp"
@@ -30,6 +31,21 @@ VectorD residual_gains(const MatrixD& weight, const MatrixD& xx, double noise_ra
   VectorD gains = leading_eigenvectors(xx, most).values;
   gains *= noise_ratio * power / static_cast<double>(weight.cols());
   return gains;
+}
+
+double rounding_noise(int bits, double clip, Index d) {
+  assert(bits >= 2 && d >= 1);
+  if (bits >= 16) return 0;
+  const double largest = std::sqrt(2 * std::log(static_cast<double>(d)));
+  const double step = clip * largest / (std::ldexp(1.0, bits - 1) - 1);
+  return step * step / 12;
+}
+
+double output_power(ThreadPool& pool, const MatrixD& weight, const MatrixD& xx) {
+  const MatrixD products = product(pool, weight, xx);  // d_out×d_in
+  double power = 0;
+  for (Index i = 0; i < weight.size(); ++i) power += weight.data()[i] * products.data()[i];
+  return power;
 }
 
 }  // namespace lrc

@@ -56,6 +56,25 @@ TEST(Checkpoint, WhatIsCommittedIsThereAfterReopening) {
   EXPECT_THROW(checkpoint.load_solve("c"), Error);
 }
 
+TEST(Checkpoint, SpectraStay) {
+  const TemporaryDirectory directory;
+  const SpectraRecord spectra{.group = "qkv", .gains = {2, 3, {3, 2, 1, 0.5F, 0.25F, 0}}, .powers = {2, 1, {7, 9}}};
+  {
+    Checkpoint checkpoint = Checkpoint::open(directory / "c", kFingerprint);
+    EXPECT_FALSE(checkpoint.has_spectra("qkv"));
+    checkpoint.commit(spectra);
+    checkpoint.make_durable();
+  }
+  Checkpoint checkpoint = Checkpoint::open(directory / "c", kFingerprint);
+  ASSERT_TRUE(checkpoint.has_spectra("qkv"));
+  EXPECT_FALSE(checkpoint.has_spectra("down"));
+  const SpectraRecord loaded = checkpoint.load_spectra("qkv");
+  EXPECT_EQ(loaded.group, "qkv");
+  EXPECT_EQ(loaded.gains.rows, 2);
+  EXPECT_EQ(loaded.gains.values, spectra.gains.values);
+  EXPECT_EQ(loaded.powers.values, spectra.powers.values);
+}
+
 TEST(Checkpoint, MomentsComeAndGo) {
   const TemporaryDirectory directory;
   {

@@ -54,5 +54,27 @@ TEST(ResidualGains, ForetellTheNoiseThatDirectionsTakeAway) {
   }
 }
 
+TEST(RoundingNoise, ForetellsThatOfGaussianTokens) {
+  constexpr Index kChannels = 96, kTokens = 400;
+  const MatrixD x = random_matrix(kChannels, kTokens, 3);
+  for (const auto& [bits, clip] : {std::pair{4, 1.0}, {4, 0.9}, {6, 1.0}}) {
+    double noise = 0;
+    for (Index token = 0; token < kTokens; ++token) {
+      const double step = clip * x.col(token).cwiseAbs().maxCoeff() / (std::ldexp(1.0, bits - 1) - 1);
+      noise += (x.col(token) - step * (x.col(token) / step).array().round().matrix()).squaredNorm();
+    }
+    const double foretold = rounding_noise(bits, clip, kChannels);
+    EXPECT_NEAR(foretold, noise / x.squaredNorm(), 0.5 * foretold) << bits << " bits, clip " << clip;
+  }
+  EXPECT_EQ(rounding_noise(16, 1, kChannels), 0);
+}
+
+TEST(OutputPower, IsThatOfTheOutputs) {
+  ThreadPool pool(2);
+  const Problem problem = random_problem(7, 5, 60, 4);
+  const double power = (problem.weight * problem.x).squaredNorm();
+  EXPECT_NEAR(output_power(pool, problem.weight, problem.moments.xx), power, 1e-9 * power);
+}
+
 }  // namespace
 }  // namespace lrc

@@ -3,6 +3,7 @@
 //   manifest.json        what the run is: its fingerprint
 //   solves/LINEAR.h5     one finished solve each
 //   moments/GROUP.P.h5   second moments, a panel of rows each, whose solves are not all in yet
+//   spectra/GROUP.h5     what each rank of its corrections buys, where ranks are allocated by that
 //   hidden/B.U.h5        hidden states of unit U that enter block B (kept for the first block not measured yet)
 //   journal/WRITER.log   a line for each commit: file, XXH3-128 of its bytes
 //   leases/N             the job that works on it, the N-th (lease.hpp)
@@ -12,9 +13,10 @@
 // then entered in the journal of its writer, which nobody else writes. What is not in a journal, or does not have the
 // hash that stands there, is not committed. Files are hashed before HDF5 opens them.
 //
-// Moments and hidden states, which are large and soon dropped again, are brought to the disk while the run goes on:
-// make_durable() waits for that, and what they replace is kept until then. A killed run loses none of them; after a
-// power loss those that were under way are found damaged by their hash, and the run goes on from what is older.
+// Moments and hidden states, which are large and soon dropped again, and spectra, which are quickly made again, are
+// brought to the disk while the run goes on: make_durable() waits for that, and what they replace is kept until then. A
+// killed run loses none of them; after a power loss those that were under way are found damaged by their hash, and the
+// run goes on from what is older.
 #pragma once
 
 #include <filesystem>
@@ -50,6 +52,7 @@ class Checkpoint {
   bool is_committed(const std::string& linear) const;
   bool has_moments(const MomentsKey& key) const;
   bool has_hidden(const HiddenKey& key) const;
+  bool has_spectra(const std::string& group) const;
   Index committed_solves() const;
 
   /// When this returns, the record is on the disk.
@@ -57,12 +60,14 @@ class Checkpoint {
   /// When these return, the record outlives this process; after make_durable() it is on the disk, too.
   void commit(const MomentsKey& key, const MomentsToStore& moments);
   void commit(const HiddenKey& key, const MatrixToStore& hidden);
+  void commit(const SpectraRecord& spectra);
   void make_durable();
 
   /// Throws Error where the record is not there or is damaged. Sees what others committed, too.
   SolveRecord load_solve(const std::string& linear);
   MomentsRecord load_moments(const MomentsKey& key);
   StoredMatrix<float> load_hidden(const HiddenKey& key);
+  SpectraRecord load_spectra(const std::string& group);
 
   /// The moments are no longer needed.
   void drop_moments(const MomentsKey& key);

@@ -71,6 +71,13 @@ struct MomentsToStore {
   StoredPreparation preparation{};
 };
 
+/// What each rank of the corrections of a group buys, before anything is solved (rank_gains.hpp).
+struct SpectraRecord {
+  std::string group;
+  StoredMatrix<float> gains;   ///< stacks×ranks, 0 where a stack can have no more
+  StoredMatrix<float> powers;  ///< stacks×1: of the outputs
+};
+
 /// Names hidden states: a unit of sequences (sequences.hpp), as it enters a block.
 struct HiddenKey {
   Index block = 0, unit = 0;

@@ -25,8 +25,8 @@ struct ExportSource {
   const StoredModel& original;  ///< config.json, tokenizer files, number format of what stays unquantized
   const Model& model;           ///< the model that was calibrated: original, or rotated
   QuantizedFormat format;
-  const HadamardTransform* online_rotation;            ///< R4, or nullptr
-  std::function<Index(Index d_out, Index d_in)> rank;  ///< of the correction of a linear or a stack
+  const HadamardTransform* online_rotation;                         ///< R4, or nullptr
+  std::function<Index(const LinearStack& stack, Index d_in)> rank;  ///< of its correction
   int factor_bits = 16;
   bool own_clips = false;                                       ///< each group has its own
   std::function<SolvedStack(const std::string& stack)> solved;  ///< the committed solve of a stack

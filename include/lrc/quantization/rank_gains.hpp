@@ -17,4 +17,11 @@ VectorD relaxed_gains(ThreadPool& pool, const MatrixD& weight, const Moments& mo
 /// matrix"); in the units of tr(W Sx Wᵀ). Precondition: most ≤ d_in.
 VectorD residual_gains(const MatrixD& weight, const MatrixD& xx, double noise_ratio, Index most);
 
+/// The variance of rounding d values to `bits` bits against their own, if they are Gaussian: the grid ends at `clip`
+/// times the largest, which is about √(2 ln d) deviations. 0 from 16 bits on. Precondition: d ≥ 1.
+double rounding_noise(int bits, double clip, Index d);
+
+/// tr(W Sx Wᵀ) = ‖W X‖².
+double output_power(ThreadPool& pool, const MatrixD& weight, const MatrixD& xx);
+
 }  // namespace lrc

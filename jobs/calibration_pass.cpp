@@ -1,0 +1,138 @@
+#include "calibration_pass.hpp"
+
+#include <algorithm>
+
+#include "lrc/core/interrupt.hpp"
+#include "stored_records.hpp"
+
+namespace lrc {
+namespace {
+
+double bytes_of(const MatrixF& matrix) {
+  return static_cast<double>(sizeof(float)) * static_cast<double>(matrix.size());
+}
+
+double seconds_since(CalibrationPass::Clock::time_point start) {
+  return std::chrono::duration<double>(CalibrationPass::Clock::now() - start).count();
+}
+
+}  // namespace
+
+CalibrationPass::CalibrationPass(const RunContext& run, PassWork work)
+    : run_(run), work_(std::move(work)), end_(run.model.config().blocks) {
+  while (end_ > 0 && !wants(end_ - 1)) --end_;
+  if (end_ == 0) return;
+  while (!wants(next_)) ++next_;
+  while (next_ > 0 && !has_all_hidden(next_)) --next_;
+  stored_block_ = next_;
+  run_.world.agree([&] {
+    shard_ = std::make_unique<Shard>(run_.world, run_.pool, run_.model, run_.sequences);
+    if (next_ > 0) restore();
+  });
+}
+
+bool CalibrationPass::wants(Index block) const { return work_.wants(block_layout(run_.model.config(), block)); }
+
+bool CalibrationPass::has_all_hidden(Index block) const {
+  bool all = run_.checkpoint.has_hidden({block, kProbeUnit});
+  for (Index unit = 0; unit < unit_count(run_.sequences); ++unit)
+    all = all && run_.checkpoint.has_hidden({block, unit});
+  return all;
+}
+
+void CalibrationPass::restore() {
+  const auto load = [&](Index unit) { return to_matrix(run_.checkpoint.load_hidden({next_, unit})); };
+  shard_->restore(load, load(kProbeUnit));
+  log_info(fmt::format("{} goes on at block {} of {}", work_.name, next_ + 1, run_.model.config().blocks));
+}
+
+void CalibrationPass::run(Index first, Index end) {
+  end = std::min(end, end_);
+  if (next_ >= end) return;
+  const PhaseTimer timer(run_.report, work_.name);
+  const auto units = static_cast<double>(std::max<std::size_t>(1, shard_->units().size()));
+  Progress progress(work_.name, static_cast<double>(end - std::max(first, next_)) * units);
+  for (; next_ < end; ++next_) {
+    run_.world.agree([&] { check_time(); });
+    const auto start = Clock::now();
+    pass_block(next_, progress);
+    slowest_block_ = std::max(slowest_block_, seconds_since(start));
+  }
+}
+
+// When all ranks have returned, what was committed is on the disk, and older hidden states are dropped.
+void CalibrationPass::make_durable() {
+  const PhaseTimer timer(run_.report, work_.name + ": commit");
+  run_.world.agree([&] { run_.checkpoint.make_durable(); });
+  if (run_.world.is_root()) run_.checkpoint.drop_hidden_before(stored_block_);
+}
+
+void CalibrationPass::check_time() const {
+  if (run_.world.is_root() && seconds_left() < slowest_block_) {
+    throw Interrupted(
+        "the next block would not be measured before the time limit; what is committed stays: run again "
+        "to go on");
+  }
+}
+
+void CalibrationPass::pass_block(Index index, Progress& progress) {
+  const std::string detail = fmt::format("block {} of {}", index + 1, run_.model.config().blocks);
+  const bool wanted = wants(index);
+  Block block;
+  std::vector<GroupSums> sums;
+  std::vector<Index> expert_tokens;
+  run_.world.agree([&] {
+    block = run_.model.block(index);
+    if (!wanted) return shard_->forward(block);
+    sums = shard_->begin(block, work_.statistics);
+    expert_tokens = shard_->attend(block, sums);
+  });
+  help_starved_experts(expert_tokens, sums);
+  run_.world.agree([&] {
+    if (wanted) shard_->feed_forward(block, sums, [&] { progress.advance(1, detail); });
+  });
+  make_durable();  // what was committed before this block, and is likely there by now
+  if (wanted) work_.take(index, sums);
+  if (index + 1 < end_ && hidden_are_worth_storing()) store_hidden(index + 1);
+}
+
+// `tokens`: how many of this rank's tokens go to each expert.
+void CalibrationPass::help_starved_experts(std::vector<Index>& tokens, std::vector<GroupSums>& sums) const {
+  if (tokens.empty()) return;
+  run_.world.sum_in_place(tokens);
+  const Index all = run_.sequences.count * run_.sequences.length;
+  for (std::size_t group = 2; group < sums.size(); ++group) {
+    const Index seen = tokens[(group - 2) / 2];
+    if (!sums[group].needs_all(seen)) continue;
+    sums[group].want_all();
+    log_warning(fmt::format("{} sees {} of {} tokens, fewer than {}: its moments are blended with those of all",
+                            sums[group].group(), seen, all, sums[group].enough()));
+  }
+}
+
+// What a killed run would have to do again, against the time it takes to store what saves it. All ranks decide alike.
+bool CalibrationPass::hidden_are_worth_storing() const {
+  constexpr double kWorth = 100;  // then they cost at most 1 % of the pass
+  const double saved = run_.world.max(seconds_since(stored_at_)), price = run_.world.max(storing_seconds_);
+  return saved >= kWorth * price;
+}
+
+// So that any number of ranks can go on from here.
+void CalibrationPass::store_hidden(Index block) {
+  PhaseTimer timer(run_.report, work_.name + ": commit");
+  const auto store = [&](Index unit, const MatrixF& hidden) {
+    if (run_.checkpoint.has_hidden({block, unit})) return;
+    run_.checkpoint.commit({block, unit}, to_store(hidden));
+    timer.add_bytes(bytes_of(hidden));
+  };
+  run_.world.agree([&] {
+    const auto start = Clock::now();
+    for (const Unit& unit : shard_->units()) store(unit.number, unit.hidden);
+    if (run_.world.is_root()) store(kProbeUnit, shard_->probe());
+    storing_seconds_ = seconds_since(start);
+  });
+  stored_block_ = block;
+  stored_at_ = Clock::now();
+}
+
+}  // namespace lrc
