@@ -5,7 +5,6 @@
 #include <cmath>
 
 #include "group_source.hpp"
-#include "lrc/core/dtype.hpp"
 #include "lrc/core/log.hpp"
 #include "lrc/linalg/cholesky.hpp"
 #include "lrc/quantization/centred.hpp"
@@ -35,8 +34,7 @@ void find_mean(const RunContext& run, Group& group) {
   if (!run.options.center_activations) return;
   const VectorD sums = group.sums.input_sums();
   const double tokens = group.sums.weighted_tokens();
-  group.preparation.mean = (sums / tokens).cast<float>();
-  for (float& value : group.preparation.mean) value = rounded_to(Dtype::f16, value);  // as it is stored
+  group.preparation.mean = stored_half(sums / tokens, "the mean input of " + group.layout.name);
   group.xx = centred(group.xx, sums, static_cast<Index>(std::llround(tokens)));
 }
 

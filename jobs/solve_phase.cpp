@@ -51,8 +51,10 @@ void solve_alone(const RunContext& run, const SolveTask& task) {
     options.rank = directions.cols();
   }
   const SolveResult result = lrc::solve(run.pool, run.options.solve_method(), weight, moments, options);
-  const VectorD bias =
-      preparation.mean.size() > 0 ? mean_output(weight, preparation.mean.cast<double>(), 1) : VectorD();
+  VectorF bias;  // W μ: d_out, or empty
+  if (preparation.mean.size() > 0)
+    bias =
+        stored_half(mean_output(weight, preparation.mean.cast<double>(), 1), "the mean output of " + task.stack.name);
   commit(run, to_record(task.stack.name, result, moments, preparation, bias, seconds_since(start)));
 }
 

@@ -36,7 +36,7 @@ StoredFactor factor_of(const StoredMatrix<float>& values, const StoredCodes& cod
 }  // namespace
 
 SolveRecord to_record(const std::string& name, const SolveResult& result, const Moments& moments,
-                      const GroupPreparation& preparation, const VectorD& bias, double seconds) {
+                      const GroupPreparation& preparation, const VectorF& bias, double seconds) {
   return {.name = name,
           .codes = to_stored(result.codes),
           .scales = to_stored(result.scales),

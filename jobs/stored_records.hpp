@@ -16,7 +16,7 @@ struct GroupPreparation {
 
 /// `moments`, `preparation`: the solve's; `bias`: W μ (d_out), or empty; `seconds`: what it took.
 SolveRecord to_record(const std::string& name, const SolveResult& result, const Moments& moments,
-                      const GroupPreparation& preparation, const VectorD& bias, double seconds);
+                      const GroupPreparation& preparation, const VectorF& bias, double seconds);
 StoredPreparation to_stored(const GroupPreparation& preparation);
 GroupPreparation to_preparation(const StoredPreparation& stored);
 /// The part of the solve that is exported (the facts stay in the record).

@@ -25,9 +25,9 @@ MomentSums TokenSums::second(ThreadPool& pool, MomentKind kind, const Preparatio
   quantizer.clip = clip;
   for (const MatrixF& kept : kept_) {
     MatrixF inputs = kept;  // tokens×d_in
-    take_mean(pool, preparation, inputs);
+    take_mean(pool, preparation.mean, inputs);
     MatrixF rest = inputs;  // tokens×d_in: what the quantizer sees
-    take_directions(pool, preparation, rest);
+    if (preparation.directions.cols() > 0) take_directions(pool, preparation.directions, rest);
     MatrixF quantized = rest;  // tokens×d_in
     quantize_rows(pool, quantizer, quantized);
     sums.add(pool, kind == MomentKind::cross ? inputs : rest, quantized);

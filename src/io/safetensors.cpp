@@ -86,7 +86,10 @@ const TensorInfo* TensorDirectory::find(const std::string& name) const {
 
 const TensorInfo& TensorDirectory::at(const std::string& name) const {
   const TensorInfo* info = find(name);
-  if (!info) throw InputError(directory_.string(), fmt::format("tensor '{}' is missing", name));
+  if (!info) {
+    const fs::path& where = files_.size() == 1 ? files_.begin()->first : directory_;
+    throw InputError(where.string(), fmt::format("tensor '{}' is missing", name));
+  }
   return *info;
 }
 

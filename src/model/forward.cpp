@@ -3,30 +3,33 @@
 #include <cassert>
 
 #include "lrc/linalg/gemm.hpp"
+#include "lrc/model/preparation.hpp"
 #include "lrc/model/router.hpp"
 #include "lrc/model/rows.hpp"
 
 namespace lrc {
 namespace {
 
+MatrixF projected(ThreadPool& pool, const ConstViewF& x, const MatrixF& v) {
+  MatrixF inside(x.rows(), v.cols());  // tokens×k: x V
+  gemm(pool, Op::none, Op::none, 1.0F, x, v, 0.0F, inside);
+  return inside;
+}
+
 // out = (x V) Uᵀ + b: the part that acts on the unquantized, unrotated inputs.
 MatrixF correction(ThreadPool& pool, const Linear& linear, const ConstViewF& x) {
   MatrixF out = MatrixF::Zero(x.rows(), linear.weight.rows());
   if (linear.bias.size() > 0) out.rowwise() = linear.bias.transpose();
   if (linear.u.cols() == 0) return out;
-  MatrixF projected(x.rows(), linear.v.cols());
-  gemm(pool, Op::none, Op::none, 1.0F, x, linear.v, 0.0F, projected);
-  gemm(pool, Op::none, Op::transpose, 1.0F, projected, linear.u, 1.0F, out);
+  gemm(pool, Op::none, Op::transpose, 1.0F, projected(pool, x, linear.v), linear.u, 1.0F, out);
   return out;
 }
 
 // outputs += (x V) Uᵀ, and, where the branch is residual, x −= (x V) Vᵀ.
 void add_branch(ThreadPool& pool, const Branch& branch, bool residual, ViewF x, std::vector<MatrixF>& outputs) {
-  MatrixF inside(x.rows(), branch.v.cols());  // tokens×k
-  gemm(pool, Op::none, Op::none, 1.0F, x, branch.v, 0.0F, inside);
+  const MatrixF inside = residual ? take_directions(pool, branch.v, x) : projected(pool, x, branch.v);  // tokens×k
   for (std::size_t i = 0; i < branch.u.size(); ++i)
     gemm(pool, Op::none, Op::transpose, 1.0F, inside, branch.u[i], 1.0F, outputs[branch.first + i]);
-  if (residual) gemm(pool, Op::none, Op::transpose, -1.0F, inside, branch.v, 1.0F, x);
 }
 
 // The parts of a group's outputs, whether each has a linear of its own or they share one.
@@ -74,7 +77,7 @@ std::vector<MatrixF> forward_group(ThreadPool& pool, const LinearGroup& group, V
   for (const Linear& linear : group.linears) outputs.push_back(correction(pool, linear, x));
   if (group.rotation) apply_rows(pool, *group.rotation, x);
   if (observe) observe(group, x);
-  if (group.mean.size() > 0) for_each_row(pool, x.rows(), [&](Index row) { x.row(row) -= group.mean.transpose(); });
+  take_mean(pool, group.mean, x);
   for (const Branch& branch : group.branches) add_branch(pool, branch, group.residual, x, outputs);
   quantize_rows(pool, group.quantizer, x);
   for (std::size_t i = 0; i < outputs.size(); ++i) {

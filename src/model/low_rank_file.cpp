@@ -1,26 +1,14 @@
 #include "lrc/model/low_rank_file.hpp"
 
+#include <cmath>
+#include <set>
+
 namespace lrc {
 namespace {
 
 [[noreturn]] void refuse(const TensorInfo& info, const std::string& allowed) {
   throw InputError(info.file.string(),
                    fmt::format("tensor '{}' does not fit the model: it must be {}", info.name, allowed));
-}
-
-void check_vector(const TensorInfo& info, Index size) {
-  const bool is_float = info.dtype == Dtype::f32 || info.dtype == Dtype::f16 || info.dtype == Dtype::bf16;
-  if (info.shape != std::vector<Index>{size} || !is_float) refuse(info, fmt::format("{} floating-point numbers", size));
-}
-
-// Of rows×k; returns k.
-Index check_factor(const TensorDirectory& tensors, const std::string& name, Index rows) {
-  const TensorInfo& info = tensors.at(name);
-  const bool codes = info.dtype == Dtype::i8;
-  if (info.shape.size() != 2 || info.shape[0] != rows || (!codes && info.dtype != Dtype::f16))
-    refuse(info, fmt::format("{}×k, F16 or I8", rows));
-  if (codes) check_vector(tensors.at(name + "_scale"), info.shape[1]);
-  return info.shape[1];
 }
 
 VectorF read_vector(const TensorDirectory& tensors, const std::string& name) {
@@ -30,19 +18,79 @@ VectorF read_vector(const TensorDirectory& tensors, const std::string& name) {
   return values;
 }
 
+// Reads it, too, which refuses what is not finite.
+VectorF checked_vector(const TensorDirectory& tensors, const std::string& name, Index size) {
+  const TensorInfo& info = tensors.at(name);
+  const bool is_float = info.dtype == Dtype::f32 || info.dtype == Dtype::f16 || info.dtype == Dtype::bf16;
+  if (info.shape != std::vector<Index>{size} || !is_float) refuse(info, fmt::format("{} floating-point numbers", size));
+  return read_vector(tensors, name);
+}
+
+void check_clip(const TensorDirectory& tensors, const std::string& name) {
+  const float clip = checked_vector(tensors, name, 1)[0];
+  if (!(clip > 0 && clip <= 1)) refuse(tensors.at(name), fmt::format("above 0 and at most 1, and is {}", clip));
+}
+
+// Codes times scales must be finite, too.
+void check_scales(const TensorDirectory& tensors, const std::string& name, Index size) {
+  constexpr float kLargestCode = 128;
+  const VectorF scales = checked_vector(tensors, name, size);
+  for (const float scale : scales) {
+    if (!std::isfinite(kLargestCode * scale)) refuse(tensors.at(name), "scales of int8 codes, and one is too large");
+  }
+}
+
+// Of rows×k, k from 1 to `most`; returns k.
+Index check_factor(const TensorDirectory& tensors, const std::string& name, Index rows, Index most) {
+  const TensorInfo& info = tensors.at(name);
+  const bool codes = info.dtype == Dtype::i8;
+  if (info.shape.size() != 2 || info.shape[0] != rows || (!codes && info.dtype != Dtype::f16))
+    refuse(info, fmt::format("{}×k, F16 or I8", rows));
+  const Index rank = info.shape[1];
+  if (rank < 1 || rank > most) refuse(info, fmt::format("of a rank from 1 to {}, and has {}", most, rank));
+  if (codes) check_scales(tensors, name + "_scale", rank);
+  return rank;
+}
+
+// All that the file may hold for a group.
+std::set<std::string> names_of(const GroupLayout& layout, const QuantizedFormat& format) {
+  std::set<std::string> names{layout.name + ".clip"};
+  if (format.centered) names.insert(layout.name + ".mean");
+  for (const LinearStack& stack : stacks_of(layout, format.stacked)) {
+    for (const char* part : {".u", ".u_scale", ".v", ".v_scale"}) names.insert(stack.name + part);
+    if (format.centered) names.insert(stack.name + ".center_bias");
+  }
+  return names;
+}
+
 }  // namespace
 
 LowRankFile::LowRankFile(const std::filesystem::path& directory, const QuantizedFormat& format)
     : tensors_(directory, kLowRankFile), format_(format) {}
 
+void LowRankFile::check(const ModelConfig& config) const {
+  std::set<std::string> known;
+  for (Index block = 0; block < config.blocks; ++block) {
+    const BlockLayout layout = block_layout(config, block);
+    for (const GroupLayout& group : layout.groups) {
+      check(group);
+      known.merge(names_of(group, format_));
+    }
+  }
+  for (const TensorInfo& info : tensors_.tensors()) {
+    if (!known.contains(info.name))
+      throw InputError(info.file.string(), fmt::format("tensor '{}' has no place in the model", info.name));
+  }
+}
+
 void LowRankFile::check(const GroupLayout& layout) const {
-  if (format_.centered) check_vector(tensors_.at(layout.name + ".mean"), layout.inputs());
-  if (const TensorInfo* clip = tensors_.find(layout.name + ".clip")) check_vector(*clip, 1);
+  if (format_.centered) checked_vector(tensors_, layout.name + ".mean", layout.inputs());
+  if (tensors_.find(layout.name + ".clip")) check_clip(tensors_, layout.name + ".clip");
   for (const LinearStack& stack : stacks_of(layout, format_.stacked)) {
-    if (format_.centered) check_vector(tensors_.at(stack.name + ".center_bias"), stack.rows);
-    if (!tensors_.find(stack.name + ".v")) continue;
-    const Index rank = check_factor(tensors_, stack.name + ".v", layout.inputs());
-    if (check_factor(tensors_, stack.name + ".u", stack.rows) != rank)
+    if (format_.centered) checked_vector(tensors_, stack.name + ".center_bias", stack.rows);
+    if (!tensors_.find(stack.name + ".u") && !tensors_.find(stack.name + ".v")) continue;
+    const Index rank = check_factor(tensors_, stack.name + ".v", layout.inputs(), layout.inputs());
+    if (check_factor(tensors_, stack.name + ".u", stack.rows, layout.inputs()) != rank)
       refuse(tensors_.at(stack.name + ".u"), fmt::format("of rank {}", rank));
   }
 }

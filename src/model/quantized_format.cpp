@@ -42,12 +42,12 @@ class Entries {
     return at(key).get<std::string>();
   }
 
- private:
   [[noreturn]] void refuse(const char* key, const std::string& allowed) const {
     throw InputError(file_.string(),
                      fmt::format("quantization_config.lrc: '{}' is {}; it must be {}", key, at(key).dump(), allowed));
   }
 
+ private:
   const json& at(const char* key) const {
     const auto found = values_.find(key);
     if (found == values_.end())
@@ -86,6 +86,10 @@ std::optional<QuantizedFormat> read_quantized_format(const std::filesystem::path
   format.centered = own.flag("centered");
   format.residual = own.flag("residual");
   format.bits_per_weight = own.number("bits_per_weight", 0, 64);
+  if (format.native && format.has_adapter) own.refuse("adapter", "false where 'native' is true");
+  if (format.stacked && !format.native) own.refuse("stacked", "false where 'native' is");
+  if (format.centered && !format.native) own.refuse("centered", "false where 'native' is");
+  if (format.residual && !format.stacked) own.refuse("residual", "false where 'stacked' is");
   return format;
 }
 

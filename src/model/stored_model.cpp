@@ -62,6 +62,7 @@ void StoredModel::check_tensors() const {
   check_tensor(tensors_, head().name, {config_.vocabulary_size, config_.hidden_size});
   check_tensor(tensors_, kFinalNormTensor, {config_.hidden_size});
   for (Index index = 0; index < config_.blocks; ++index) check_block(block_layout(config_, index));
+  if (low_rank_) low_rank_->check(config_);
 }
 
 void StoredModel::check_block(const BlockLayout& layout) const {
@@ -73,7 +74,6 @@ void StoredModel::check_block(const BlockLayout& layout) const {
   if (layout.router) check_tensor(tensors_, layout.router->stored.tensor, layout.router->stored.shape);
   for (const GroupLayout& group : layout.groups) {
     for (const LinearLayout& linear : group.linears) check_linear(linear);
-    if (low_rank_) low_rank_->check(group);
   }
 }
 

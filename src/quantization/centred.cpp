@@ -2,6 +2,10 @@
 
 #include <algorithm>
 #include <cassert>
+#include <cmath>
+
+#include "lrc/core/dtype.hpp"
+#include "lrc/core/error.hpp"
 
 namespace lrc {
 
@@ -33,6 +37,16 @@ VectorD mean_output(const MatrixD& weight, const VectorD& sums, Index tokens) {
     output(i) = sum / static_cast<double>(tokens);
   }
   return output;
+}
+
+VectorF stored_half(const VectorD& values, const std::string& what) {
+  VectorF result(values.size());
+  for (Index i = 0; i < values.size(); ++i) {
+    result(i) = rounded_to(Dtype::f16, static_cast<float>(values(i)));
+    if (!std::isfinite(result(i)))
+      throw Error(fmt::format("{}: {:g} overflows fp16; run without --center-activations", what, values(i)));
+  }
+  return result;
 }
 
 }  // namespace lrc

@@ -48,7 +48,7 @@ class TensorDirectory {
   /// Sorted by name.
   const std::vector<TensorInfo>& tensors() const { return tensors_; }
   const TensorInfo* find(const std::string& name) const;
-  /// Throws InputError naming the directory and the tensor where it is missing.
+  /// Throws InputError naming the tensor that is missing and the file, or the directory where there are several.
   const TensorInfo& at(const std::string& name) const;
 
   /// Rows first … first + rows − 1 of a floating-point tensor whose first dimension is rows, converted to float.

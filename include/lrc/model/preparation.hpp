@@ -13,10 +13,10 @@ struct Preparation {
   MatrixF directions;  ///< E as it is stored: d_in×k, or without columns
 };
 
-/// x (tokens×d_in) ← x − μ.
-void take_mean(ThreadPool& pool, const Preparation& preparation, ViewF x);
+/// x (tokens×d_in) ← x − μ; as it is where μ is empty.
+void take_mean(ThreadPool& pool, const VectorF& mean, ViewF x);
 
-/// x (tokens×d_in) ← x − (x E) Eᵀ.
-void take_directions(ThreadPool& pool, const Preparation& preparation, ViewF x);
+/// x (tokens×d_in) ← x − (x E) Eᵀ; returns x E (tokens×k).
+MatrixF take_directions(ThreadPool& pool, const MatrixF& directions, ViewF x);
 
 }  // namespace lrc

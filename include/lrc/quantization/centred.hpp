@@ -1,6 +1,8 @@
 // Centred moments (method.md): W x = W (x − μ) + W μ, so x − μ is quantized and W μ becomes a bias.
 #pragma once
 
+#include <string>
+
 #include "lrc/linalg/matrix.hpp"
 
 namespace lrc {
@@ -16,5 +18,8 @@ MatrixD centred_inputs(const MatrixD& xy, const VectorD& x_sums, const VectorD& 
 
 /// W μ (d_out), the bias, each row summed in order of its columns.
 VectorD mean_output(const MatrixD& weight, const VectorD& sums, Index tokens);
+
+/// A mean or a bias as it is stored: rounded to fp16. Error naming `what` it is where a number overflows.
+VectorF stored_half(const VectorD& values, const std::string& what);
 
 }  // namespace lrc

@@ -1,0 +1,123 @@
+// A small random model whose solves are random, exported: what the tests of the files begin with.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <random>
+
+#include "lrc/core/dtype.hpp"
+#include "lrc/export/exporter.hpp"
+#include "lrc/quantization/factor_bits.hpp"
+#include "random_model.hpp"
+#include "temporary_directory.hpp"
+
+namespace lrc {
+
+struct ExportCase {
+  std::string family = "llama";
+  bool stacked = false, centered = false, residual = false, own_clips = false, rotated = false;
+  int factor_bits = 16;
+  Index rank = 5;              ///< of every stack
+  Index weight_group = 0;      ///< input channels
+  Index activation_group = 0;  ///< channels of a token
+
+  bool is_native() const { return stacked || centered || residual || own_clips || factor_bits != 16; }
+};
+
+class SolvedModel {
+ public:
+  explicit SolvedModel(ExportCase what) : what_(std::move(what)) {
+    write_random_model(directory_ / "model", random_model_config(what_.family, {{"attention_bias", true}}));
+    original_.emplace(directory_ / "model");
+    if (what_.rotated) rotation_.emplace(original_->config().intermediate_size);
+    for (Index block = 0; block < original_->config().blocks; ++block) {
+      const BlockLayout layout = block_layout(original_->config(), block);
+      for (const GroupLayout& group : layout.groups) solve(group);
+    }
+  }
+
+  const ExportCase& what() const { return what_; }
+  const StoredModel& original() const { return *original_; }
+  const SolvedStack& solved(const std::string& stack) const { return solved_.at(stack); }
+  const HadamardTransform* rotation() const { return rotation_ ? &*rotation_ : nullptr; }
+  std::filesystem::path output() const { return directory_ / "out"; }
+
+  QuantizedFormat format() const {
+    return {.method = "lrc",
+            .weight_group_size = what_.weight_group,
+            .activations = {.bits = 4, .clip = 0.9F, .group_size = what_.activation_group},
+            .online_rotation = what_.rotated,
+            .has_adapter = !what_.is_native(),
+            .native = what_.is_native(),
+            .stacked = what_.stacked,
+            .centered = what_.centered,
+            .residual = what_.residual,
+            .bits_per_weight = 5};
+  }
+
+  void write() const {
+    std::filesystem::create_directories(output());
+    const Exporter exporter({.original = *original_,
+                             .model = *original_,
+                             .format = format(),
+                             .online_rotation = rotation(),
+                             .rank = [this](Index, Index) { return what_.rank; },
+                             .factor_bits = what_.factor_bits,
+                             .own_clips = what_.own_clips,
+                             .solved = [this](const std::string& stack) { return solved(stack); }},
+                            output());
+    for (Index shard = 0; shard < exporter.shards(); ++shard) exporter.write_shard(shard);
+    exporter.write_adapter();
+    exporter.write_low_rank();
+    exporter.write_rest();
+  }
+
+  MatrixF random_matrix(Index rows, Index cols, float deviation) {
+    std::normal_distribution<float> normal(0, deviation);
+    MatrixF matrix(rows, cols);
+    for (float& value : matrix.reshaped()) value = normal(random_);
+    return matrix;
+  }
+
+ private:
+  // A vector as fp16 holds it.
+  VectorF random_half(Index size) {
+    VectorF vector = random_matrix(size, 1, 0.5F);
+    for (float& value : vector) value = rounded_to(Dtype::f16, value);
+    return vector;
+  }
+
+  void solve(const GroupLayout& group) {
+    const VectorF mean = what_.centered ? random_half(group.inputs()) : VectorF();
+    const float clip = what_.own_clips ? std::uniform_real_distribution<float>(0.5F, 0.95F)(random_) : 0;
+    for (const LinearStack& stack : stacks_of(group, what_.stacked)) {
+      SolvedStack& solved = solved_[stack.name];
+      solved = {random_result(stack.rows, group.inputs()), mean, {}, clip};
+      if (what_.centered) solved.center_bias = random_half(stack.rows);
+    }
+  }
+
+  SolveResult random_result(Index rows, Index inputs) {
+    const WeightGrid grid{.bits = 4, .group_size = what_.weight_group};
+    SolveResult result{};
+    result.codes.resize(rows, inputs);
+    for (std::int8_t& code : result.codes.reshaped())
+      code = static_cast<std::int8_t>(static_cast<int>(random_() % 16) - 8);
+    result.scales = random_matrix(rows, grid.groups(inputs), 0.02F).cwiseAbs();
+    for (float& scale : result.scales.reshaped()) scale = rounded_to(Dtype::bf16, scale);
+    const auto factor = [&](Index of, float deviation) {
+      return stored_factor(random_matrix(of, what_.rank, deviation).cast<double>(), what_.factor_bits);
+    };
+    set_factors(result, {factor(rows, 0.3F), factor(inputs, 0.15F)});
+    return result;
+  }
+
+  ExportCase what_;
+  TemporaryDirectory directory_;
+  std::mt19937 random_{11};
+  std::optional<StoredModel> original_;
+  std::optional<HadamardTransform> rotation_;
+  std::map<std::string, SolvedStack> solved_;
+};
+
+}  // namespace lrc
