@@ -16,9 +16,13 @@ OptionTable option_table(CalibrateOptions& o) {
       .number("sequence-length", o.sequence_length, 2, Index{1} << 20, "tokens of a sequence")
       .path("output", o.output, "directory of the quantized model")
       .path("checkpoint", o.checkpoint, "directory of committed work; empty: OUTPUT.checkpoint")
+      .choice("export-for", o.export_for, {"native", "stock"},
+              "whose loaders run it: lrc's, or those of compressed-tensors and PEFT, which costs accuracy: no R4, "
+              "stacks, centring, residual activations or 8-bit factors")
       .flag("restart", o.restart, "throw the checkpoint away and start anew")
       .flag("allow-mixed", o.allow_mixed, "go on with a checkpoint of another BLAS or lrc: the bytes may then differ");
   table.group("Method")
+      .flag("paper", o.paper, "the form of arXiv 2412.07902: none of what is beyond the paper, three moments, clip 0.9")
       .choice("method", o.method, {"lrc", "gptq", "svd", "rtn", "lrq"}, "how the weights are found")
       .real("rank-fraction", o.rank_fraction, 0, 1,
             "size of the low-rank factors: a part of the linear's parameters or dimension")
@@ -36,12 +40,12 @@ OptionTable option_table(CalibrateOptions& o) {
   table.group("Number formats")
       .number("weight-bits", o.weight_bits, 2, 8, "bits of a weight")
       .number("weight-group-size", o.weight_group_size, 0, Index{1} << 20,
-              "weights that share a scale; 0 = an output channel")
+              "weights that share a scale, the last of a row maybe fewer; 0 = an output channel")
       .number("activation-bits", o.activation_bits, 2, 16, "bits of an activation, 2 to 8; 16 = not quantized")
       .path("activation-clip", o.activation_clip,
             "scale = clip*absmax/7; 14/15 for compressed-tensors' quantizer; auto: chosen for each group of linears")
       .number("activation-group-size", o.activation_group_size, 0, Index{1} << 20,
-              "channels of a token that share a scale; 0 = all")
+              "channels of a token that share a scale, the last maybe fewer; 0 = all")
       .number("factor-bits", o.factor_bits, 8, 16, "bits of the low-rank factors, 16, or 8 with twice the rank");
   table.group("Beyond the paper")
       .flag("center-activations", o.center_activations, "quantize x - mean(x), and add the bias W mean(x)")
@@ -169,8 +173,8 @@ void set_time_limit(const CalibrateOptions& options) {
 
 nlohmann::ordered_json deciding_options(const OptionTable& table) {
   nlohmann::ordered_json options = table.effective();
-  for (const char* name :
-       {"model", "calibration", "output", "checkpoint", "restart", "allow-mixed", "threads", "memory", "time-limit"})
+  for (const char* name : {"model", "calibration", "output", "checkpoint", "paper", "restart", "allow-mixed", "threads",
+                           "memory", "time-limit"})
     options.erase(name);
   return options;
 }

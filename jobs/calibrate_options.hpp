@@ -16,6 +16,8 @@ namespace lrc {
 struct CalibrateOptions {
   std::string model, calibration, output, checkpoint;
   Index sequences = 128, sequence_length = 2048;
+  std::string export_for = "native";
+  bool paper = false;
   std::string method = "lrc";
   double rank_fraction = 0.1;
   std::string rank_rule = "params", rank_allocation = "uniform";

@@ -3,6 +3,7 @@
 #include "lrc/core/log.hpp"
 #include "lrc/linalg/gemm.hpp"
 #include "lrc/mpi/session.hpp"
+#include "presets.hpp"
 
 int main(int argc, char** argv) {
   using namespace lrc;
@@ -15,7 +16,9 @@ int main(int argc, char** argv) {
     auto outcome = OptionTable::Outcome::run;
     world.agree([&] {
       outcome = table.parse(argc, argv, world.is_root());
-      if (outcome == OptionTable::Outcome::run) complete(options);
+      if (outcome != OptionTable::Outcome::run) return;
+      apply_presets(table, options);
+      complete(options);
     });
     if (outcome == OptionTable::Outcome::run) CalibrationRun(world, options, table).run();
   });

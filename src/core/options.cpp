@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cassert>
 #include <charconv>
 #include <cmath>
 #include <fstream>
@@ -205,6 +206,18 @@ std::string OptionTable::help() const {
   text += "\nOther:\n";
   text += fmt::format("  --{:<24} an ini file of these options; the command line wins\n", "config");
   return text + fmt::format("  --{:<24} this page\n  --{:<24} the version\n", "help", "version");
+}
+
+void OptionTable::demand(const std::string& name, const std::vector<std::string>& allowed, const std::string& asking) {
+  const Option* option = find(name);
+  assert(option && !allowed.empty());
+  const std::string before = option->shown();
+  for (const std::string& value : allowed) {
+    option->assign(value);
+    if (!given(name) || option->shown() == before) return;
+  }
+  throw InputError("--" + name,
+                   fmt::format("{} does not go with {}; it must be {}", before, asking, fmt::join(allowed, " or ")));
 }
 
 nlohmann::ordered_json OptionTable::effective() const {

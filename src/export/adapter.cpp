@@ -53,11 +53,11 @@ void Exporter::write_adapter() const {
         const Index rank = source_.rank(stack, linear.cols);
         if (rank == 0) continue;
         tensors.push_back({.name = "base_model.model." + linear.name + ".lora_A.weight",
-                           .dtype = Dtype::f16,
+                           .dtype = source_.adapter_dtype,
                            .shape = {rank, linear.cols},
                            .file = {}});
         tensors.push_back({.name = "base_model.model." + linear.name + ".lora_B.weight",
-                           .dtype = Dtype::f16,
+                           .dtype = source_.adapter_dtype,
                            .shape = {linear.rows, rank},
                            .file = {}});
       }

@@ -93,6 +93,23 @@ TEST(Options, EffectiveValuesAreAllThere) {
   EXPECT_FALSE(options.given("clip"));
 }
 
+TEST(Options, ADemandSetsWhatWasNotGivenAndRefusesWhatContradicts) {
+  Values v;
+  OptionTable options = table(v);
+  const char* arguments[] = {"program", "--sequences", "3", "--clip", "0.50"};
+  options.parse(5, arguments);
+  options.demand("method", {"gptq"}, "--plain");
+  EXPECT_EQ(v.method, "gptq");
+  options.demand("clip", {"0.9", "1/2"}, "--plain");  // given as one of them, in other words
+  EXPECT_DOUBLE_EQ(v.clip, 0.5);
+  try {
+    options.demand("sequences", {"1", "2"}, "--plain");
+    ADD_FAILURE() << "3 is not refused";
+  } catch (const InputError& error) {
+    EXPECT_STREQ(error.what(), "--sequences: 3 does not go with --plain; it must be 1 or 2");
+  }
+}
+
 TEST(Options, HelpIsShownAndNothingElseDone) {
   Values v;
   testing::internal::CaptureStdout();

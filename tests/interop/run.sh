@@ -28,7 +28,7 @@ evaluate() {
 source jobs/local_mpi.sh
 rm -rf "$work/export" "$work/export_a16"
 "$bin/lrc_calibrate" --model $model --calibration $model/calibration.npy --sequence-length 256 \
-  --output "$work/export" --rotation offline --activation-clip 14/15 --threads 1
+  --output "$work/export" --export-for stock --threads 1
 evaluate "$work/export" "$work/w4a4.json"
 
 cp -r "$work/export" "$work/export_a16"  # the same weights, activations as they are

@@ -3,7 +3,7 @@
     stock_loaders.py EXPORT TOKENS EVALUATION
     (needs torch 2.15, transformers 5.23, compressed-tensors 0.20, peft 0.21; run by hand, for torch is large)
 
-EXPORT: written by lrc_calibrate --rotation offline --activation-clip 14/15; TOKENS: [windows, length] .npy;
+EXPORT: written by lrc_calibrate --export-for stock; TOKENS: [windows, length] .npy;
 W4A4, W4A16: what lrc_evaluate --json wrote about the same windows, with the activations quantized and not. Ends with 1 if a check fails.
 """
 

@@ -36,6 +36,10 @@ class OptionTable {
   /// where `speak`), nothing is to be done. Throws InputError naming the option and what it may be.
   Outcome parse(int argc, const char* const* argv, bool speak = true);
 
+  /// What one option asks of another: sets it to the first of `allowed`, unless it was given. Throws InputError naming
+  /// it, `asking` and what it must be where it was given as none of them. Precondition: the option exists.
+  void demand(const std::string& name, const std::vector<std::string>& allowed, const std::string& asking);
+
   /// Every option with its effective value, in the order of the table.
   nlohmann::ordered_json effective() const;
 

@@ -28,6 +28,7 @@ struct ExportSource {
   const HadamardTransform* online_rotation;                         ///< R4, or nullptr
   std::function<Index(const LinearStack& stack, Index d_in)> rank;  ///< of its correction
   int factor_bits = 16;
+  Dtype adapter_dtype = Dtype::f16;                             ///< of the adapter's factors: F16 or BF16
   bool own_clips = false;                                       ///< each group has its own
   std::function<SolvedStack(const std::string& stack)> solved;  ///< the committed solve of a stack
 };
@@ -42,7 +43,7 @@ class Exporter {
   Index shards() const { return static_cast<Index>(shards_.size()); }
   void write_shard(Index shard) const;
 
-  /// adapter/: lora_A = Vᵀ in the basis before the online rotation, lora_B = U, both fp16. Nothing where the format has
+  /// adapter/: lora_A = Vᵀ in the basis before the online rotation, lora_B = U. Nothing where the format has
   /// none.
   void write_adapter() const;
 

@@ -1,0 +1,12 @@
+// Options that stand for a choice of others.
+#pragma once
+
+#include "calibrate_options.hpp"
+
+namespace lrc {
+
+/// Sets what --paper and --export-for stock ask for. Throws InputError naming an option that was given as something
+/// else, and what it must be. Call after OptionTable::parse and before complete().
+void apply_presets(OptionTable& table, const CalibrateOptions& options);
+
+}  // namespace lrc
