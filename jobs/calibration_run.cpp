@@ -69,8 +69,8 @@ void CalibrationRun::plan_memory() {
   const bool given = options_.memory > 0;
   const double mine = given ? options_.memory : memory_of_a_rank(ranks_on_this_host(world_));
   const double limit = -world_.max(-mine);
-  memory_ = MemoryPlan::of(stored_->config(), options_, sequences_.count, world_.size(), pool_.threads(), limit);
   world_.agree([&] {
+    memory_ = MemoryPlan::of(stored_->config(), options_, sequences_.count, world_.size(), pool_.threads(), limit);
     demand_groups(stored_->config(), options_, world_.size());
     try {
       memory_.demand(limit);

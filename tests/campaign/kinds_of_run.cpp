@@ -23,15 +23,14 @@ std::vector<Operation> recorded(const fs::path& trace, const fs::path& directory
   return operations;
 }
 
-KindOfRun make_kind(const fs::path& work, const std::string& method, const std::string& moments, Index blocks) {
-  const fs::path model = work / fmt::format("model{}", blocks), directory = work / "undisturbed";
-  write_tiny_model(model, blocks);
-  write_tiny_tokens(model / "tokens.npy", 8192);
-  KindOfRun kind{
-      .arguments = {"--model", model.string(), "--calibration", (model / "tokens.npy").string(), "--method", method,
-                    "--moments", moments, "--sequences", "160", "--sequence-length", "48", "--threads", "1"},
-      .operations = {},
-      .expected = {}};
+// Into work/undisturbed, of the model in `model`.
+KindOfRun make_kind(const fs::path& work, const fs::path& model, const std::vector<std::string>& options) {
+  const fs::path directory = work / "undisturbed";
+  KindOfRun kind{.arguments = {"--model", model.string(), "--calibration", (model / "tokens.npy").string(),
+                               "--sequences", "160", "--sequence-length", "48", "--threads", "1"},
+                 .operations = {},
+                 .expected = {}};
+  kind.arguments.insert(kind.arguments.end(), options.begin(), options.end());
   fs::remove_all(directory);
   fs::create_directories(directory);
   const fs::path trace = work / "trace";
@@ -48,11 +47,23 @@ KindOfRun make_kind(const fs::path& work, const std::string& method, const std::
 }  // namespace
 
 std::vector<KindOfRun> all_kinds(const fs::path& work) {
+  const auto model = [&](const std::string& family, Index blocks) {
+    const fs::path directory = work / fmt::format("{}{}", family, blocks);
+    write_tiny_model(directory, blocks, family);
+    write_tiny_tokens(directory / "tokens.npy", 8192);
+    return directory;
+  };
   std::vector<KindOfRun> kinds;
   for (const Index blocks : {1, 2}) {
     for (const char* method : {"rtn", "gptq", "svd", "lrc"})
-      kinds.push_back(make_kind(work, method, blocks == 1 ? "exact" : "diagonal", blocks));
+      kinds.push_back(make_kind(work, model("llama", blocks),
+                                {"--method", method, "--moments", blocks == 1 ? "exact" : "diagonal"}));
   }
+  const std::vector<std::string> beyond{"--rank-fraction",   "0.4",  "--stack-groups",         "on",
+                                        "--factor-bits",     "8",    "--residual-activations", "on",
+                                        "--activation-clip", "auto", "--center-activations",   "on"};
+  kinds.push_back(make_kind(work, model("mixtral", 1), beyond));
+  kinds.push_back(make_kind(work, model("llama", 2), beyond));
   return kinds;
 }
 

@@ -16,7 +16,8 @@ struct KindOfRun {
   std::map<std::string, std::string> expected;
 };
 
-/// A kind of its own for each method, with one block and with two. Writes models and directories below `work`.
+/// A kind of its own for each method, with one block and with two, and all that is beyond the paper, on a Llama and on
+/// a Mixtral. Writes models and directories below `work`.
 std::vector<KindOfRun> all_kinds(const std::filesystem::path& work);
 
 /// A run into DIRECTORY/out on one rank. `faults` are settings of file_faults.cpp; none: nothing fails.

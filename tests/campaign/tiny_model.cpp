@@ -16,9 +16,9 @@ constexpr Index kVocabulary = 64;
 
 }  // namespace
 
-void write_tiny_model(const fs::path& directory, Index blocks) {
+void write_tiny_model(const fs::path& directory, Index blocks, const std::string& family) {
   write_random_model(directory,
-                     random_model_config("llama", {{"num_hidden_layers", blocks}, {"num_attention_heads", 2}}));
+                     random_model_config(family, {{"num_hidden_layers", blocks}, {"num_attention_heads", 2}}));
 }
 
 void write_tiny_tokens(const fs::path& file, Index count) {

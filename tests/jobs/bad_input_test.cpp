@@ -195,6 +195,14 @@ TEST_F(SpoiltModel, OptionsOutOfRangeOrUnknown) {
   expect_refused("--no-such-option", "--no-such-option 1");
 }
 
+TEST_F(SpoiltModel, OptionsThatDoNotGoTogether) {
+  expect_refused("--solve-memory: 1.02e+03 bytes per rank are too few", "--solve-memory 1K");
+  expect_refused("which can't prepare inputs", "--solve-memory 4M --center-activations on");
+  write_file(directory_ / "run.ini", "rotation = full\n");
+  expect_refused("--rotation: full does not go with --export-for stock; it must be offline or none",
+                 "--export-for stock --config " + (directory_ / "run.ini").string());
+}
+
 TEST_F(SpoiltModel, AForeignOutputDirectory) {
   fs::create_directory(directory_ / "foreign");
   const Outcome outcome = run_program("lrc_calibrate", small_run(directory_ / "foreign"), 2);

@@ -1,0 +1,151 @@
+// What lrc_calibrate does beyond the paper, as whole runs: the same bytes however it is run, and as many as it says.
+#include <csignal>
+#include <iterator>
+#include <sstream>
+#include <thread>
+
+#include "campaign/runs.hpp"
+#include "campaign/tiny_model.hpp"
+#include "lrc/io/safetensors.hpp"
+#include "program.hpp"
+#include "random_model.hpp"
+
+namespace lrc {
+namespace {
+
+namespace fs = std::filesystem;
+
+const std::string kBest =
+    "--stack-groups on --residual-activations on --factor-bits 8 --center-activations on --activation-clip auto";
+
+class WholeRuns : public testing::Test {
+ protected:
+  // Three units of work, for three ranks.
+  std::string arguments(const std::string& family, const fs::path& output, const std::string& options) {
+    const fs::path model = directory_ / family;
+    if (!fs::exists(model)) {
+      write_random_model(model, random_model_config(family));
+      write_tiny_tokens(model / "tokens.npy", 256 * 48);
+    }
+    return fmt::format("--model {0} --calibration {0}/tokens.npy --sequences 256 --sequence-length 48 --output {1} {2}",
+                       model.string(), output.string(), options);
+  }
+
+  void run(const std::string& family, const fs::path& output, const std::string& options, int ranks = 0) {
+    const Outcome outcome = run_program("lrc_calibrate", arguments(family, output, options), ranks);
+    ASSERT_EQ(outcome.exit_code, 0) << outcome.output;
+  }
+
+  // One rank with one thread, and each of `ranks` with two.
+  void expect_same_bytes(const std::vector<int>& ranks, const std::string& family, const std::string& options) {
+    SCOPED_TRACE(family + " " + options);
+    const TemporaryDirectory work;
+    const fs::path one = work / "1";
+    run(family, one, options + " --threads 1");
+    expect_bits(one);
+    for (const int count : ranks) {
+      const fs::path other = work / std::to_string(count);
+      run(family, other, options + " --threads 2", count);
+      EXPECT_TRUE(contents(one) == contents(other)) << count << " ranks";
+    }
+  }
+
+  // All bits of the files that stand for the weights of the linears, over their number.
+  static void expect_bits(const fs::path& output) {
+    double bits = 0, weights = 0;
+    const auto add_all = [&](const TensorDirectory& file) {
+      for (const TensorInfo& info : file.tensors()) bits += 8 * static_cast<double>(bytes_of(info));
+    };
+    const TensorDirectory model(output);
+    for (const TensorInfo& info : model.tensors()) {
+      if (info.name.ends_with(".weight_scale")) bits += 8 * static_cast<double>(bytes_of(info));
+    }
+    const nlohmann::json report = json_file(output / "lrc_report.json");
+    for (const auto& linear : report["linears"]) {
+      const double size = linear["shape"][0].get<double>() * linear["shape"][1].get<double>();
+      bits += 4 * size;  // the packed rows end with a whole word, which is not counted
+      weights += size;
+    }
+    if (fs::exists(output / "adapter")) add_all(TensorDirectory(output / "adapter", "adapter_model.safetensors"));
+    if (fs::exists(output / "low_rank.safetensors")) add_all(TensorDirectory(output, "low_rank.safetensors"));
+    EXPECT_NEAR(report["bits_per_weight"].get<double>(), bits / weights, 1e-9);
+  }
+
+  void expect_refused(const std::string& options, const std::string& named) {
+    const std::string alone = "OMPI_MCA_ess_singleton_isolated=1 ";  // no daemon of MPI's: starts at once
+    const Outcome outcome =
+        run_command(alone + LRC_BIN_DIR + "/lrc_calibrate " + arguments("llama", directory_ / "refused", options));
+    EXPECT_EQ(outcome.exit_code, 2) << outcome.output;
+    EXPECT_NE(outcome.output.find(named), std::string::npos) << "'" << named << "' is not in: " << outcome.output;
+  }
+
+  nlohmann::json format(const std::string& output) {
+    return json_file(directory_ / output / "config.json")["quantization_config"];
+  }
+
+  TemporaryDirectory directory_;
+};
+
+TEST_F(WholeRuns, TheSameBytesOnAnyNumberOfRanksAndThreads) {
+  expect_same_bytes({2, 3}, "mixtral", "--rank-fraction 0.4 --moments diagonal " + kBest);
+  // 10 divides neither 32 nor 48 inputs: the last group of a row, and of a token, is shorter.
+  expect_same_bytes({3}, "llama",
+                    "--rank-fraction 0.4 --moments exact --weight-group-size 10 --activation-group-size 10 " + kBest);
+  expect_same_bytes({3}, "qwen2", "--method gptq --center-activations on --activation-clip auto");
+  expect_same_bytes({2}, "llama", "--rank-fraction 0.4 --center-activations on --factor-bits 8 --deflated on");
+}
+
+TEST_F(WholeRuns, GoesOnAfterSigkillOnAnotherNumberOfRanks) {
+  const std::string options = "--threads 1 --rank-fraction 0.4 --residual-directions weighted " + kBest;
+  const fs::path whole = directory_ / "whole", output = directory_ / "out";
+  run("mixtral", whole, options);
+  std::istringstream words(arguments("mixtral", output, options));
+  const Launch launch{.ranks = 0, .arguments = {std::istream_iterator<std::string>(words), {}}, .environment = {}};
+  Job job(launch, directory_ / "log");
+  for (int i = 0; i < 30'000 && committed_solves(directory_ / "out.checkpoint").empty(); ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  kill(job.leader(), SIGKILL);
+  job.wait(std::chrono::seconds(30));
+  ASSERT_FALSE(fs::exists(output)) << "it was done before it could be killed";
+  run("mixtral", output, options, 3);
+  EXPECT_EQ(json_file(output / "lrc_report.json")["resumes"], 1);
+  EXPECT_TRUE(contents(whole) == contents(output));
+}
+
+TEST_F(WholeRuns, ThePaperIsWhatItsOptionsAre) {
+  run("llama", directory_ / "paper", "--paper --rank-fraction 0.4");
+  run("llama", directory_ / "options",
+      "--rank-fraction 0.4 --method lrc --moments exact --propagate original --activation-clip 0.9 --factor-bits 16 "
+      "--center-activations off --stack-groups off --residual-activations off --deflated off --descent-sweeps 0");
+  EXPECT_TRUE(contents(directory_ / "paper") == contents(directory_ / "options"));
+  const nlohmann::json options = json_file(directory_ / "paper" / "lrc_report.json")["options"];
+  EXPECT_EQ(options["paper"], "on");
+  EXPECT_EQ(options["descent-sweeps"], "0");
+  EXPECT_FALSE(format("paper")["lrc"]["native"]);
+  expect_bits(directory_ / "paper");
+}
+
+TEST_F(WholeRuns, StockLoadersFindAllThatTheyNeed) {
+  run("llama", directory_ / "out", "--export-for stock --rank-fraction 0.4 --descent-sweeps 2");
+  EXPECT_EQ(format("out")["quant_method"], "compressed-tensors");
+  EXPECT_FLOAT_EQ(format("out")["lrc"]["activation_clip"].get<float>(), 14.0F / 15);
+  EXPECT_FALSE(format("out")["lrc"]["online_rotation"]);
+  EXPECT_FALSE(fs::exists(directory_ / "out" / "low_rank.safetensors"));
+  const TensorDirectory adapter(directory_ / "out" / "adapter", "adapter_model.safetensors");
+  for (const TensorInfo& info : adapter.tensors()) EXPECT_EQ(info.dtype, Dtype::bf16) << info.name;
+  expect_bits(directory_ / "out");
+}
+
+TEST_F(WholeRuns, OptionsThatContradictAreRefusedByName) {
+  expect_refused("--paper --factor-bits 8", "--factor-bits: 8 does not go with --paper; it must be 16");
+  expect_refused("--paper --method gptq", "--method: gptq does not go with --paper; it must be lrc");
+  expect_refused("--paper --export-for stock", "--export-for: stock does not go with --paper; it must be native");
+  for (const std::string option : {"stack-groups", "center-activations", "residual-activations"})
+    expect_refused("--export-for stock --" + option + " on",
+                   "--" + option + ": on does not go with --export-for stock");
+  expect_refused("--export-for stock --activation-clip auto", "--activation-clip: auto does not go with");
+  expect_refused("--residual-activations on --stack-groups on --method gptq", "does not go with --method gptq");
+}
+
+}  // namespace
+}  // namespace lrc
