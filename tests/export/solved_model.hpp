@@ -61,7 +61,7 @@ class SolvedModel {
                              .model = *original_,
                              .format = format(),
                              .online_rotation = rotation(),
-                             .rank = [this](Index, Index) { return what_.rank; },
+                             .rank = [this](const LinearStack&, Index) { return what_.rank; },
                              .factor_bits = what_.factor_bits,
                              .own_clips = what_.own_clips,
                              .solved = [this](const std::string& stack) { return solved(stack); }},
