@@ -32,6 +32,8 @@ OptionTable option_table(CalibrateOptions& o) {
       .number("iterations", o.iterations, 1, 1000, "alternations of the joint solve")
       .choice("rotation", o.rotation, {"full", "offline", "none"}, "Hadamard rotations R1, R2, R4; R1, R2; or none")
       .choice("propagate", o.propagate, {"original", "quantized"}, "whose activations the statistics see")
+      .real("target-blend", o.target_blend, 0, 1,
+            "with propagate quantized: how much of the target comes from the original inputs, 0 to 1")
       .choice("moments", o.moments, {"exact", "diagonal"}, "three second-moment matrices, or one and two vectors")
       .number("min-expert-tokens", o.min_expert_tokens, 0, Index{1} << 40,
               "an expert that fewer tokens reach borrows from the moments of all; 0 = twice its inputs")
@@ -75,7 +77,8 @@ void complete(CalibrateOptions& o) {
   while (o.output.size() > 1 && o.output.back() == '/') o.output.pop_back();
   if (o.checkpoint.empty()) o.checkpoint = o.output + ".checkpoint";
   if (o.method == "lrq") throw InputError("--method", "lrq does not exist yet; it may be lrc, gptq, svd or rtn");
-  if (o.propagate == "quantized") throw InputError("--propagate", "quantized does not exist yet; it may be original");
+  if (!o.propagates() && o.target_blend != CalibrateOptions().target_blend)
+    throw InputError("--target-blend", "needs --propagate quantized: with original inputs there is nothing to blend");
   if (o.factor_bits != 16 && o.factor_bits != 8)
     throw InputError("--factor-bits", fmt::format("{} is not supported; it may be 16 or 8", o.factor_bits));
   if (o.residual_activations && o.method != "lrc")

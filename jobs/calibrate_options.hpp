@@ -30,6 +30,7 @@ struct CalibrateOptions {
   std::string residual_directions = "mixed";
   Index factor_bits = 16;
   std::string rotation = "full", propagate = "original", moments = "exact";
+  double target_blend = 0.25;  // α of propagated_target.hpp
   double damping = 0.01;
   Index min_expert_tokens = 0;
   Index seed = 0, threads = 0;
@@ -48,6 +49,8 @@ struct CalibrateOptions {
   std::vector<float> clips() const;
   /// Whether inputs are prepared before they are quantized, which takes a second pass over them.
   bool prepares_inputs() const { return center_activations || residual_activations || chooses_clip(); }
+  /// Whether a group's inputs come from the quantized groups before it.
+  bool propagates() const { return propagate == "quantized"; }
   /// Whether the result has parts that a PEFT adapter can't express.
   bool is_native() const { return prepares_inputs() || stack_groups || factor_bits != 16; }
   /// Whether each stack has a rank of its own, which follows from the spectra of all.

@@ -18,6 +18,13 @@ double seconds_since(CalibrationPass::Clock::time_point start) {
 
 }  // namespace
 
+void help_if_starved(GroupSums& sums, Index seen, Index all) {
+  if (!sums.needs_all(seen)) return;
+  sums.want_all();
+  log_warning(fmt::format("{} sees {} of {} tokens, fewer than {}: its moments are blended with those of all",
+                          sums.group(), seen, all, sums.enough()));
+}
+
 CalibrationPass::CalibrationPass(const RunContext& run, PassWork work)
     : run_(run), work_(std::move(work)), end_(run.model.config().blocks) {
   while (end_ > 0 && !wants(end_ - 1)) --end_;
@@ -101,13 +108,7 @@ void CalibrationPass::help_starved_experts(std::vector<Index>& tokens, std::vect
   if (tokens.empty()) return;
   run_.world.sum_in_place(tokens);
   const Index all = run_.sequences.count * run_.sequences.length;
-  for (std::size_t group = 2; group < sums.size(); ++group) {
-    const Index seen = tokens[(group - 2) / 2];
-    if (!sums[group].needs_all(seen)) continue;
-    sums[group].want_all();
-    log_warning(fmt::format("{} sees {} of {} tokens, fewer than {}: its moments are blended with those of all",
-                            sums[group].group(), seen, all, sums[group].enough()));
-  }
+  for (std::size_t group = 2; group < sums.size(); ++group) help_if_starved(sums[group], tokens[(group - 2) / 2], all);
 }
 
 // What a killed run would have to do again, against the time it takes to store what saves it. All ranks decide alike.

@@ -19,6 +19,9 @@ struct PassWork {
   std::function<void(Index block, std::vector<GroupSums>& sums)> take;
 };
 
+/// Gives an expert that sees too few of `all` tokens the moments of all, and says so.
+void help_if_starved(GroupSums& sums, Index seen, Index all);
+
 class CalibrationPass {
  public:
   using Clock = std::chrono::steady_clock;

@@ -9,6 +9,7 @@
 #include "lrc/io/json.hpp"
 #include "lrc/linalg/gemm.hpp"
 #include "measure_phase.hpp"
+#include "propagate_phase.hpp"
 #include "solve_phase.hpp"
 #include "spectra_phase.hpp"
 
@@ -125,17 +126,25 @@ void CalibrationRun::work() {
     world_.agree([&] { run.ranks = StackRanks::allocated(options_, model.config(), *checkpoint_); });
   }
   const WorkPlan plan = WorkPlan::of(model, options_.stack_groups, *checkpoint_);
+  if (options_.propagates()) {
+    propagate(run, plan);
+  } else {
+    measure_and_solve(run, plan);
+  }
+  if (world_.is_root()) checkpoint_->drop_hidden_before(model.config().blocks);
+  peak_ = world_.max(peak_memory());
+  export_output(run, facts());
+  log_info(fmt::format("done: {}", options_.output));
+}
+
+void CalibrationRun::measure_and_solve(const RunContext& run, const WorkPlan& plan) {
   MeasurePhase measure(run, plan);
-  const Index blocks = model.config().blocks, window = window_size(run);
+  const Index blocks = run.model.config().blocks, window = window_size(run);
   for (Index first = 0; first < blocks; first += window) {
     const Index end = std::min(first + window, blocks);
     measure.run(first, end);
     solve_window(run, plan, first, end);
   }
-  if (world_.is_root()) checkpoint_->drop_hidden_before(blocks);
-  peak_ = world_.max(peak_memory());
-  export_output(run, facts());
-  log_info(fmt::format("done: {}", options_.output));
 }
 
 nlohmann::ordered_json CalibrationRun::memory_facts() const {

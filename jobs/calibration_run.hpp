@@ -21,6 +21,7 @@ class CalibrationRun {
   bool output_is_done();
   void open_checkpoint();
   void work();
+  static void measure_and_solve(const RunContext& run, const WorkPlan& plan);
   nlohmann::ordered_json memory_facts() const;
   nlohmann::ordered_json facts() const;
   void leave_state(RunState state) const;

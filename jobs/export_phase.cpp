@@ -47,6 +47,8 @@ double bits_of(const RunContext& run, const GroupLayout& group, const LinearStac
   return bits;
 }
 
+}  // namespace
+
 QuantizedFormat format_of(const RunContext& run) {
   const CalibrateOptions& options = run.options;
   double bits = 0, weights = 0;
@@ -69,14 +71,15 @@ QuantizedFormat format_of(const RunContext& run) {
           .bits_per_weight = bits / weights};
 }
 
-VectorF vector_of(const StoredMatrix<float>& row) {
-  return Eigen::Map<const VectorF>(row.values.data(), static_cast<Index>(row.values.size()));
-}
-
 SolvedStack solved_stack(const RunContext& run, const std::string& name) {
+  const auto vector_of = [](const StoredMatrix<float>& row) {
+    return VectorF(Eigen::Map<const VectorF>(row.values.data(), static_cast<Index>(row.values.size())));
+  };
   const SolveRecord record = run.checkpoint.load_solve(name);
   return {to_result(record), vector_of(record.mean), vector_of(record.center_bias), static_cast<float>(record.clip)};
 }
+
+namespace {
 
 Exporter exporter_of(const RunContext& run, const fs::path& directory) {
   return {{.original = run.stored,

@@ -17,7 +17,6 @@ class MeasurePhase {
   PassWork work();
   void reduce_and_store(std::vector<GroupSums>& sums);
   void prepare_and_store(Index block, std::vector<GroupSums>& sums);
-  void store(const MomentsKey& key, const SummedMoments& moments, StoredPreparation preparation);
 
   const RunContext& run_;
   const WorkPlan& plan_;

@@ -199,11 +199,11 @@ void demand_groups(const ModelConfig& model, const CalibrateOptions& options, in
     for (const LinearStack& stack : stacks_of(group, options.stack_groups)) {
       const int needed = options.solve_grid(stack.rows, group.inputs()).ranks();
       const bool plain = !options.prepares_inputs() && !options.allocates_ranks() && options.factor_bits == 16 &&
-                         !options.deflated && options.descent_sweeps == 0;
+                         !options.deflated && options.descent_sweeps == 0 && !options.propagates();
       if (needed == 1 || (plain && needed <= ranks)) continue;
       const std::string why = plain ? fmt::format("but the job has {}; take more ranks or", ranks)
                                     : "which can't prepare inputs, nor use factors in 8 bits, adaptive ranks, "
-                                      "--deflated or --descent-sweeps; take";
+                                      "--deflated, --descent-sweeps or --propagate quantized; take";
       throw InputError(
           "--solve-memory",
           fmt::format("with {}, the solve of {} ({}×{}) needs a group of {} ranks, {} more "

@@ -9,6 +9,7 @@
 #include "lrc/linalg/cholesky.hpp"
 #include "lrc/quantization/centred.hpp"
 #include "lrc/quantization/clip_choice.hpp"
+#include "lrc/quantization/propagated_target.hpp"
 #include "lrc/quantization/residual_directions.hpp"
 
 namespace lrc {
@@ -23,6 +24,7 @@ struct Group {
   MatrixD xx{};                   // on the owner: of the inputs, centred where that is asked for, d_in×d_in
   SummedMoments first{}, last{};  // on the owner: of the first pass, and of the second one with the chosen clip
   GroupPreparation preparation{};
+  MatrixF drift{};  // on the owner: (X̄ − X̂) X̂ᵀ as xx, d_in×d_in; empty where the inputs are the original model's
 };
 
 Directions kind_of(const std::string& name) {
@@ -36,6 +38,23 @@ void find_mean(const RunContext& run, Group& group) {
   const double tokens = group.sums.weighted_tokens();
   group.preparation.mean = stored_half(sums / tokens, "the mean input of " + group.layout.name);
   group.xx = centred(group.xx, sums, static_cast<Index>(std::llround(tokens)));
+}
+
+// Where the inputs are the quantized model's: what the weights and the bias are to answer for (propagated_target.hpp).
+void find_target(const RunContext& run, Group& group) {
+  if (!group.sums.has_drift()) return;
+  MatrixD drift = group.sums.drift().cast<double>();
+  if (run.options.center_activations) {
+    const VectorD sums = group.sums.drift_sums();
+    const double tokens = group.sums.weighted_tokens();
+    drift = centred_inputs(drift, sums, group.sums.input_sums(), static_cast<Index>(std::llround(tokens)));
+    group.preparation.target_mean =
+        group.preparation.mean + (run.options.target_blend / tokens * sums).cast<float>().eval();
+  }
+  group.drift = drift.cast<float>();
+  group.weight =
+      propagated_weight(run.pool, group.weight, group.xx, drift,
+                        {.name = group.layout.name, .blend = run.options.target_blend, .damping = run.options.damping});
 }
 
 void find_directions(const RunContext& run, Group& group) {
@@ -124,7 +143,8 @@ PreparedMoments finished(const RunContext& run, Group& group) {
                     .xx = group.xx.cast<float>(),
                     .xy = std::move(group.last.xy),
                     .yy = std::move(group.last.yy),
-                    .borrowed = group.first.borrowed};
+                    .borrowed = group.first.borrowed,
+                    .drift = std::move(group.drift)};
   result.preparation = std::move(group.preparation);
   return result;
 }
@@ -137,7 +157,8 @@ std::vector<PreparedMoments> prepare_groups(const RunContext& run, Index index, 
   std::vector<Group> groups;
   for (std::size_t i = 0; i < sums.size(); ++i) {
     const int owner = (first_owner + static_cast<int>(i)) % run.world.size();
-    groups.push_back({.sums = sums[i], .layout = layout.groups[i], .owner = owner});
+    groups.push_back({.sums = sums[i], .layout = group_layout(layout, sums[i].group()), .owner = owner});
+    if (sums[i].has_drift()) sums[i].reduce_drift(run.world, owner);
     for (Index panel = 0; panel < sums[i].panels().count(); ++panel) sums[i].reduce(run.world, owner, panel);
   }
   run.world.agree([&] {
@@ -146,6 +167,7 @@ std::vector<PreparedMoments> prepare_groups(const RunContext& run, Index index, 
       group.weight = stack_weight(run.model.group(index, group.layout), stacks_of(group.layout, true).front());
       group.first = group.sums.result(RowRange{0, group.layout.inputs()});
       find_mean(run, group);
+      find_target(run, group);
       find_directions(run, group);
     }
   });
@@ -155,6 +177,25 @@ std::vector<PreparedMoments> prepare_groups(const RunContext& run, Index index, 
     result.push_back(finished(run, group));
   }
   return result;
+}
+
+void store_moments(const RunContext& run, const MomentsKey& key, const SummedMoments& moments,
+                   StoredPreparation preparation) {
+  PhaseTimer timer(run.report, "calibrate: commit");
+  MomentsToStore record = to_store(moments);
+  record.preparation = std::move(preparation);
+  run.checkpoint.commit(key, record);
+  const Index floats = moments.xx.size() + moments.xy.size() + moments.yy.size() + moments.drift.size();
+  timer.add_bytes(static_cast<double>(sizeof(float)) * static_cast<double>(floats));
+}
+
+void store_prepared(const RunContext& run, const WorkPlan& plan, const std::string& group, PreparedMoments prepared) {
+  const MomentPanels panels{prepared.moments.xx.rows()};
+  for (Index panel = 0; panel < panels.count(); ++panel) {
+    if (!plan.unmeasured.contains({group, panel})) continue;
+    store_moments(run, {group, panel}, panel_of(prepared.moments, panels.rows(panel)),
+                  panel == 0 ? to_stored(prepared.preparation) : StoredPreparation{});
+  }
 }
 
 }  // namespace lrc

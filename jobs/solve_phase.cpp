@@ -7,6 +7,7 @@
 #include "lrc/quantization/centred.hpp"
 #include "lrc/quantization/expand_moments.hpp"
 #include "lrc/quantization/group_solve.hpp"
+#include "lrc/quantization/propagated_target.hpp"
 #include "lrc/scheduling/queue.hpp"
 #include "stored_records.hpp"
 
@@ -43,18 +44,23 @@ void solve_alone(const RunContext& run, const SolveTask& task) {
   });
   const MatrixF& directions = preparation.directions.values;  // d_in×k, or none
   const Moments moments = directions.size() > 0 ? expand_moments(run.pool, sums, directions) : expand_moments(sums);
-  const MatrixD weight = stack_weight(run.model.group(task.block, task.group), task.stack);  // d_out×d_in
+  MatrixD weight = stack_weight(run.model.group(task.block, task.group), task.stack);  // d_out×d_in
   const auto start = std::chrono::steady_clock::now();
   SolveOptions options = options_of(run, task);
   if (directions.size() > 0) {
     options.directions = &preparation.directions;
     options.rank = directions.cols();
   }
-  const SolveResult result = lrc::solve(run.pool, run.options.solve_method(), weight, moments, options);
+  const VectorF& mean = preparation.target_mean.size() > 0 ? preparation.target_mean : preparation.mean;
   VectorF bias;  // W μ: d_out, or empty
-  if (preparation.mean.size() > 0)
-    bias =
-        stored_half(mean_output(weight, preparation.mean.cast<double>(), 1), "the mean output of " + task.stack.name);
+  if (mean.size() > 0)
+    bias = stored_half(mean_output(weight, mean.cast<double>(), 1), "the mean output of " + task.stack.name);
+  if (sums.drift.size() > 0) {
+    weight =
+        propagated_weight(run.pool, weight, moments.xx, sums.drift.cast<double>(),
+                          {.name = task.stack.name, .blend = run.options.target_blend, .damping = run.options.damping});
+  }
+  const SolveResult result = lrc::solve(run.pool, run.options.solve_method(), weight, moments, options);
   commit(run, to_record(task.stack.name, result, moments, preparation, bias, seconds_since(start)));
 }
 
@@ -73,17 +79,12 @@ void solve_together(const RunContext& run, const SolveTask& task, const Communic
   });
 }
 
-void drop_moments(const RunContext& run, Index first, Index end) {
-  for (Index block = first; block < end; ++block) {
-    const BlockLayout layout = block_layout(run.model.config(), block);
-    for (const GroupLayout& group : layout.groups) {
-      for (Index panel = 0; panel < MomentPanels{group.inputs()}.count(); ++panel)
-        run.checkpoint.drop_moments({group.name, panel});
-    }
-  }
-}
-
 }  // namespace
+
+void drop_moments(const RunContext& run, const GroupLayout& group) {
+  for (Index panel = 0; panel < MomentPanels{group.inputs()}.count(); ++panel)
+    run.checkpoint.drop_moments({group.name, panel});
+}
 
 Index window_size(const RunContext& run) {
   Index solves_per_block = 0;
@@ -95,21 +96,29 @@ Index window_size(const RunContext& run) {
 
 void solve_window(const RunContext& run, const WorkPlan& plan, Index first, Index end) {
   std::vector<SolveTask> window;
+  for (const SolveTask& task : plan.solves) {
+    if (task.block >= first && task.block < end) window.push_back(task);
+  }
+  if (window.empty()) return;
+  Progress progress("solve", 1);
+  solve_all(run, window, [&](std::size_t done, double share) {
+    progress.update(share, fmt::format("blocks {} to {}, {} of {} solves", first + 1, end, done, window.size()));
+  });
+  if (!run.world.is_root()) return;
+  for (Index block = first; block < end; ++block) {
+    for (const GroupLayout& group : block_layout(run.model.config(), block).groups) drop_moments(run, group);
+  }
+}
+
+void solve_all(const RunContext& run, const std::vector<SolveTask>& window, const SolveProgress& show) {
   std::vector<Task> tasks;
   double all = 0;  // cost
-  for (const SolveTask& task : plan.solves) {
-    if (task.block < first || task.block >= end) continue;
-    window.push_back(task);
+  for (const SolveTask& task : window) {
     const int ranks = run.options.solve_grid(task.stack.rows, task.group.inputs()).ranks();
     tasks.push_back({task.stack.name, solve_cost(task) / ranks, ranks});
     all += tasks.back().cost;
   }
-  if (tasks.empty()) return;
   const PhaseTimer timer(run.report, "solve");
-  Progress progress("solve", all);
-  const auto show = [&](std::size_t done, double cost) {
-    progress.update(cost, fmt::format("blocks {} to {}, {} of {} solves", first + 1, end, done, tasks.size()));
-  };
   const QueueUse use = run_queue(
       run.world, tasks,
       [&](std::size_t i, const Communicator& team) {
@@ -119,10 +128,9 @@ void solve_window(const RunContext& run, const WorkPlan& plan, Index first, Inde
           solve_together(run, window[i], team);
         }
       },
-      show);
-  show(tasks.size(), all);
+      [&](std::size_t done, double cost) { show(done, cost / all); });
+  show(tasks.size(), 1);
   run.report.add_phase("solve: busy on rank 0", use.busy_seconds);
-  if (run.world.is_root()) drop_moments(run, first, end);
 }
 
 }  // namespace lrc

@@ -1,6 +1,8 @@
 // The solves of a window of blocks, through the work queue; each is committed on its own.
 #pragma once
 
+#include <functional>
+
 #include "run_context.hpp"
 
 namespace lrc {
@@ -8,6 +10,15 @@ namespace lrc {
 /// Solves what the plan has in blocks `first` to before `end`, whose moments are committed, and drops the moments.
 /// Collective.
 void solve_window(const RunContext& run, const WorkPlan& plan, Index first, Index end);
+
+/// Sees how many of the solves are done, and which share of their cost.
+using SolveProgress = std::function<void(std::size_t done, double share)>;
+
+/// Solves these, whose moments are committed. Collective.
+void solve_all(const RunContext& run, const std::vector<SolveTask>& solves, const SolveProgress& show);
+
+/// Removes a group's committed moments. For one rank, when no other needs them.
+void drop_moments(const RunContext& run, const GroupLayout& group);
 
 /// How many blocks make enough solves that the last ones to finish leave few ranks idle.
 Index window_size(const RunContext& run);

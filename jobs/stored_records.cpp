@@ -57,11 +57,16 @@ SolveRecord to_record(const std::string& name, const SolveResult& result, const 
 
 StoredPreparation to_stored(const GroupPreparation& preparation) {
   const StoredFactor& e = preparation.directions;
-  return {row_of(preparation.mean), to_stored(e.values), {to_stored(e.codes), to_stored(e.scales)}, preparation.clip};
+  return {row_of(preparation.mean),
+          to_stored(e.values),
+          {to_stored(e.codes), to_stored(e.scales)},
+          preparation.clip,
+          row_of(preparation.target_mean)};
 }
 
 GroupPreparation to_preparation(const StoredPreparation& stored) {
-  return {vector_of(stored.mean), factor_of(stored.directions, stored.direction_codes), stored.clip};
+  return {vector_of(stored.mean), factor_of(stored.directions, stored.direction_codes), stored.clip,
+          vector_of(stored.target_mean)};
 }
 
 SolveResult to_result(const SolveRecord& record) {
@@ -86,7 +91,8 @@ MomentsToStore to_store(const SummedMoments& moments) {
           .borrowed = moments.borrowed,
           .xx = to_store(moments.xx),
           .xy = to_store(moments.xy),
-          .yy = to_store(moments.yy)};
+          .yy = to_store(moments.yy),
+          .drift = to_store(moments.drift)};
 }
 
 MatrixF to_matrix(const StoredMatrix<float>& stored) { return from_stored<MatrixF>(stored); }
@@ -96,7 +102,8 @@ SummedMoments to_moments(const MomentsRecord& record) {
           .xx = from_stored<MatrixF>(record.xx),
           .xy = from_stored<MatrixF>(record.xy),
           .yy = from_stored<MatrixF>(record.yy),
-          .borrowed = record.borrowed};
+          .borrowed = record.borrowed,
+          .drift = from_stored<MatrixF>(record.drift)};
 }
 
 }  // namespace lrc

@@ -92,6 +92,34 @@ void GroupSums::reduce_second(const Communicator& world, int owner) {
   if (second_all_) second_all_->reduce(world, owner, rows);
 }
 
+void GroupSums::begin_drift() {
+  drift_routed_ = routed_.empty_drift();
+  if (all_) drift_all_ = all_->empty_drift();
+}
+
+void GroupSums::add_drift(ThreadPool& pool, const ConstViewF& drift, const ConstViewF& inputs) {
+  drift_routed_->add(pool, drift, inputs);
+}
+
+void GroupSums::add_drift_of_all(ThreadPool& pool, const ConstViewF& drift, const ConstViewF& inputs) {
+  drift_all_->add(pool, drift, inputs);
+}
+
+void GroupSums::reduce_drift(const Communicator& world, int owner) {
+  const RowRange rows{0, routed_.inputs()};
+  drift_routed_->reduce(world, owner, rows);
+  if (drift_all_) drift_all_->reduce(world, owner, rows);
+}
+
+MatrixF GroupSums::drift() const {
+  const MomentSums* all = drift_all_ ? &*drift_all_ : nullptr;
+  return drift_routed_->result({0, routed_.inputs()}, all, background_weight()).xy;
+}
+
+VectorD GroupSums::drift_sums() const {
+  return drift_routed_->input_sums(drift_all_ ? &*drift_all_ : nullptr, background_weight());
+}
+
 SummedMoments GroupSums::second() const {
   return second_routed_->result({0, routed_.inputs()}, second_all_ ? &*second_all_ : nullptr, background_weight());
 }

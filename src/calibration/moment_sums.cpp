@@ -29,16 +29,14 @@ MomentSums::MomentSums(std::string group, MomentKind kind, FixedPointScales scal
     product.sum.assign(static_cast<std::size_t>(last.at + last.rows * last.cols), 0);
   };
   if (has_squares(kind_)) allocate(xx_);
-  if (has_cross(kind_)) {
-    allocate(xy_);
-    allocate(yy_);
-  }
+  if (has_cross(kind_)) allocate(xy_);
+  if (has_squares_of_y(kind_)) allocate(yy_);
   const auto rows_count = static_cast<std::size_t>(rows_.size());
   if (has_diagonals(kind_)) {
     xy_diagonal_.assign(rows_count, 0);
     yy_diagonal_.assign(rows_count, 0);
   }
-  if (kind_ == MomentKind::inputs) inputs_.assign(rows_count, 0);
+  if (has_input_sums(kind_)) inputs_.assign(rows_count, 0);
 }
 
 std::vector<MomentSums::Tile> MomentSums::tiles(bool symmetric) const {
@@ -108,12 +106,10 @@ void MomentSums::add(ThreadPool& pool, const ConstViewF& x, const ConstViewF& y)
   assert(x.cols() == scales_.channels() && y.cols() == x.cols() && y.rows() == x.rows());
   check_squares(x);
   if (has_squares(kind_)) add_product(pool, xx_, x, x);
-  if (kind_ == MomentKind::inputs) add_inputs(x);
+  if (has_input_sums(kind_)) add_inputs(x);
   if (has_cross(kind_) || has_diagonals(kind_)) check_squares(y);
-  if (has_cross(kind_)) {
-    add_product(pool, xy_, x, y);
-    add_product(pool, yy_, y, y);
-  }
+  if (has_cross(kind_)) add_product(pool, xy_, x, y);
+  if (has_squares_of_y(kind_)) add_product(pool, yy_, y, y);
   if (has_diagonals(kind_)) add_diagonals(x, y);
   tokens_ += x.rows();
 }
@@ -206,8 +202,9 @@ VectorD MomentSums::input_sums(const MomentSums* background, double weight) cons
 double MomentSums::bytes(MomentKind kind, Index inputs, RowRange rows) {
   const auto height = static_cast<double>(rows.size());
   const double symmetric = height * static_cast<double>(rows.first + rows.end + moment_tile(inputs)) / 2;
-  return sizeof(std::int64_t) * ((has_squares(kind) ? symmetric : 0) +
-                                 (has_cross(kind) ? symmetric + height * static_cast<double>(inputs) : 0));
+  return sizeof(std::int64_t) *
+         ((has_squares(kind) ? symmetric : 0) + (has_cross(kind) ? height * static_cast<double>(inputs) : 0) +
+          (has_squares_of_y(kind) ? symmetric : 0));
 }
 
 }  // namespace lrc

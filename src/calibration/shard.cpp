@@ -8,7 +8,7 @@
 namespace lrc {
 namespace {
 
-constexpr Index kProbeTokens = 256, kExpertProbeTokens = 64;
+constexpr Index kProbeTokens = 256;
 
 // Where a group stands in its block's layout.
 std::size_t position(const LinearGroup& group) {
@@ -29,6 +29,23 @@ VectorD energy(const ConstViewF& inputs, double factor) {
 
 }  // namespace
 
+GroupSums empty_sums(const LinearGroup& group, const ConstViewF& probe, const Statistics& statistics, Index length,
+                     Index units) {
+  const Index enough = statistics.min_expert_tokens > 0 ? statistics.min_expert_tokens : 2 * probe.cols();
+  const auto unit_tokens = static_cast<double>(sequences_per_unit(length) * length);
+  const FixedPointScales scales(energy(probe, unit_tokens / static_cast<double>(probe.rows())), units);
+  const bool panels = statistics.by_panels.contains(group.role);
+  const Summing summing = statistics.prepared ? Summing::twice : panels ? Summing::by_panels : Summing::at_once;
+  const MomentKind kind = statistics.prepared ? MomentKind::inputs : statistics.kind;
+  return {TokenSums(group.name, kind, statistics.quantizer, scales, summing), group.expert == kNoExpert ? 0 : enough};
+}
+
+MatrixF embedded_probe(const Model& model, const Sequences& sequences) {
+  MatrixF probe(std::min(kProbeTokens, sequences.length), model.config().hidden_size);
+  model.embed(std::span(sequences.tokens).first(static_cast<std::size_t>(probe.rows())), probe);
+  return probe;
+}
+
 Shard::Shard(const Communicator& world, ThreadPool& pool, const Model& model, const Sequences& sequences)
     : pool_(pool),
       config_(model.config()),
@@ -36,9 +53,7 @@ Shard::Shard(const Communicator& world, ThreadPool& pool, const Model& model, co
       length_(sequences.length),
       all_units_(unit_count(sequences)),
       units_(embedded_units(model, sequences, world.rank(), world.size())),
-      probe_(std::min(kProbeTokens, sequences.length), config_.hidden_size) {
-  model.embed(std::span(sequences.tokens).first(static_cast<std::size_t>(probe_.rows())), probe_);
-}
+      probe_(embedded_probe(model, sequences)) {}
 
 ForwardContext Shard::context(Index sequence_length) const { return {config_, rotary_, sequence_length, pool_}; }
 
@@ -63,14 +78,7 @@ std::vector<GroupSums> Shard::begin(const Block& block, const Statistics& statis
   std::vector<GroupSums> sums;
   const ForwardContext probe = context(probe_.rows());
   const auto make = [&](const LinearGroup& group, const ConstViewF& inputs) {
-    const Index enough = statistics.min_expert_tokens > 0 ? statistics.min_expert_tokens : 2 * inputs.cols();
-    const auto unit_tokens = static_cast<double>(sequences_per_unit(length_) * length_);
-    const FixedPointScales scales(energy(inputs, unit_tokens / static_cast<double>(inputs.rows())), all_units_);
-    const bool panels = statistics.by_panels.contains(group.role);
-    const Summing summing = statistics.prepared ? Summing::twice : panels ? Summing::by_panels : Summing::at_once;
-    const MomentKind kind = statistics.prepared ? MomentKind::inputs : statistics.kind;
-    sums.emplace_back(TokenSums(group.name, kind, statistics.quantizer, scales, summing),
-                      group.expert == kNoExpert ? 0 : enough);
+    sums.push_back(empty_sums(group, inputs, statistics, length_, all_units_));
   };
   forward_attention(probe, block, probe_, make);
   if (block.router.rows() > 0) {

@@ -78,9 +78,11 @@ void write_record(const fs::path& file, const MomentsToStore& moments) {
   write_if_any(writer, "mean", moments.preparation.mean);
   write_if_any(writer, "directions", moments.preparation.directions);
   write_codes(writer, "direction", moments.preparation.direction_codes);
+  write_if_any(writer, "target_mean", moments.preparation.target_mean);
   write_matrix(writer, "xx", moments.xx);
   write_matrix(writer, "xy", moments.xy);
   write_matrix(writer, "yy", moments.yy);
+  if (!moments.drift.values.empty()) write_matrix(writer, "drift", moments.drift);
   writer.close();
 }
 
@@ -124,7 +126,9 @@ MomentsRecord read_moments(const fs::path& file) {
           .preparation = {.mean = read_if_any<float>(reader, "mean", file),
                           .directions = read_if_any<float>(reader, "directions", file),
                           .direction_codes = read_codes(reader, "direction", file),
-                          .clip = header.at("clip").get<double>()}};
+                          .clip = header.at("clip").get<double>(),
+                          .target_mean = read_if_any<float>(reader, "target_mean", file)},
+          .drift = read_if_any<float>(reader, "drift", file)};
 }
 
 StoredMatrix<float> read_hidden(const fs::path& file) { return read_matrix<float>(Hdf5Reader(file), "hidden", file); }

@@ -2,18 +2,11 @@
 // before quantization and before the online rotation.
 #include <set>
 
-#include "lrc/export/exporter.hpp"
+#include "lrc/export/solved_group.hpp"
 #include "lrc/io/directory.hpp"
 
 namespace lrc {
 namespace {
-
-// (U Vᵀ)(H x) = U (Hᵀ V)ᵀ x, or with inputs as rows x H: V becomes H V.
-MatrixF unrotated(const MatrixF& v, const HadamardTransform* rotation) {
-  MatrixF rows = v.transpose();
-  if (rotation) rotation->apply_transposed(rows);
-  return rows;
-}
 
 nlohmann::ordered_json adapter_config(const std::vector<TensorInfo>& tensors) {
   std::set<std::string> targets;

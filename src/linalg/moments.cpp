@@ -26,12 +26,14 @@ bool has_diagonals(const SummedMoments& moments) { return moments.xy.rows() == 1
 
 SummedMoments empty_whole(const SummedMoments& like, Index d) {
   const Index rows = has_diagonals(like) ? 1 : d;
-  return {like.tokens, MatrixF(d, d), MatrixF(rows, d), MatrixF(rows, d), like.borrowed};
+  const Index drifting = like.drift.size() > 0 ? d : 0;
+  return {like.tokens, MatrixF(d, d), MatrixF(rows, d), MatrixF(rows, d), like.borrowed, MatrixF(drifting, drifting)};
 }
 
 void put_panel(const SummedMoments& panel, Index first, SummedMoments& whole) {
   const Index rows = panel.xx.rows();
   put_symmetric(panel.xx, first, whole.xx);
+  if (panel.drift.size() > 0) whole.drift.middleRows(first, rows) = panel.drift;
   if (has_diagonals(panel)) {
     whole.xy.middleCols(first, rows) = panel.xy;
     whole.yy.middleCols(first, rows) = panel.yy;
@@ -58,6 +60,7 @@ SummedMoments panel_of(const SummedMoments& whole, RowRange rows) {
   panel.tokens = whole.tokens;
   panel.borrowed = whole.borrowed;
   panel.xx = whole.xx.block(rows.first, 0, rows.size(), rows.end);
+  if (whole.drift.size() > 0) panel.drift = whole.drift.middleRows(rows.first, rows.size());
   if (has_diagonals(whole)) {
     panel.xy = whole.xy.middleCols(rows.first, rows.size());
     panel.yy = whole.yy.middleCols(rows.first, rows.size());

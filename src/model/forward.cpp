@@ -4,7 +4,6 @@
 
 #include "lrc/linalg/gemm.hpp"
 #include "lrc/model/preparation.hpp"
-#include "lrc/model/router.hpp"
 #include "lrc/model/rows.hpp"
 
 namespace lrc {
@@ -53,13 +52,8 @@ std::vector<ViewF> split(std::vector<MatrixF>& outputs, const std::vector<Index>
 void forward_expert(ThreadPool& pool, const Mlp& expert, const ExpertTokens& tokens, const MatrixF& x, ViewF hidden,
                     const InputObserver& observe) {
   if (tokens.rows.empty()) return;
-  const auto count = static_cast<Index>(tokens.rows.size());
-  MatrixF batch(count, x.cols());  // the expert's tokens×hidden_size
-  for_each_row(pool, count, [&](Index i) { batch.row(i) = x.row(tokens.rows[static_cast<std::size_t>(i)]); });
-  const MatrixF out = forward_mlp(pool, expert, batch, observe);
-  for_each_row(pool, count, [&](Index i) {
-    hidden.row(tokens.rows[static_cast<std::size_t>(i)]) += tokens.weights[static_cast<std::size_t>(i)] * out.row(i);
-  });
+  MatrixF batch = gathered(pool, tokens, x);
+  add_scattered(pool, tokens, forward_mlp(pool, expert, batch, observe), hidden);
 }
 
 }  // namespace
@@ -86,29 +80,57 @@ std::vector<MatrixF> forward_group(ThreadPool& pool, const LinearGroup& group, V
   return outputs;
 }
 
-MatrixF forward_mlp(ThreadPool& pool, const Mlp& mlp, ViewF x, const InputObserver& observe) {
-  std::vector<MatrixF> outputs = forward_group(pool, mlp.gate_up, x, observe);
-  const Index inner = mlp.down.inputs();
-  const std::vector<ViewF> gate_up = split(outputs, {inner, inner});
-  swiglu(pool, gate_up[0], gate_up[1]);
-  return std::move(forward_group(pool, mlp.down, gate_up[0], observe)[0]);
+MatrixF gathered(ThreadPool& pool, const ExpertTokens& tokens, const ConstViewF& x) {
+  MatrixF batch(static_cast<Index>(tokens.rows.size()), x.cols());
+  for_each_row(pool, batch.rows(), [&](Index i) { batch.row(i) = x.row(tokens.rows[static_cast<std::size_t>(i)]); });
+  return batch;
 }
 
-void forward_attention(const ForwardContext& context, const Block& block, ViewF hidden, const InputObserver& observe) {
+void add_scattered(ThreadPool& pool, const ExpertTokens& tokens, const MatrixF& outputs, ViewF hidden) {
+  for_each_row(pool, outputs.rows(), [&](Index i) {
+    const auto at = static_cast<std::size_t>(i);
+    hidden.row(tokens.rows[at]) += tokens.weights[at] * outputs.row(i);
+  });
+}
+
+MatrixF forward_mlp(ThreadPool& pool, const Mlp& mlp, ViewF x, const InputObserver& observe) {
+  std::vector<MatrixF> outputs = forward_group(pool, mlp.gate_up, x, observe);
+  return std::move(forward_group(pool, mlp.down, gated(pool, outputs), observe)[0]);
+}
+
+ViewF gated(ThreadPool& pool, std::vector<MatrixF>& gate_up) {
+  Index width = 0;
+  for (const MatrixF& part : gate_up) width += part.cols();
+  const std::vector<ViewF> parts = split(gate_up, {width / 2, width / 2});
+  swiglu(pool, parts[0], parts[1]);
+  return parts[0];
+}
+
+MatrixF attention_inputs(const ForwardContext& context, const Block& block, const ConstViewF& hidden) {
+  MatrixF x(hidden.rows(), hidden.cols());
+  rms_norm(context.pool, hidden, block.attention_norm, context.config.rms_norm_eps, x);
+  return x;
+}
+
+MatrixF attended(const ForwardContext& context, const Block& block, std::vector<MatrixF>& outputs) {
   ThreadPool& pool = context.pool;
   const ModelConfig& config = context.config;
-  assert(hidden.cols() == config.hidden_size && hidden.rows() % context.sequence_length == 0);
-  MatrixF x(hidden.rows(), hidden.cols());
-  rms_norm(pool, hidden, block.attention_norm, config.rms_norm_eps, x);
-  std::vector<MatrixF> outputs = forward_group(pool, block.qkv, x, observe);
   const std::vector<ViewF> qkv = split(outputs, {config.query_size(), config.key_size(), config.key_size()});
   if (block.q_norm.size() > 0) rms_norm_heads(pool, block.q_norm, config.rms_norm_eps, qkv[0]);
   if (block.k_norm.size() > 0) rms_norm_heads(pool, block.k_norm, config.rms_norm_eps, qkv[1]);
   context.rotary.apply(pool, context.sequence_length, qkv[0]);
   context.rotary.apply(pool, context.sequence_length, qkv[1]);
-  MatrixF attended(hidden.rows(), config.query_size());
-  causal_attention(pool, config, context.sequence_length, block.window, qkv[0], qkv[1], qkv[2], attended);
-  hidden += forward_group(pool, block.attention_out, attended, observe)[0];
+  MatrixF result(outputs[0].rows(), config.query_size());
+  causal_attention(pool, config, context.sequence_length, block.window, qkv[0], qkv[1], qkv[2], result);
+  return result;
+}
+
+void forward_attention(const ForwardContext& context, const Block& block, ViewF hidden, const InputObserver& observe) {
+  assert(hidden.cols() == context.config.hidden_size && hidden.rows() % context.sequence_length == 0);
+  MatrixF x = attention_inputs(context, block, hidden);
+  std::vector<MatrixF> qkv = forward_group(context.pool, block.qkv, x, observe);
+  MatrixF inputs = attended(context, block, qkv);
+  hidden += forward_group(context.pool, block.attention_out, inputs, observe)[0];
 }
 
 MatrixF mlp_inputs(const ForwardContext& context, const Block& block, const ConstViewF& hidden) {

@@ -1,5 +1,6 @@
 #include "lrc/model/layout.hpp"
 
+#include <algorithm>
 #include <cassert>
 
 #include "lrc/model/family.hpp"
@@ -26,6 +27,13 @@ std::vector<LinearStack> stacks_of(const GroupLayout& group, bool stacked) {
 BlockLayout block_layout(const ModelConfig& config, Index index) {
   assert(index >= 0 && index < config.blocks);
   return find_family(config.family)->block(config, index);
+}
+
+const GroupLayout& group_layout(const BlockLayout& block, const std::string& name) {
+  const auto found = std::find_if(block.groups.begin(), block.groups.end(),
+                                  [&](const GroupLayout& group) { return group.name == name; });
+  assert(found != block.groups.end());
+  return *found;
 }
 
 }  // namespace lrc

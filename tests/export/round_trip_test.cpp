@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include "lrc/export/solved_group.hpp"
 #include "lrc/linalg/gemm.hpp"
 #include "lrc/model/forward.hpp"
 #include "solved_model.hpp"
@@ -112,6 +113,25 @@ TEST(Export, AGroupThatIsReadBackComputesTheNaiveFormula) {
     for (Index block = 0; block < read.config().blocks; ++block) {
       for (const GroupLayout& layout : block_layout(read.config(), block).groups)
         expect_outputs(model, layout, read.group(block, layout), model.original().group(block, layout));
+    }
+  }
+}
+
+TEST(Export, ASolvedGroupComputesTheBitsOfTheGroupThatIsReadBack) {
+  single_threaded_blas();
+  ThreadPool pool(1);
+  for (const ExportCase& c : all_cases()) {
+    SCOPED_TRACE(description(c));
+    SolvedModel model(c);
+    model.write();
+    const StoredModel read(model.output());
+    for (const GroupLayout& layout : block_layout(read.config(), 1).groups) {
+      LinearGroup own = model.original().group(1, layout);
+      if (layout.role == GroupRole::down) own.rotation = model.rotation();
+      const LinearGroup solved = solved_group(std::move(own), layout, model.format(), read.config().dtype,
+                                              [&](const std::string& stack) { return model.solved(stack); });
+      MatrixF x = model.random_matrix(7, layout.inputs(), 1), same = x;
+      EXPECT_EQ(forward_group(pool, solved, x), forward_group(pool, read.group(1, layout), same)) << layout.name;
     }
   }
 }

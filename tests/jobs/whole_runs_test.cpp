@@ -71,6 +71,9 @@ class WholeRuns : public testing::Test {
     EXPECT_NEAR(report["bits_per_weight"].get<double>(), bits / weights, 1e-9);
   }
 
+  // A run that is killed once a solve is committed, and one on another number of ranks that goes on.
+  void expect_resume(const std::string& options);
+
   void expect_refused(const std::string& options, const std::string& named) {
     const std::string alone = "OMPI_MCA_ess_singleton_isolated=1 ";  // no daemon of MPI's: starts at once
     const Outcome outcome =
@@ -95,8 +98,14 @@ TEST_F(WholeRuns, TheSameBytesOnAnyNumberOfRanksAndThreads) {
   expect_same_bytes({2}, "llama", "--rank-fraction 0.4 --center-activations on --factor-bits 8 --deflated on");
 }
 
-TEST_F(WholeRuns, GoesOnAfterSigkillOnAnotherNumberOfRanks) {
-  const std::string options = "--threads 1 --rank-fraction 0.4 --residual-directions weighted " + kBest;
+TEST_F(WholeRuns, TheSameBytesWhereStatisticsSeeTheQuantizedModel) {
+  expect_same_bytes({2, 3}, "mixtral",
+                    "--rank-fraction 0.4 --moments diagonal --propagate quantized --rank-allocation adaptive " + kBest);
+  expect_same_bytes({3}, "qwen2", "--rank-fraction 0.4 --propagate quantized --target-blend 0.5");
+  expect_same_bytes({3}, "llama", "--method gptq --propagate quantized --target-blend 0");
+}
+
+void WholeRuns::expect_resume(const std::string& options) {
   const fs::path whole = directory_ / "whole", output = directory_ / "out";
   run("mixtral", whole, options);
   std::istringstream words(arguments("mixtral", output, options));
@@ -110,6 +119,21 @@ TEST_F(WholeRuns, GoesOnAfterSigkillOnAnotherNumberOfRanks) {
   run("mixtral", output, options, 3);
   EXPECT_EQ(json_file(output / "lrc_report.json")["resumes"], 1);
   EXPECT_TRUE(contents(whole) == contents(output));
+}
+
+TEST_F(WholeRuns, GoesOnAfterSigkillOnAnotherNumberOfRanks) {
+  expect_resume("--threads 1 --rank-fraction 0.4 --residual-directions weighted " + kBest);
+}
+
+TEST_F(WholeRuns, GoesOnAfterSigkillWhereStatisticsSeeTheQuantizedModel) {
+  expect_resume("--threads 1 --rank-fraction 0.4 --propagate quantized " + kBest);
+}
+
+TEST_F(WholeRuns, TheBlendOfTheTargetMattersToTheWeights) {
+  const std::string options = "--rank-fraction 0.4 --propagate quantized --target-blend ";
+  run("llama", directory_ / "own", options + "0");
+  run("llama", directory_ / "original", options + "1");
+  EXPECT_FALSE(contents(directory_ / "own") == contents(directory_ / "original"));
 }
 
 TEST_F(WholeRuns, ThePaperIsWhatItsOptionsAre) {
@@ -144,6 +168,8 @@ TEST_F(WholeRuns, OptionsThatContradictAreRefusedByName) {
     expect_refused("--export-for stock --" + option + " on",
                    "--" + option + ": on does not go with --export-for stock");
   expect_refused("--export-for stock --activation-clip auto", "--activation-clip: auto does not go with");
+  expect_refused("--target-blend 0.5", "--target-blend: needs --propagate quantized");
+  expect_refused("--propagate quantized --solve-memory 100K", "--propagate quantized; take");
   expect_refused("--residual-activations on --stack-groups on --method gptq", "does not go with --method gptq");
 }
 

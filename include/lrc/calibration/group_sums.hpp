@@ -30,6 +30,9 @@ class TokenSums {
   /// The second pass: the sums of the prepared inputs, quantized with this clip.
   MomentSums second(ThreadPool& pool, MomentKind kind, const Preparation& preparation, float clip) const;
 
+  /// Nothing yet, for what the inputs fall short of: of the kind drift.
+  MomentSums empty_drift() const { return {group_, MomentKind::drift, scales_}; }
+
   TokenSums empty_like() const { return {group_, kind_, quantizer_, scales_, summing_}; }
   const std::string& group() const { return group_; }
   Index inputs() const { return scales_.channels(); }
@@ -72,6 +75,17 @@ class GroupSums {
   void reduce_second(const Communicator& world, int owner);
   SummedMoments second() const;
 
+  /// Where these inputs X̂ come from the quantized model: by how much they fall short of the original's X̄, on the same
+  /// tokens. A unit's drift = X̄ − X̂ and inputs = X̂, both tokens×d_in.
+  void begin_drift();
+  void add_drift(ThreadPool& pool, const ConstViewF& drift, const ConstViewF& inputs);
+  void add_drift_of_all(ThreadPool& pool, const ConstViewF& drift, const ConstViewF& inputs);
+  bool has_drift() const { return drift_routed_.has_value(); }
+  /// Collective. Then on `owner`, with what an expert borrows: (X̄ − X̂) X̂ᵀ (d_in×d_in) and Σ (x̄ − x̂) (d_in).
+  void reduce_drift(const Communicator& world, int owner);
+  MatrixF drift() const;
+  VectorD drift_sums() const;
+
   /// Σx, and how many tokens it counts, with what an expert borrows.
   VectorD input_sums() const;
   double weighted_tokens() const;
@@ -88,7 +102,7 @@ class GroupSums {
   TokenSums routed_;
   Index enough_;
   std::optional<TokenSums> all_;
-  std::optional<MomentSums> second_routed_, second_all_;
+  std::optional<MomentSums> second_routed_, second_all_, drift_routed_, drift_all_;
 };
 
 }  // namespace lrc

@@ -14,12 +14,17 @@ namespace lrc {
 
 /// exact: XXᵀ, XYᵀ and YYᵀ. diagonal: XXᵀ and, per channel, Σxy and Σy² (method.md, "One matrix instead of three").
 /// Where the inputs are prepared before they are quantized (preparation.hpp), what prepares them comes from a first
-/// pass, inputs: XXᵀ and Σx; the second one sums cross: XYᵀ and YYᵀ, or diagonals: Σxy and Σy².
-enum class MomentKind { exact, diagonal, inputs, cross, diagonals };
+/// pass, inputs: XXᵀ and Σx; the second one sums cross: XYᵀ and YYᵀ, or diagonals: Σxy and Σy². drift: XYᵀ and Σx,
+/// where x is by how much the inputs y of the quantized model fall short of the original's (propagated_target.hpp).
+enum class MomentKind { exact, diagonal, inputs, cross, diagonals, drift };
 
-inline bool has_squares(MomentKind kind) { return kind != MomentKind::cross && kind != MomentKind::diagonals; }
-inline bool has_cross(MomentKind kind) { return kind == MomentKind::exact || kind == MomentKind::cross; }
+inline bool has_squares(MomentKind kind) {
+  return kind == MomentKind::exact || kind == MomentKind::diagonal || kind == MomentKind::inputs;
+}
+inline bool has_squares_of_y(MomentKind kind) { return kind == MomentKind::exact || kind == MomentKind::cross; }
+inline bool has_cross(MomentKind kind) { return has_squares_of_y(kind) || kind == MomentKind::drift; }
 inline bool has_diagonals(MomentKind kind) { return kind == MomentKind::diagonal || kind == MomentKind::diagonals; }
+inline bool has_input_sums(MomentKind kind) { return kind == MomentKind::inputs || kind == MomentKind::drift; }
 
 class MomentSums {
  public:
@@ -39,7 +44,7 @@ class MomentSums {
   /// (it has the same group, kind and rows).
   SummedMoments result(RowRange rows, const MomentSums* background = nullptr, double weight = 0) const;
 
-  /// Σx (one a row), likewise; of the kind inputs.
+  /// Σx (one a row), likewise; of the kinds inputs and drift.
   VectorD input_sums(const MomentSums* background = nullptr, double weight = 0) const;
 
   const std::string& group() const { return group_; }
@@ -74,7 +79,7 @@ class MomentSums {
   RowRange rows_;
   Product xx_{true, {}}, xy_{false, {}}, yy_{true, {}};
   std::vector<std::int64_t> xy_diagonal_, yy_diagonal_;  // one a row; diagonals only
-  std::vector<std::int64_t> inputs_;                     // Σx, one a row; inputs only
+  std::vector<std::int64_t> inputs_;                     // Σx, one a row; inputs and drift only
   Index tokens_ = 0, all_tokens_ = 0;
 };
 

@@ -21,6 +21,17 @@ struct Statistics {
   std::set<GroupRole> by_panels{};  ///< groups whose inputs are kept and summed panel by panel
 };
 
+/// Of the first sequence, that many tokens of which each expert sees some, whoever they are for.
+inline constexpr Index kExpertProbeTokens = 64;
+
+/// No sums yet, for a group's inputs in `units` units of sequences of `length`; the probe's inputs of the group
+/// (tokens×d_in) tell their scales.
+GroupSums empty_sums(const LinearGroup& group, const ConstViewF& probe, const Statistics& statistics, Index length,
+                     Index units);
+
+/// The first tokens of the first sequence, embedded: probe tokens×hidden_size.
+MatrixF embedded_probe(const Model& model, const Sequences& sequences);
+
 class Shard {
  public:
   /// Embeds this rank's units: unit u belongs to rank u modulo the number of ranks.

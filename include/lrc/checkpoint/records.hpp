@@ -35,7 +35,8 @@ struct StoredPreparation {
   StoredMatrix<float> mean{};        ///< 1×d_in
   StoredMatrix<float> directions{};  ///< d_in×k, of residual activations
   StoredCodes direction_codes{};
-  double clip = 0;  ///< of the activation quantizer
+  double clip = 0;                    ///< of the activation quantizer
+  StoredMatrix<float> target_mean{};  ///< 1×d_in: what the bias answers for where that is not the mean; or empty
 };
 
 /// The finished solve of one linear, or of several that share V.
@@ -62,6 +63,7 @@ struct MomentsRecord {
   Index tokens = 0, borrowed = 0;  ///< as in SummedMoments (lrc/linalg/moments.hpp)
   StoredMatrix<float> xx, xy, yy;
   StoredPreparation preparation{};  ///< in the first panel
+  StoredMatrix<float> drift{};      ///< or empty
 };
 
 /// The same on its way to the file, without a copy: they are large.
@@ -69,6 +71,7 @@ struct MomentsToStore {
   Index tokens = 0, borrowed = 0;
   MatrixToStore xx, xy, yy;
   StoredPreparation preparation{};
+  MatrixToStore drift{};
 };
 
 /// What each rank of the corrections of a group buys, before anything is solved (rank_gains.hpp).

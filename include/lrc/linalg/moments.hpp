@@ -43,6 +43,7 @@ struct SummedMoments {
   MatrixF xy;          ///< rows×d_in, or 1×rows: Σ x_j y_j
   MatrixF yy;          ///< as xx, or 1×rows: Σ y_j²
   Index borrowed = 0;  ///< weight, in tokens, of all the block's tokens in the moments of an expert that few reached
+  MatrixF drift{};     ///< rows×d_in: (X̄ − X) Xᵀ, X̄ the inputs in the original model; empty where X are those
 };
 
 /// The panel of these rows of whole moments.

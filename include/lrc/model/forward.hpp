@@ -8,6 +8,7 @@
 #include "lrc/model/config.hpp"
 #include "lrc/model/layers.hpp"
 #include "lrc/model/rotary.hpp"
+#include "lrc/model/router.hpp"
 
 namespace lrc {
 
@@ -31,8 +32,18 @@ void forward_attention(const ForwardContext& context, const Block& block, ViewF 
                        const InputObserver& observe = {});
 void forward_mlps(const ForwardContext& context, const Block& block, ViewF hidden, const InputObserver& observe = {});
 
-/// What the MLP or the router and the experts read: tokens×hidden_size.
+/// What qkv reads, and what the MLP or the router and the experts read: tokens×hidden_size.
+MatrixF attention_inputs(const ForwardContext& context, const Block& block, const ConstViewF& hidden);
 MatrixF mlp_inputs(const ForwardContext& context, const Block& block, const ConstViewF& hidden);
+
+/// What attention_out reads (tokens×query_size) and what down reads (tokens×intermediate_size), from the outputs of the
+/// group before it, which are used up; the second is a part of them.
+MatrixF attended(const ForwardContext& context, const Block& block, std::vector<MatrixF>& qkv);
+ViewF gated(ThreadPool& pool, std::vector<MatrixF>& gate_up);
+
+/// An expert's rows of x (tokens×d) as one batch, and its outputs (the expert's tokens×hidden_size) added to theirs.
+MatrixF gathered(ThreadPool& pool, const ExpertTokens& tokens, const ConstViewF& x);
+void add_scattered(ThreadPool& pool, const ExpertTokens& tokens, const MatrixF& outputs, ViewF hidden);
 
 /// One MLP's outputs (tokens×hidden_size) for its inputs x, which it uses up.
 MatrixF forward_mlp(ThreadPool& pool, const Mlp& mlp, ViewF x, const InputObserver& observe = {});

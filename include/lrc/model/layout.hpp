@@ -56,6 +56,9 @@ struct BlockLayout {
 /// The parts of block `index` (0 ≤ index < config.blocks).
 BlockLayout block_layout(const ModelConfig& config, Index index);
 
+/// The group of that name, which the block has.
+const GroupLayout& group_layout(const BlockLayout& block, const std::string& name);
+
 inline constexpr const char* kEmbeddingTensor = "model.embed_tokens.weight";
 inline constexpr const char* kFinalNormTensor = "model.norm.weight";
 inline constexpr const char* kHeadTensor = "lm_head.weight";

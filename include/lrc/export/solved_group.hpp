@@ -1,0 +1,17 @@
+// A solved group of linears as the exported model will have it: the same bits as when StoredModel reads it back, so
+// that what is measured behind it is what comes at run time.
+#pragma once
+
+#include "lrc/export/exporter.hpp"
+
+namespace lrc {
+
+/// `group`: the calibrated model's, whose weights are replaced; `dtype`: of the biases in the export; `solved`: each
+/// stack's solve. Throws Error where a solve does not have the size of its linears.
+LinearGroup solved_group(LinearGroup group, const GroupLayout& layout, const QuantizedFormat& format, Dtype dtype,
+                         const std::function<SolvedStack(const std::string& stack)>& solved);
+
+/// (U Vᵀ)(H x) = U (Hᵀ V)ᵀ x, or with inputs as rows x H: V becomes H V. Its rows: rank×d_in, from v (d_in×rank).
+MatrixF unrotated(const MatrixF& v, const HadamardTransform* rotation);
+
+}  // namespace lrc

@@ -1,0 +1,77 @@
+#include "lrc/export/solved_group.hpp"
+
+#include "lrc/core/dtype.hpp"
+#include "lrc/quantization/grid.hpp"
+
+namespace lrc {
+namespace {
+
+template <class Values>
+Values rounded(Values values, Dtype dtype) {
+  for (Index i = 0; i < values.size(); ++i) values.data()[i] = rounded_to(dtype, values.data()[i]);
+  return values;
+}
+
+void require_size(const LinearStack& stack, Index inputs, const SolveResult& solved) {
+  if (solved.codes.rows() == stack.rows && solved.codes.cols() == inputs) return;
+  throw Error(fmt::format("{}: the committed solve is {}×{}, but the linear is {}×{}", stack.name, solved.codes.rows(),
+                          solved.codes.cols(), stack.rows, inputs));
+}
+
+// What low_rank.safetensors adds to the rows from `row` on of a stack.
+void add_center_bias(const SolvedStack& solved, Index row, Linear& linear) {
+  if (solved.center_bias.size() == 0) return;
+  const Index rows = linear.weight.rows();
+  if (linear.bias.size() == 0) linear.bias = VectorF::Zero(rows);
+  linear.bias += rounded(VectorF(solved.center_bias.segment(row, rows)), Dtype::f16);
+}
+
+void put_stack(const SolvedStack& solved, const LinearStack& stack, const QuantizedFormat& format, Dtype dtype,
+               LinearGroup& group) {
+  const SolveResult& result = solved.result;
+  require_size(stack, group.inputs(), result);
+  const MatrixF weight = dequantized(result.codes, result.scales, format.weight_group_size);  // d_out×d_in
+  const bool corrected = result.u.cols() > 0;
+  Branch branch{.v = result.v, .u = {}, .first = stack.first};
+  Index row = 0;
+  for (std::size_t i = stack.first; i < stack.first + stack.count; ++i) {
+    Linear& linear = group.linears[i];
+    const Index rows = linear.weight.rows();
+    linear.weight = weight.middleRows(row, rows);
+    linear.bias = rounded(std::move(linear.bias), dtype);
+    const MatrixF u = result.u.middleRows(row, rows);
+    if (format.native) {
+      add_center_bias(solved, row, linear);
+      branch.u.push_back(u);
+    } else if (corrected) {
+      linear.u = u;
+      linear.v = rounded(unrotated(result.v, group.rotation), Dtype::f16).transpose();
+    }
+    row += rows;
+  }
+  if (format.native && corrected) group.branches.push_back(std::move(branch));
+}
+
+}  // namespace
+
+MatrixF unrotated(const MatrixF& v, const HadamardTransform* rotation) {
+  MatrixF rows = v.transpose();
+  if (rotation) rotation->apply_transposed(rows);
+  return rows;
+}
+
+LinearGroup solved_group(LinearGroup group, const GroupLayout& layout, const QuantizedFormat& format, Dtype dtype,
+                         const std::function<SolvedStack(const std::string& stack)>& solved) {
+  group.quantizer = format.activations;
+  for (const LinearStack& stack : stacks_of(layout, format.stacked)) {
+    const SolvedStack solve = solved(stack.name);
+    put_stack(solve, stack, format, dtype, group);
+    if (!format.native) continue;
+    group.residual = format.residual;
+    group.mean = rounded(solve.mean, Dtype::f16);
+    if (solve.clip > 0) group.quantizer.clip = solve.clip;
+  }
+  return group;
+}
+
+}  // namespace lrc
