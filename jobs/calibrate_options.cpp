@@ -23,7 +23,9 @@ OptionTable option_table(CalibrateOptions& o) {
       .flag("allow-mixed", o.allow_mixed, "go on with a checkpoint of another BLAS or lrc: the bytes may then differ");
   table.group("Method")
       .flag("paper", o.paper, "the form of arXiv 2412.07902: none of what is beyond the paper, three moments, clip 0.9")
-      .choice("method", o.method, {"lrc", "gptq", "svd", "rtn", "lrq"}, "how the weights are found")
+      .choice("method", o.method, {"lrc", "gptq", "svd", "rtn", "lrq"},
+              "how the weights are found; lrc takes, where nothing else is given, center-activations, stack-groups and "
+              "residual-activations on, factor-bits 8, activation-clip auto and moments diagonal")
       .real("rank-fraction", o.rank_fraction, 0, 1,
             "size of the low-rank factors: a part of the linear's parameters or dimension")
       .choice("rank-rule", o.rank_rule, {"params", "dim"}, "what rank-fraction is a part of")
@@ -85,6 +87,11 @@ void complete(CalibrateOptions& o) {
     throw InputError("--residual-activations", fmt::format("does not go with --method {}; it needs lrc", o.method));
   if (o.residual_activations && !o.stack_groups)
     throw InputError("--residual-activations", "needs --stack-groups: the directions are shared by the group");
+  if (o.residual_activations && o.iterations > 1)
+    throw InputError("--iterations",
+                     fmt::format("{} don't go with --residual-activations on, whose directions are found "
+                                 "once; turn it off, or take --paper",
+                                 o.iterations));
   if (o.allocates_ranks() && o.method != "lrc")
     throw InputError("--rank-allocation", fmt::format("adaptive does not go with --method {}; it needs lrc", o.method));
   o.clips();  // throws

@@ -30,7 +30,7 @@ struct CalibrateOptions {
   std::string residual_directions = "mixed";
   Index factor_bits = 16;
   std::string rotation = "full", propagate = "original", moments = "exact";
-  double target_blend = 0.25;  // α of propagated_target.hpp
+  double target_blend = 0.75;  // α of propagated_target.hpp
   double damping = 0.01;
   Index min_expert_tokens = 0;
   Index seed = 0, threads = 0;

@@ -121,7 +121,8 @@ void write_report(const RunContext& run, const nlohmann::ordered_json& facts, co
           {"name", linear.name}, {"shape", {linear.rows, linear.cols}}, {"rank", run.ranks.of(stack, linear.cols)}};
       if (stack.count > 1) entry["stack"] = stack.name;
       entry.update(record.facts);
-      if (run.options.chooses_clip()) entry["clip"] = record.clip;
+      if (run.options.chooses_clip())
+        entry["clip"] = std::round(record.clip * 1e4) / 1e4;  // 0.8, not what a float holds
       report.add_linear(entry);
     }
   });

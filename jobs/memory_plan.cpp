@@ -203,7 +203,8 @@ void demand_groups(const ModelConfig& model, const CalibrateOptions& options, in
       if (needed == 1 || (plain && needed <= ranks)) continue;
       const std::string why = plain ? fmt::format("but the job has {}; take more ranks or", ranks)
                                     : "which can't prepare inputs, nor use factors in 8 bits, adaptive ranks, "
-                                      "--deflated, --descent-sweeps or --propagate quantized; take";
+                                      "--deflated, --descent-sweeps or --propagate quantized; take "
+                                      "--paper or";
       throw InputError(
           "--solve-memory",
           fmt::format("with {}, the solve of {} ({}×{}) needs a group of {} ranks, {} more "

@@ -56,9 +56,9 @@ table() {  # full, rtn without rotation, rtn, gptq, svd 10 %, lrc 10 % T=1, lrc 
     check "$name rtn" "$3" "$(rtn_limit "$name")" $(over_seeds --method rtn)
     check "$name gptq" "$4" 1.5 $(over_seeds --method gptq)
     check "$name svd 10 %" "$5" 1.5 $(over_seeds --method svd)
-    check "$name lrc 10 % T=1" "$6" 1.5 $(over_seeds)
-    check "$name lrc 10 % T=5" "$7" 1.5 $(over_seeds --iterations 5)
-    check "$name lrc 30 % T=1" "$8" 1.5 $(over_seeds --rank-fraction 0.3)
+    check "$name lrc 10 % T=1" "$6" 1.5 $(over_seeds --paper)
+    check "$name lrc 10 % T=5" "$7" 1.5 $(over_seeds --paper --iterations 5)
+    check "$name lrc 30 % T=1" "$8" 1.5 $(over_seeds --paper --rank-fraction 0.3)
   }
 }
 
@@ -72,8 +72,8 @@ table 36.2601 40.17 38.07 37.74 37.64 37.33 37.29 36.87
 if [[ $# -gt 0 ]]; then
   check "smollm2 full" 28.518 0.01 "$(evaluate "$1" "$1/evaluation.npy" 32 512)"
   check "smollm2 gptq" 58.96 6 "$(quantized "$1" 64 32 512 --method gptq)"
-  check "smollm2 lrc 10 % T=1" 50.86 6 "$(quantized "$1" 64 32 512)"
-  check "smollm2 lrc 10 % T=5" 49.84 6 "$(quantized "$1" 64 32 512 --iterations 5)"
-  check "smollm2 lrc 30 % T=1" 42.25 6 "$(quantized "$1" 64 32 512 --rank-fraction 0.3)"
+  check "smollm2 lrc 10 % T=1" 50.86 6 "$(quantized "$1" 64 32 512 --paper)"
+  check "smollm2 lrc 10 % T=5" 49.84 6 "$(quantized "$1" 64 32 512 --paper --iterations 5)"
+  check "smollm2 lrc 30 % T=1" 42.25 6 "$(quantized "$1" 64 32 512 --paper --rank-fraction 0.3)"
 fi
 exit $failed

@@ -18,7 +18,7 @@ export ASAN_OPTIONS=detect_leaks=0
 calibrate() {  # PRESET OUTPUT OPTION...
   local preset=$1 output=$2
   shift 2
-  mpirun -n 2 "build/$preset/bin/lrc_calibrate" --config configs/quickstart.ini --sequences 32 --threads 2 --moments diagonal \
+  mpirun -n 2 "build/$preset/bin/lrc_calibrate" --config configs/quickstart.ini --sequences 32 --threads 2 \
     --output "$work/$output" "$@" 2>&1
 }
 

@@ -220,6 +220,12 @@ void OptionTable::demand(const std::string& name, const std::vector<std::string>
                    fmt::format("{} does not go with {}; it must be {}", before, asking, fmt::join(allowed, " or ")));
 }
 
+void OptionTable::prefer(const std::string& name, const std::string& value) {
+  const Option* option = find(name);
+  assert(option);
+  if (!given(name)) option->assign(value);
+}
+
 nlohmann::ordered_json OptionTable::effective() const {
   nlohmann::ordered_json values = nlohmann::ordered_json::object();
   for (const Option& option : options_) values[option.name] = option.shown();

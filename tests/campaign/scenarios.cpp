@@ -109,7 +109,8 @@ class Scenario {
   void tell(const std::string& what) { story_ += fmt::format("; {} ({})", what, shape_); }
 
   void choose_options() {
-    const auto method = pick<std::string>({"lrc", "lrc --iterations 30", "gptq", "svd", "rtn"});
+    const auto method =
+        pick<std::string>({"lrc", "lrc --residual-activations off --iterations 30", "gptq", "svd", "rtn"});
     story_ = fmt::format("--method {} --moments {} --rotation {}", method, pick<std::string>({"exact", "diagonal"}),
                          pick<std::string>({"full", "offline", "none"}));
     std::istringstream words(story_);

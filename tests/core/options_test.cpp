@@ -110,6 +110,17 @@ TEST(Options, ADemandSetsWhatWasNotGivenAndRefusesWhatContradicts) {
   }
 }
 
+TEST(Options, APreferenceSetsWhatWasNotGiven) {
+  Values v;
+  OptionTable options = table(v);
+  const char* arguments[] = {"program", "--clip", "0.9"};  // its default, but given
+  options.parse(3, arguments);
+  options.prefer("method", "gptq");
+  EXPECT_EQ(v.method, "gptq");
+  options.prefer("clip", "0.5");
+  EXPECT_DOUBLE_EQ(v.clip, 0.9);
+}
+
 TEST(Options, HelpIsShownAndNothingElseDone) {
   Values v;
   testing::internal::CaptureStdout();

@@ -13,7 +13,8 @@ using std::chrono::seconds;
 
 // On the demo model, with solves that take their time.
 Launch long_run(const std::filesystem::path& output, int ranks, const std::string& more = "", int iterations = 60) {
-  std::istringstream words(small_run(output, "--threads 1 --iterations " + std::to_string(iterations) + " " + more));
+  std::istringstream words(
+      small_run(output, "--threads 1 --paper --iterations " + std::to_string(iterations) + " " + more));
   return {.ranks = ranks,
           .arguments = {std::istream_iterator<std::string>(words), std::istream_iterator<std::string>()},
           .environment = {}};

@@ -136,6 +136,20 @@ TEST_F(WholeRuns, TheBlendOfTheTargetMattersToTheWeights) {
   EXPECT_FALSE(contents(directory_ / "own") == contents(directory_ / "original"));
 }
 
+TEST_F(WholeRuns, LrcTakesTheBestUnlessToldOtherwise) {
+  run("llama", directory_ / "default", "--rank-fraction 0.4");
+  run("llama", directory_ / "options", "--rank-fraction 0.4 --moments diagonal " + kBest);
+  EXPECT_TRUE(contents(directory_ / "default") == contents(directory_ / "options"));
+  run("llama", directory_ / "told", "--rank-fraction 0.4 --stack-groups off --moments exact --activation-clip 0.9");
+  const nlohmann::json told = json_file(directory_ / "told" / "lrc_report.json")["options"];
+  EXPECT_EQ(told["residual-activations"], "off");
+  EXPECT_EQ(told["moments"], "exact");
+  EXPECT_EQ(told["activation-clip"], "0.9");
+  EXPECT_EQ(told["factor-bits"], "8");
+  run("llama", directory_ / "gptq", "--method gptq");
+  EXPECT_EQ(json_file(directory_ / "gptq" / "lrc_report.json")["options"]["center-activations"], "off");
+}
+
 TEST_F(WholeRuns, ThePaperIsWhatItsOptionsAre) {
   run("llama", directory_ / "paper", "--paper --rank-fraction 0.4");
   run("llama", directory_ / "options",
@@ -168,6 +182,7 @@ TEST_F(WholeRuns, OptionsThatContradictAreRefusedByName) {
     expect_refused("--export-for stock --" + option + " on",
                    "--" + option + ": on does not go with --export-for stock");
   expect_refused("--export-for stock --activation-clip auto", "--activation-clip: auto does not go with");
+  expect_refused("--iterations 5", "take --paper");
   expect_refused("--target-blend 0.5", "--target-blend: needs --propagate quantized");
   expect_refused("--propagate quantized --solve-memory 100K", "--propagate quantized; take");
   expect_refused("--residual-activations on --stack-groups on --method gptq", "does not go with --method gptq");

@@ -23,7 +23,7 @@ calibrate() {  # RANKS MODEL OUTPUT OPTION...
   local ranks=$1 model=$2 output=$3
   shift 3
   rm -rf "$work/$output" "$work/$output.checkpoint"
-  mpirun -n "$ranks" "$bin/lrc_calibrate" --model "$work/$model" --calibration "$work/$model/tokens.npy" --sequences 32 \
+  mpirun -n "$ranks" "$bin/lrc_calibrate" --model "$work/$model" --calibration "$work/$model/tokens.npy" --sequences 32 --paper \
     --sequence-length 1024 --threads 1 --output "$work/$output" "$@" >"$work/$output.log" 2>&1 ||
     { tail -n 5 "$work/$output.log" >&2; exit 1; }
 }

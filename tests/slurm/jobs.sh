@@ -5,7 +5,7 @@
 
 declare -A job
 work=("$project/configs/quickstart.ini" --model "$project/models/demo-llama"
-  --calibration "$project/models/demo-llama/calibration.npy" --sequences 64 --iterations 10 --threads 1)
+  --calibration "$project/models/demo-llama/calibration.npy" --sequences 64 --paper --iterations 10 --threads 1)
 
 submit() {  # NAME SBATCH_OPTIONS... [-- LRC_OPTIONS...]
   local name=$1 options=()

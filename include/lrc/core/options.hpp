@@ -40,6 +40,9 @@ class OptionTable {
   /// it, `asking` and what it must be where it was given as none of them. Precondition: the option exists.
   void demand(const std::string& name, const std::vector<std::string>& allowed, const std::string& asking);
 
+  /// Sets the option, unless it was given. Precondition: it exists.
+  void prefer(const std::string& name, const std::string& value);
+
   /// Every option with its effective value, in the order of the table.
   nlohmann::ordered_json effective() const;
 
