@@ -94,13 +94,10 @@ Preparation broadcast(const RunContext& run, Group& group) {
 // The second pass with each clip; on the owner the sums of each.
 std::vector<SummedMoments> second_pass(const RunContext& run, Group& group, MomentKind kind,
                                        const Preparation& preparation, const std::vector<float>& clips) {
-  std::vector<SummedMoments> all;
-  for (const float clip : clips) {
-    run.world.agree([&] { group.sums.sum_second(run.pool, kind, preparation, clip); });
-    group.sums.reduce_second(run.world, group.owner);
-    if (run.world.rank() == group.owner) all.push_back(group.sums.second());
-  }
-  return all;
+  run.world.agree([&] { group.sums.sum_second(run.pool, kind, preparation, clips); });
+  group.sums.reduce_second(run.world, group.owner);
+  if (run.world.rank() != group.owner) return {};
+  return group.sums.second();
 }
 
 // Which of the clips loses least, on the owner.

@@ -19,20 +19,39 @@ void TokenSums::add_to_sums(ThreadPool& pool, const ConstViewF& inputs) {
   sums_->add(pool, inputs, quantized);
 }
 
-MomentSums TokenSums::second(ThreadPool& pool, MomentKind kind, const Preparation& preparation, float clip) const {
-  MomentSums sums(group_, kind, scales_);
-  ActivationQuantizer quantizer = quantizer_;
-  quantizer.clip = clip;
+std::vector<MomentSums> TokenSums::second(ThreadPool& pool, MomentKind kind, const Preparation& preparation,
+                                          std::span<const float> clips) const {
+  std::vector<MomentSums> sums(clips.size(), MomentSums(group_, kind, scales_));
   for (const MatrixF& kept : kept_) {
     MatrixF inputs = kept;  // tokens×d_in
     take_mean(pool, preparation.mean, inputs);
-    MatrixF rest = inputs;  // tokens×d_in: what the quantizer sees
-    if (preparation.directions.cols() > 0) take_directions(pool, preparation.directions, rest);
-    MatrixF quantized = rest;  // tokens×d_in
-    quantize_rows(pool, quantizer, quantized);
-    sums.add(pool, kind == MomentKind::cross ? inputs : rest, quantized);
+    if (kind == MomentKind::diagonals) {
+      add_diagonals(pool, preparation, clips, std::move(inputs), sums);
+    } else {
+      add_cross(pool, preparation, clips, inputs, sums);
+    }
   }
   return sums;
+}
+
+void TokenSums::add_diagonals(ThreadPool& pool, const Preparation& preparation, std::span<const float> clips,
+                              MatrixF rest, std::vector<MomentSums>& sums) const {
+  if (preparation.directions.cols() > 0) take_directions(pool, preparation.directions, rest);
+  const std::vector<ChannelSums> unit = channel_sums(pool, rest, quantizer_, clips);  // one a clip
+  for (std::size_t i = 0; i < sums.size(); ++i) sums[i].add(unit[i], rest.rows());
+}
+
+void TokenSums::add_cross(ThreadPool& pool, const Preparation& preparation, std::span<const float> clips,
+                          const MatrixF& inputs, std::vector<MomentSums>& sums) const {
+  MatrixF rest = inputs;  // tokens×d_in: what the quantizer sees
+  if (preparation.directions.cols() > 0) take_directions(pool, preparation.directions, rest);
+  for (std::size_t i = 0; i < sums.size(); ++i) {
+    ActivationQuantizer quantizer = quantizer_;
+    quantizer.clip = clips[i];
+    MatrixF quantized = rest;  // tokens×d_in
+    quantize_rows(pool, quantizer, quantized);
+    sums[i].add(pool, inputs, quantized);
+  }
 }
 
 void TokenSums::add(ThreadPool& pool, const ConstViewF& inputs) {
@@ -81,15 +100,16 @@ double GroupSums::weighted_tokens() const {
   return all_ ? own + background_weight() * static_cast<double>(all_->now().tokens()) : own;
 }
 
-void GroupSums::sum_second(ThreadPool& pool, MomentKind kind, const Preparation& preparation, float clip) {
-  second_routed_ = routed_.second(pool, kind, preparation, clip);
-  if (all_) second_all_ = all_->second(pool, kind, preparation, clip);
+void GroupSums::sum_second(ThreadPool& pool, MomentKind kind, const Preparation& preparation,
+                           std::span<const float> clips) {
+  second_routed_ = routed_.second(pool, kind, preparation, clips);
+  if (all_) second_all_ = all_->second(pool, kind, preparation, clips);
 }
 
 void GroupSums::reduce_second(const Communicator& world, int owner) {
   const RowRange rows{0, routed_.inputs()};
-  second_routed_->reduce(world, owner, rows);
-  if (second_all_) second_all_->reduce(world, owner, rows);
+  for (MomentSums& sums : second_routed_) sums.reduce(world, owner, rows);
+  for (MomentSums& sums : second_all_) sums.reduce(world, owner, rows);
 }
 
 void GroupSums::begin_drift() {
@@ -120,8 +140,12 @@ VectorD GroupSums::drift_sums() const {
   return drift_routed_->input_sums(drift_all_ ? &*drift_all_ : nullptr, background_weight());
 }
 
-SummedMoments GroupSums::second() const {
-  return second_routed_->result({0, routed_.inputs()}, second_all_ ? &*second_all_ : nullptr, background_weight());
+std::vector<SummedMoments> GroupSums::second() const {
+  std::vector<SummedMoments> moments;
+  for (std::size_t i = 0; i < second_routed_.size(); ++i)
+    moments.push_back(
+        second_routed_[i].result({0, routed_.inputs()}, all_ ? &second_all_[i] : nullptr, background_weight()));
+  return moments;
 }
 
 }  // namespace lrc

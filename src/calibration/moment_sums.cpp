@@ -67,51 +67,38 @@ void MomentSums::add_product(ThreadPool& pool, Product& product, const ConstView
   });
 }
 
-void MomentSums::check_squares(const ConstViewF& x) const {
-  VectorD squares = VectorD::Zero(x.cols());
-  for (Index token = 0; token < x.rows(); ++token) {
-    const float* row = x.data() + token * x.outerStride();
-    for (Index j = 0; j < x.cols(); ++j) squares[j] += static_cast<double>(row[j]) * static_cast<double>(row[j]);
-  }
-  for (Index j = 0; j < x.cols(); ++j) scales_.check_square(group_, j, squares[j]);
+void MomentSums::check_squares(const VectorD& squares) const {
+  for (Index j = 0; j < squares.size(); ++j) scales_.check_square(group_, j, squares[j]);
 }
 
-void MomentSums::add_diagonals(const ConstViewF& x, const ConstViewF& y) {
-  VectorD xy = VectorD::Zero(x.cols()), yy = VectorD::Zero(x.cols());
-  for (Index token = 0; token < x.rows(); ++token) {
-    const float* from = x.data() + token * x.outerStride();
-    const float* to = y.data() + token * y.outerStride();
-    for (Index j = 0; j < x.cols(); ++j) {
-      xy[j] += static_cast<double>(from[j]) * static_cast<double>(to[j]);
-      yy[j] += static_cast<double>(to[j]) * static_cast<double>(to[j]);
-    }
-  }
+void MomentSums::add_channels(const ChannelSums& unit) {
   for (Index j = rows_.first; j < rows_.end; ++j) {
-    xy_diagonal_[static_cast<std::size_t>(j - rows_.first)] += scales_.rounded(j, j, xy[j]);
-    yy_diagonal_[static_cast<std::size_t>(j - rows_.first)] += scales_.rounded(j, j, yy[j]);
+    const auto at = static_cast<std::size_t>(j - rows_.first);
+    if (has_input_sums(kind_)) inputs_[at] += scales_.rounded_sum(j, unit.x[j]);
+    if (!has_diagonals(kind_)) continue;
+    xy_diagonal_[at] += scales_.rounded(j, j, unit.xy[j]);
+    yy_diagonal_[at] += scales_.rounded(j, j, unit.yy[j]);
   }
-}
-
-void MomentSums::add_inputs(const ConstViewF& x) {
-  VectorD sums = VectorD::Zero(x.cols());
-  for (Index token = 0; token < x.rows(); ++token) {
-    const float* from = x.data() + token * x.outerStride();
-    for (Index j = 0; j < x.cols(); ++j) sums[j] += static_cast<double>(from[j]);
-  }
-  for (Index j = rows_.first; j < rows_.end; ++j)
-    inputs_[static_cast<std::size_t>(j - rows_.first)] += scales_.rounded_sum(j, sums[j]);
 }
 
 void MomentSums::add(ThreadPool& pool, const ConstViewF& x, const ConstViewF& y) {
   assert(x.cols() == scales_.channels() && y.cols() == x.cols() && y.rows() == x.rows());
-  check_squares(x);
+  const ChannelSums unit = channel_sums(pool, x, y);
+  check_squares(unit.xx);
+  check_squares(unit.yy);
+  add_channels(unit);
   if (has_squares(kind_)) add_product(pool, xx_, x, x);
-  if (has_input_sums(kind_)) add_inputs(x);
-  if (has_cross(kind_) || has_diagonals(kind_)) check_squares(y);
   if (has_cross(kind_)) add_product(pool, xy_, x, y);
   if (has_squares_of_y(kind_)) add_product(pool, yy_, y, y);
-  if (has_diagonals(kind_)) add_diagonals(x, y);
   tokens_ += x.rows();
+}
+
+void MomentSums::add(const ChannelSums& unit, Index tokens) {
+  assert(kind_ == MomentKind::diagonals && unit.xx.size() == scales_.channels());
+  check_squares(unit.xx);
+  check_squares(unit.yy);
+  add_channels(unit);
+  tokens_ += tokens;
 }
 
 // Tiles lie row by row of them, so those of some rows lie together.

@@ -44,6 +44,27 @@ TEST(ActivationQuantizer, IsItsDefinition) {
   }
 }
 
+// A part of a token, given what its whole groups' largest magnitudes are, comes out as in the whole token.
+TEST(ActivationQuantizer, OfAPartIsThatOfTheWhole) {
+  std::mt19937 random(2);
+  std::normal_distribution<float> normal;
+  constexpr Index kChannels = 37;
+  MatrixF token(1, kChannels);
+  for (float& value : token.reshaped()) value = normal(random);
+  for (const Index group : {0, 5, 128}) {
+    MatrixF whole = token;
+    ActivationQuantizer{.clip = 0.7F, .group_size = group}.apply(whole);
+    const ActivationQuantizer quantizer{.clip = 1, .group_size = group};
+    std::vector<float> largest(static_cast<std::size_t>(quantizer.groups(kChannels)));
+    quantizer.find_largest(token.data(), kChannels, largest.data());
+    for (const auto& [first, end] : {std::pair<Index, Index>{0, 37}, {0, 1}, {4, 12}, {36, 37}}) {
+      MatrixF part = token.middleCols(first, end - first);
+      quantizer.apply(part.data(), first, end, largest.data(), 0.7F);
+      EXPECT_EQ(part, whole.middleCols(first, end - first)) << group << " " << first;
+    }
+  }
+}
+
 TEST(ActivationQuantizer, TiesGoToEvenAndZeroTokensStay) {
   MatrixF x(2, 4);
   x << 7, 0.5F, 1.5F, -2.5F, 0, 0, 0, 0;

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "lrc/calibration/channel_sums.hpp"
 #include "lrc/calibration/fixed_point.hpp"
 #include "lrc/core/parallel.hpp"
 #include "lrc/linalg/moments.hpp"
@@ -36,6 +37,8 @@ class MomentSums {
   /// (symmetric ones by their lower half: 2d² multiply-adds a token for exact, d²/2 for diagonal) and then rounded to
   /// the grid. Throws Error where a contribution does not fit it.
   void add(ThreadPool& pool, const ConstViewF& x, const ConstViewF& y);
+  /// The same for the kind diagonals, where the unit's channels are summed already.
+  void add(const ChannelSums& unit, Index tokens);
 
   /// Adds the sums of all ranks in these rows into those of `owner`, and counts the tokens of all ranks. Collective.
   void reduce(const Communicator& world, int owner, RowRange rows);
@@ -66,9 +69,8 @@ class MomentSums {
   std::vector<Tile> tiles(bool symmetric) const;
   std::span<std::int64_t> part(Product& product, RowRange rows) const;
   void add_product(ThreadPool& pool, Product& product, const ConstViewF& left, const ConstViewF& right);
-  void add_diagonals(const ConstViewF& x, const ConstViewF& y);
-  void add_inputs(const ConstViewF& x);
-  void check_squares(const ConstViewF& x) const;
+  void add_channels(const ChannelSums& unit);
+  void check_squares(const VectorD& squares) const;
   MatrixF matrix(Product MomentSums::*product, RowRange rows, const MomentSums* background, double weight) const;
   MatrixF diagonal(std::vector<std::int64_t> MomentSums::*sums, RowRange rows, const MomentSums* background,
                    double weight) const;

@@ -17,6 +17,12 @@ struct ActivationQuantizer {
 
   /// Fake quantization: each row (a token's inputs) becomes codes·scale.
   void apply(ViewF tokens) const;
+
+  /// In two halves, for more than one clip: the largest magnitudes of the groups of a token's `channels` inputs ...
+  Index groups(Index channels) const { return group_size == 0 ? 1 : ceil_div(channels, group_size); }
+  void find_largest(const float* token, Index channels, float* largest) const;
+  /// ... and the fake quantization of its channels [first, end) with a clip other than `clip`: values[0 … end − first).
+  void apply(float* values, Index first, Index end, const float* largest, float other_clip) const;
 };
 
 }  // namespace lrc

@@ -1,0 +1,92 @@
+#include "lrc/calibration/channel_sums.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cassert>
+#include <functional>
+
+#include "lrc/model/rows.hpp"
+
+namespace lrc {
+namespace {
+
+constexpr Index kChannelTile = 128;
+
+// Calls tile(first, end) for all channels.
+void for_each_channels(ThreadPool& pool, Index channels, const std::function<void(Index, Index)>& tile) {
+  pool.for_each(ceil_div(channels, kChannelTile),
+                [&](Index i) { tile(i * kChannelTile, std::min(channels, (i + 1) * kChannelTile)); });
+}
+
+const float* row_of(const ConstViewF& matrix, Index row) { return matrix.data() + row * matrix.outerStride(); }
+
+void add_inputs(const float* x, Index size, double* sum, double* squares) {
+  for (Index j = 0; j < size; ++j) {
+    const auto value = static_cast<double>(x[j]);
+    sum[j] += value;
+    squares[j] += value * value;
+  }
+}
+
+void add_outputs(const float* x, const float* y, Index size, double* products, double* squares) {
+  for (Index j = 0; j < size; ++j) {
+    const auto from = static_cast<double>(x[j]), to = static_cast<double>(y[j]);
+    products[j] += from * to;
+    squares[j] += to * to;
+  }
+}
+
+// Of each token the largest magnitude of each group: tokens×groups.
+MatrixF largest_of(ThreadPool& pool, const ConstViewF& x, const ActivationQuantizer& quantizer) {
+  MatrixF largest(x.rows(), quantizer.groups(x.cols()));
+  for_each_row(pool, x.rows(), [&](Index token) {
+    quantizer.find_largest(row_of(x, token), x.cols(), largest.data() + token * largest.cols());
+  });
+  return largest;
+}
+
+}  // namespace
+
+ChannelSums::ChannelSums(Index channels)
+    : x(VectorD::Zero(channels)),
+      xx(VectorD::Zero(channels)),
+      xy(VectorD::Zero(channels)),
+      yy(VectorD::Zero(channels)) {}
+
+ChannelSums channel_sums(ThreadPool& pool, const ConstViewF& x, const ConstViewF& y) {
+  assert(y.cols() == x.cols() && y.rows() == x.rows());
+  ChannelSums sums(x.cols());
+  for_each_channels(pool, x.cols(), [&](Index first, Index end) {
+    for (Index token = 0; token < x.rows(); ++token) {
+      const float *from = row_of(x, token) + first, *to = row_of(y, token) + first;
+      add_inputs(from, end - first, &sums.x[first], &sums.xx[first]);
+      add_outputs(from, to, end - first, &sums.xy[first], &sums.yy[first]);
+    }
+  });
+  return sums;
+}
+
+std::vector<ChannelSums> channel_sums(ThreadPool& pool, const ConstViewF& x, const ActivationQuantizer& quantizer,
+                                      std::span<const float> clips) {
+  std::vector<ChannelSums> sums(clips.size(), ChannelSums(x.cols()));
+  const MatrixF largest = largest_of(pool, x, quantizer);
+  for_each_channels(pool, x.cols(), [&](Index first, Index end) {
+    std::array<float, kChannelTile> y;  // a token's part
+    for (Index token = 0; token < x.rows(); ++token) {
+      const float* from = row_of(x, token);
+      for (std::size_t i = 0; i < clips.size(); ++i) {
+        std::copy(from + first, from + end, y.begin());
+        quantizer.apply(y.data(), first, end, largest.data() + token * largest.cols(), clips[i]);
+        add_outputs(from + first, y.data(), end - first, &sums[i].xy[first], &sums[i].yy[first]);
+      }
+      add_inputs(from + first, end - first, &sums[0].x[first], &sums[0].xx[first]);
+    }
+  });
+  for (std::size_t i = 1; i < sums.size(); ++i) {
+    sums[i].x = sums[0].x;
+    sums[i].xx = sums[0].xx;
+  }
+  return sums;
+}
+
+}  // namespace lrc
