@@ -29,10 +29,12 @@ MatrixD weighted_directions(ThreadPool& pool, const MatrixD& weight, const Matri
   return orthonormalized(pool, product(pool, weight, outputs, Op::transpose));
 }
 
-MatrixD mixed_directions(ThreadPool& pool, const MatrixD& weight, const MatrixD& xx, Index k, double damping) {
-  const Index leading = ceil_div(k, 2);
+// `leading` of pca, then the weighted ones of what those leave.
+MatrixD joined_directions(ThreadPool& pool, const MatrixD& weight, const MatrixD& xx, Index leading, Index k,
+                          double damping) {
+  if (leading == 0) return weighted_directions(pool, weight, xx, k, damping);
   MatrixD e(xx.rows(), k);
-  const MatrixD first = leading_eigenvectors(xx, leading).vectors;  // d_in×⌈k/2⌉
+  const MatrixD first = leading_eigenvectors(xx, leading).vectors;  // d_in×leading
   MatrixD rest = weight;                                            // W (I − E Eᵀ)
   gemm(pool, Op::none, Op::transpose, -1.0, product(pool, weight, first), first, 1.0, rest);
   e.leftCols(leading) = first;
@@ -76,8 +78,9 @@ MatrixD residual_directions(ThreadPool& pool, Directions kind, const MatrixD& we
                             double damping) {
   assert(weight.cols() == xx.rows() && 0 <= k && k <= xx.rows());
   if (kind == Directions::pca) return leading_eigenvectors(xx, k).vectors;
-  if (kind == Directions::weighted) return weighted_directions(pool, weight, xx, k, damping);
-  return mixed_directions(pool, weight, xx, k, damping);
+  const Index wanted = kind == Directions::weighted ? 0 : ceil_div(k, 2);
+  // d_out outputs make something of d_out directions at most: those of pca fill up the rank.
+  return joined_directions(pool, weight, xx, std::max(wanted, k - weight.rows()), k, damping);
 }
 
 }  // namespace lrc

@@ -10,11 +10,11 @@ enum class Directions {
   weighted,  ///< the row space of the best rank-k approximation of W X: what the linears make the most of
   mixed,     ///< ⌈k/2⌉ of pca, then the weighted ones of what those leave: of W (I − E Eᵀ) X
 };
+// d_out outputs have d_out weighted directions at most: where that is too few, there are more of pca before them.
 
 /// E (d_in×k): orthonormal columns; a column is zero where the data or the weights have fewer directions. `xx` is the
 /// undamped Sx (d_in×d_in), `weight` (d_out×d_in) may be a stack. Throws CholeskyFailure (weighted and mixed with
-/// d_out > d_in, from the factorization of Sx damped by `damping`). Precondition: 0 ≤ k ≤ d_in, for weighted k ≤ d_out,
-/// for mixed ⌊k/2⌋ ≤ d_out.
+/// d_out > d_in, from the factorization of Sx damped by `damping`). Precondition: 0 ≤ k ≤ d_in.
 /// One eigenproblem of size d_in (pca) or min(d_out, d_in) (weighted); mixed has both.
 MatrixD residual_directions(ThreadPool& pool, Directions kind, const MatrixD& weight, const MatrixD& xx, Index k,
                             double damping);
