@@ -169,7 +169,8 @@ SolveOptions CalibrateOptions::solve_options(const std::string& name, Index rank
           .damping = damping,
           .factor_bits = static_cast<int>(factor_bits),
           .sweeps = descent_sweeps,
-          .deflated = deflated};
+          .deflated = deflated,
+          .factor_dtype = factor_dtype()};
 }
 
 void set_time_limit(const CalibrateOptions& options) {

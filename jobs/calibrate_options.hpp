@@ -53,6 +53,8 @@ struct CalibrateOptions {
   bool propagates() const { return propagate == "quantized"; }
   /// Whether the result has parts that a PEFT adapter can't express.
   bool is_native() const { return prepares_inputs() || stack_groups || factor_bits != 16; }
+  /// Of factors in 16 bits: stock loaders keep an adapter in bfloat16.
+  Dtype factor_dtype() const { return export_for == "stock" ? Dtype::bf16 : Dtype::f16; }
   /// Whether each stack has a rank of its own, which follows from the spectra of all.
   bool allocates_ranks() const { return rank_allocation == "adaptive"; }
   /// Uniform rank of the correction of a linear or a stack of them; 0 for methods without one.

@@ -88,7 +88,7 @@ Exporter exporter_of(const RunContext& run, const fs::path& directory) {
            .online_rotation = run.rotated ? run.rotated->online_rotation() : nullptr,
            .rank = [&run](const LinearStack& stack, Index d_in) { return run.ranks.of(stack, d_in); },
            .factor_bits = static_cast<int>(run.options.factor_bits),
-           .adapter_dtype = run.options.export_for == "stock" ? Dtype::bf16 : Dtype::f16,
+           .adapter_dtype = run.options.factor_dtype(),
            .own_clips = run.options.chooses_clip(),
            .solved = [&run](const std::string& stack) { return solved_stack(run, stack); }},
           directory};

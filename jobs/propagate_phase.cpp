@@ -134,7 +134,8 @@ void Propagation::help_starved_experts(std::vector<GroupSums>& sums) const {
 void Propagation::put_solved_groups() {
   for (LinearGroup* group : stage_groups(quantized_, streams_->stage())) {
     const GroupLayout& layout = group_layout(layout_, group->name);
-    *group = solved_group(std::move(*group), layout, format_, run_.model.config().dtype,
+    *group = solved_group(std::move(*group), layout, format_,
+                          {.biases = run_.model.config().dtype, .adapter = run_.options.factor_dtype()},
                           [&](const std::string& stack) { return solved_stack(run_, stack); });
   }
 }

@@ -26,7 +26,7 @@ void add_center_bias(const SolvedStack& solved, Index row, Linear& linear) {
   linear.bias += rounded(VectorF(solved.center_bias.segment(row, rows)), Dtype::f16);
 }
 
-void put_stack(const SolvedStack& solved, const LinearStack& stack, const QuantizedFormat& format, Dtype dtype,
+void put_stack(const SolvedStack& solved, const LinearStack& stack, const QuantizedFormat& format, ExportDtypes dtypes,
                LinearGroup& group) {
   const SolveResult& result = solved.result;
   require_size(stack, group.inputs(), result);
@@ -38,14 +38,14 @@ void put_stack(const SolvedStack& solved, const LinearStack& stack, const Quanti
     Linear& linear = group.linears[i];
     const Index rows = linear.weight.rows();
     linear.weight = weight.middleRows(row, rows);
-    linear.bias = rounded(std::move(linear.bias), dtype);
-    const MatrixF u = result.u.middleRows(row, rows);
+    linear.bias = rounded(std::move(linear.bias), dtypes.biases);
+    MatrixF u = result.u.middleRows(row, rows);
     if (format.native) {
       add_center_bias(solved, row, linear);
-      branch.u.push_back(u);
+      branch.u.push_back(std::move(u));
     } else if (corrected) {
-      linear.u = u;
-      linear.v = rounded(unrotated(result.v, group.rotation), Dtype::f16).transpose();
+      linear.u = rounded(std::move(u), dtypes.adapter);
+      linear.v = rounded(unrotated(result.v, group.rotation), dtypes.adapter).transpose();
     }
     row += rows;
   }
@@ -60,12 +60,12 @@ MatrixF unrotated(const MatrixF& v, const HadamardTransform* rotation) {
   return rows;
 }
 
-LinearGroup solved_group(LinearGroup group, const GroupLayout& layout, const QuantizedFormat& format, Dtype dtype,
-                         const std::function<SolvedStack(const std::string& stack)>& solved) {
+LinearGroup solved_group(LinearGroup group, const GroupLayout& layout, const QuantizedFormat& format,
+                         ExportDtypes dtypes, const std::function<SolvedStack(const std::string& stack)>& solved) {
   group.quantizer = format.activations;
   for (const LinearStack& stack : stacks_of(layout, format.stacked)) {
     const SolvedStack solve = solved(stack.name);
-    put_stack(solve, stack, format, dtype, group);
+    put_stack(solve, stack, format, dtypes, group);
     if (!format.native) continue;
     group.residual = format.residual;
     group.mean = rounded(solve.mean, Dtype::f16);

@@ -4,16 +4,14 @@
 #include <cmath>
 #include <limits>
 
-#include "lrc/core/dtype.hpp"
-
 namespace lrc {
 namespace {
 
 constexpr double kHighest = 127;
 
-float half(double value) {
-  const float rounded = rounded_to(Dtype::f16, static_cast<float>(value));
-  if (!std::isfinite(rounded)) throw Error(fmt::format("a factor's value of {:g} overflows fp16", value));
+float rounded_value(Dtype half, double value) {
+  const float rounded = rounded_to(half, static_cast<float>(value));
+  if (!std::isfinite(rounded)) throw Error(fmt::format("a factor's value of {:g} overflows {}", value, name_of(half)));
   return rounded;
 }
 
@@ -46,14 +44,14 @@ StoredFactor in_int8(const MatrixD& factor) {
 
 }  // namespace
 
-StoredFactor stored_factor(const MatrixD& factor, int factor_bits) {
+StoredFactor stored_factor(const MatrixD& factor, int factor_bits, Dtype half) {
   if (factor_bits == 8) return in_int8(factor);
   if (factor_bits != 16) {
     throw InputError("--factor-bits", fmt::format("{} is not supported; it may be 16 or 8", factor_bits));
   }
   StoredFactor result{MatrixF(factor.rows(), factor.cols())};
   for (Index row = 0; row < factor.rows(); ++row) {
-    for (Index j = 0; j < factor.cols(); ++j) result.values(row, j) = half(factor(row, j));
+    for (Index j = 0; j < factor.cols(); ++j) result.values(row, j) = rounded_value(half, factor(row, j));
   }
   return result;
 }

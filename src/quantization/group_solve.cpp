@@ -138,7 +138,7 @@ double relative_loss(const GroupProblem& problem, const BlockCyclic& quantized, 
 }
 
 // Rounds the correction to what is stored; returns it in the order of the model, on rank 0.
-StoredLowRank store(Correction& correction, int factor_bits) {
+StoredLowRank store(Correction& correction, const SolveOptions& options) {
   auto& [u, v_transposed] = correction;
   const MatrixD u_rows = u.rows_on(0, 0, u.rows());                        // d_out×k, on rank 0
   const MatrixD v_rows = v_transposed.rows_on(0, 0, v_transposed.rows());  // k×d_in, on rank 0
@@ -146,7 +146,7 @@ StoredLowRank store(Correction& correction, int factor_bits) {
   MatrixD u_stored, v_stored;  // the stored values, in the order of the matrices, on rank 0
   u.grid().agree([&] {
     if (!u.grid().is_root()) return;
-    result = stored({u_rows, v_rows.rowwise().reverse().transpose()}, factor_bits);
+    result = stored({u_rows, v_rows.rowwise().reverse().transpose()}, options.factor_bits, options.factor_dtype);
     u_stored = result.u.values.cast<double>();
     v_stored = result.v.values.cast<double>().transpose().rowwise().reverse();
   });
@@ -175,7 +175,7 @@ Iterate iterate(ThreadPool& pool, const GroupProblem& problem, const BlockCyclic
   if (options.rank > 0) {
     correction = refit(quantized);
     Correction rounded = *correction;  // iterations go on from the exact one
-    result.factors = store(rounded, options.factor_bits);
+    result.factors = store(rounded, options);
     result.loss = relative_loss(problem, quantized, &rounded);
   } else {
     result.loss = relative_loss(problem, quantized, nullptr);

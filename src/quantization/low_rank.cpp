@@ -61,9 +61,9 @@ LowRank balanced(const LowRank& correction) {
   return result;
 }
 
-StoredLowRank stored(const LowRank& correction, int factor_bits) {
+StoredLowRank stored(const LowRank& correction, int factor_bits, Dtype half) {
   const LowRank scaled = balanced(correction);
-  return {stored_factor(scaled.u, factor_bits), stored_factor(scaled.v, factor_bits)};
+  return {stored_factor(scaled.u, factor_bits, half), stored_factor(scaled.v, factor_bits, half)};
 }
 
 }  // namespace lrc

@@ -36,8 +36,7 @@ SolveResult solve_lrc(ThreadPool& pool, const MatrixD& weight, const Moments& mo
     QuantizedWeight quantized = quantize_step(pool, weight, moments, correction, yy_factor, options);
     const MatrixF values = dequantized(quantized.codes, quantized.scales, options.grid.group_size);
     correction = refitted_correction(pool, weight, values, moments, xx_factor, options.rank);
-    StoredLowRank factors = stored_with_refit(pool, weight, values, moments.xx, moments.xy, correction,
-                                              options.factor_bits, options.damping);
+    StoredLowRank factors = stored_with_refit(pool, weight, values, moments.xx, moments.xy, correction, options);
     const double loss = relative_loss(pool, weight, values, factors.u.values, factors.v.values, moments);
     if (loss >= best.relative_loss) continue;  // the quantize step need not descend
     best.codes = std::move(quantized.codes);

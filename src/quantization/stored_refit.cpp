@@ -5,13 +5,14 @@
 namespace lrc {
 
 StoredLowRank stored_with_refit(ThreadPool& pool, const MatrixD& weight, const MatrixF& quantized, const MatrixD& xx,
-                                const MatrixD& xy, const LowRank& correction, int factor_bits, double damping) {
-  if (factor_bits == 16) return stored(correction, factor_bits);
+                                const MatrixD& xy, const LowRank& correction, const SolveOptions& options) {
+  const int bits = options.factor_bits;
+  if (bits == 16) return stored(correction, bits, options.factor_dtype);
   const LowRank scaled = balanced(correction);
-  StoredFactor v = stored_factor(scaled.v, factor_bits);
-  const BranchMoments branch = branch_moments(pool, xx, xy, v.values.cast<double>(), damping);
+  StoredFactor v = stored_factor(scaled.v, bits);
+  const BranchMoments branch = branch_moments(pool, xx, xy, v.values.cast<double>(), options.damping);
   const MatrixD u = fitted_left_factor(pool, weight, quantized, branch, scaled.u);
-  return {stored_factor(u, factor_bits), std::move(v)};
+  return {stored_factor(u, bits), std::move(v)};
 }
 
 }  // namespace lrc

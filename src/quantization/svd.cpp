@@ -15,9 +15,8 @@ SolveResult solve_svd(ThreadPool& pool, const MatrixD& weight, const Moments& mo
   MatrixD scaled = weight - values.cast<double>();
   multiply_upper(pool, Op::none, factor, scaled);
   // Like the codes, U takes the activations for exact: Sx stands for Sxy.
-  StoredLowRank factors =
-      stored_with_refit(pool, weight, values, moments.xx, moments.xx, best_low_rank(pool, scaled, factor, options.rank),
-                        options.factor_bits, options.damping);
+  StoredLowRank factors = stored_with_refit(pool, weight, values, moments.xx, moments.xx,
+                                            best_low_rank(pool, scaled, factor, options.rank), options);
   SolveResult result{.codes = std::move(quantized.codes), .scales = std::move(quantized.scales), .u = {}, .v = {}};
   set_factors(result, std::move(factors));
   result.relative_loss = relative_loss(pool, weight, values, result.u, result.v, moments);

@@ -17,6 +17,7 @@ struct ExportCase {
   std::string family = "llama";
   bool stacked = false, centered = false, residual = false, own_clips = false, rotated = false;
   int factor_bits = 16;
+  Dtype adapter = Dtype::f16;
   Index rank = 5;              ///< of every stack
   Index weight_group = 0;      ///< input channels
   Index activation_group = 0;  ///< channels of a token
@@ -63,6 +64,7 @@ class SolvedModel {
                              .online_rotation = rotation(),
                              .rank = [this](const LinearStack&, Index) { return what_.rank; },
                              .factor_bits = what_.factor_bits,
+                             .adapter_dtype = what_.adapter,
                              .own_clips = what_.own_clips,
                              .solved = [this](const std::string& stack) { return solved(stack); }},
                             output());

@@ -59,8 +59,9 @@ TEST_P(BranchMomentsTest, FittedLeftFactorIsNeverWorseThanItsStart) {
 TEST_P(BranchMomentsTest, RefittingToTheStoredRightFactorIsNeverWorseThanRoundingBoth) {
   const LowRank correction{0.1 * start_, v_};
   const StoredLowRank rounded = stored(correction, 8);
-  const StoredLowRank refitted = stored_with_refit(pool_, problem_.weight, quantized_, problem_.moments.xx,
-                                                   problem_.moments.xy, correction, 8, 0.01);
+  const StoredLowRank refitted =
+      stored_with_refit(pool_, problem_.weight, quantized_, problem_.moments.xx, problem_.moments.xy, correction,
+                        {.damping = 0.01, .factor_bits = 8});
   EXPECT_EQ(refitted.v.codes, rounded.v.codes);
   const auto loss_of = [&](const StoredLowRank& factors) {
     return explicit_loss(problem_, quantized_.cast<double>(), factors.u.values.cast<double>(),

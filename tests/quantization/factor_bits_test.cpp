@@ -17,6 +17,9 @@ TEST(StoredFactor, SixteenBitsAreFp16WithoutCodes) {
   EXPECT_LT((values.cast<double>() - factor).cwiseAbs().maxCoeff(), 4 * 0x1p-11);
   EXPECT_EQ(codes.size(), 0);
   EXPECT_EQ(scales.size(), 0);
+  const MatrixF coarse = stored_factor(factor, 16, Dtype::bf16).values;
+  for (Index i = 0; i < factor.size(); ++i)
+    EXPECT_EQ(coarse.data()[i], rounded_to(Dtype::bf16, static_cast<float>(factor.data()[i])));
 }
 
 TEST(StoredFactor, EightBitsAreCodesTimesAScalePerColumn) {

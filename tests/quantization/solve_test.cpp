@@ -80,6 +80,21 @@ TEST(SolveMethods, EachIsBetterThanTheOneBefore) {
   }
 }
 
+TEST(SolveMethods, FactorsInBfloat16AreWhatTheLossIsOf) {
+  ThreadPool pool(2);
+  const Problem problem = random_problem(24, 40, 200, 5);
+  SolveOptions options = options_for(7);
+  options.factor_dtype = Dtype::bf16;
+  for (const Method method : {Method::svd, Method::lrc}) {
+    const SolveResult result = solve(pool, method, problem.weight, problem.moments, options);
+    for (const MatrixF* factor : {&result.u, &result.v}) {
+      for (Index i = 0; i < factor->size(); ++i)
+        EXPECT_EQ(factor->data()[i], rounded_to(Dtype::bf16, factor->data()[i]));
+    }
+    EXPECT_NEAR(result.relative_loss, explicit_loss(problem, result, 0), 1e-9);
+  }
+}
+
 TEST(SolveMethods, LossFallsAsTheRankGrows) {
   ThreadPool pool(2);
   const Problem problem = random_problem(60, 50, 400, 8);

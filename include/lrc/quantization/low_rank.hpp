@@ -35,6 +35,6 @@ struct StoredLowRank {
 };
 
 /// The balanced factors, each rounded by itself (stored_factor, which says what it throws).
-StoredLowRank stored(const LowRank& correction, int factor_bits);
+StoredLowRank stored(const LowRank& correction, int factor_bits, Dtype half = Dtype::f16);
 
 }  // namespace lrc

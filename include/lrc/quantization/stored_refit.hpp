@@ -2,14 +2,15 @@
 #pragma once
 
 #include "lrc/linalg/moments.hpp"
-#include "lrc/quantization/low_rank.hpp"
+#include "lrc/quantization/solve.hpp"
 
 namespace lrc {
 
-/// The stored form of `correction` for Ŵ = `quantized` (d_out×d_in). With 8 bits U is refitted to the stored V (fitted_
-/// left_factor), from the undamped `xx` and `xy` (Sx, Sxy); what U's own rounding costs stays. With 16 bits rounding is
-/// far below what a refit could win, and the factors are rounded as they are. Throws as stored_factor, CholeskyFailure.
+/// The stored form of `correction` (factor_bits and factor_dtype of the options) for Ŵ = `quantized` (d_out×d_in). With
+/// 8 bits U is refitted to the stored V (fitted_left_factor), from the undamped `xx` and `xy` (Sx, Sxy); what U's own
+/// rounding costs stays. With 16 bits rounding is far below what a refit could win, and the factors are rounded as they
+/// are. Throws as stored_factor, CholeskyFailure.
 StoredLowRank stored_with_refit(ThreadPool& pool, const MatrixD& weight, const MatrixF& quantized, const MatrixD& xx,
-                                const MatrixD& xy, const LowRank& correction, int factor_bits, double damping);
+                                const MatrixD& xy, const LowRank& correction, const SolveOptions& options);
 
 }  // namespace lrc
