@@ -41,9 +41,10 @@ double factor_scale_bits(Index rank, int factor_bits) {
 }
 
 double stored_bits(Index d_out, Index d_in, int weight_bits, Index groups, Index rank, int factor_bits) {
-  constexpr double kScaleBits = 16;
+  constexpr double kScaleBits = 16, kWordBits = 32;
+  const auto words = static_cast<double>(ceil_div(d_in, Index{32} / weight_bits));  // of a row: no code spans two
   const auto rows = static_cast<double>(d_out), cols = static_cast<double>(d_in);
-  return rows * cols * weight_bits + rows * static_cast<double>(groups) * kScaleBits +
+  return rows * words * kWordBits + rows * static_cast<double>(groups) * kScaleBits +
          (rows + cols) * static_cast<double>(rank) * factor_bits;
 }
 

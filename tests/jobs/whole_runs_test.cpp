@@ -50,7 +50,7 @@ class WholeRuns : public testing::Test {
     }
   }
 
-  // All bits of the files that stand for the weights of the linears, over their number.
+  // All bits of the files that stand for the linears, over the number of their weights.
   static void expect_bits(const fs::path& output) {
     double bits = 0, weights = 0;
     const auto add_all = [&](const TensorDirectory& file) {
@@ -58,17 +58,25 @@ class WholeRuns : public testing::Test {
     };
     const TensorDirectory model(output);
     for (const TensorInfo& info : model.tensors()) {
-      if (info.name.ends_with(".weight_scale")) bits += 8 * static_cast<double>(bytes_of(info));
+      if (info.name.ends_with(".weight_scale") || info.name.ends_with(".weight_packed"))
+        bits += 8 * static_cast<double>(bytes_of(info));
     }
     const nlohmann::json report = json_file(output / "lrc_report.json");
     for (const auto& linear : report["linears"]) {
-      const double size = linear["shape"][0].get<double>() * linear["shape"][1].get<double>();
-      bits += 4 * size;  // the packed rows end with a whole word, which is not counted
-      weights += size;
+      weights += linear["shape"][0].get<double>() * linear["shape"][1].get<double>();
     }
     if (fs::exists(output / "adapter")) add_all(TensorDirectory(output / "adapter", "adapter_model.safetensors"));
     if (fs::exists(output / "low_rank.safetensors")) add_all(TensorDirectory(output, "low_rank.safetensors"));
     EXPECT_NEAR(report["bits_per_weight"].get<double>(), bits / weights, 1e-9);
+  }
+
+  void expect_bits_with(const std::string& options) {
+    SCOPED_TRACE(options);
+    const fs::path output = directory_ / "bits";
+    fs::remove_all(output);
+    fs::remove_all(output.string() + ".checkpoint");
+    run("llama", output, options);
+    expect_bits(output);
   }
 
   // A run that is killed once a solve is committed, and one on another number of ranks that goes on.
@@ -161,6 +169,18 @@ TEST_F(WholeRuns, ThePaperIsWhatItsOptionsAre) {
   EXPECT_EQ(options["descent-sweeps"], "0");
   EXPECT_FALSE(format("paper")["lrc"]["native"]);
   expect_bits(directory_ / "paper");
+}
+
+// 32 and 48 inputs: words of 10, 6, 5 and 4 codes have room left, and rows of them a last word that is not full.
+TEST_F(WholeRuns, BitsAreCountedAsTheyAreStored) {
+  for (const int bits : {2, 3, 5, 6, 7}) expect_bits_with(fmt::format("--method rtn --weight-bits {}", bits));
+  expect_bits_with("--paper --rank-fraction 0.4 --weight-bits 3 --weight-group-size 10");
+}
+
+TEST_F(WholeRuns, MoreDirectionsThanOutputsAreNoHarm) {
+  for (const std::string kind : {"weighted", "mixed"})
+    expect_bits_with("--rank-fraction 1 --residual-directions " + kind);
+  expect_bits_with("--rank-fraction 0.3 --rank-allocation adaptive --residual-directions weighted");
 }
 
 TEST_F(WholeRuns, StockLoadersFindAllThatTheyNeed) {

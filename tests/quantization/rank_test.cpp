@@ -59,9 +59,9 @@ TEST(FactorScales, AreTwoOfSixteenBitsPerRankOfEightBitFactors) {
 
 TEST(BitsPerWeight, CountCodesScalesAndFactors) {
   EXPECT_DOUBLE_EQ(bits_per_weight(10, 32, 4, 1, 0, 16), 4 + 16.0 / 32);
-  EXPECT_DOUBLE_EQ(bits_per_weight(10, 32, 3, 2, 0, 16), 3 + 16.0 * 2 / 32);
+  EXPECT_DOUBLE_EQ(bits_per_weight(10, 32, 3, 2, 0, 16), 4 + 16.0 * 2 / 32);  // ten codes a word: four words
   EXPECT_DOUBLE_EQ(bits_per_weight(10, 32, 4, 1, 5, 8), 4.5 + 42.0 * 5 * 8 / 320);
-  EXPECT_DOUBLE_EQ(stored_bits(2, 3, 4, 1, 1, 16), 24 + 32 + 80);
+  EXPECT_DOUBLE_EQ(stored_bits(2, 3, 4, 1, 1, 16), 2 * 32 + 32 + 80);  // a word a row
 }
 
 }  // namespace

@@ -33,8 +33,9 @@ Index residual_rank(RankRule rule, double fraction, const Stack& stack, int fact
 /// Bits of the int8 factors' scales: one of 16 bits for each column of U and of V; none for factors in 16 bits.
 double factor_scale_bits(Index rank, int factor_bits);
 
-/// Bits a quantized linear stores: codes, one 16-bit scale per row and group, U and V without factor_scale_bits.
-/// `groups` as in WeightGrid. A stack is a linear of its d_out.
+/// Bits a quantized linear stores: codes, in whole words of 32 bits a row (as io/packing.hpp does: of 3 bits ten fit a
+/// word, and of 4 bits the last word of a row may have room left), one 16-bit scale per row and group, U and V without
+/// factor_scale_bits. `groups` as in WeightGrid. A stack is a linear of its d_out.
 double stored_bits(Index d_out, Index d_in, int weight_bits, Index groups, Index rank, int factor_bits);
 
 /// stored_bits over d_out·d_in.
