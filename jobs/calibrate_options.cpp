@@ -24,11 +24,13 @@ OptionTable option_table(CalibrateOptions& o) {
   table.group("Method")
       .flag("paper", o.paper, "the form of arXiv 2412.07902: none of what is beyond the paper, three moments, clip 0.9")
       .choice("method", o.method, {"lrc", "gptq", "svd", "rtn", "lrq"},
-              "how the weights are found; lrc takes, where nothing else is given, center-activations, stack-groups and "
-              "residual-activations on, factor-bits 8, activation-clip auto and moments diagonal")
+              "how the weights are found; lrc takes the best that was measured, where --paper or options do not say "
+              "otherwise: see their defaults")
       .real("rank-fraction", o.rank_fraction, 0, 1,
-            "size of the low-rank factors: a part of the linear's parameters or dimension")
-      .choice("rank-rule", o.rank_rule, {"params", "dim"}, "what rank-fraction is a part of")
+            "p, a budget of p*d_out*d_in 16-bit numbers for each linear, which pays for its low-rank factors, their "
+            "scales, means and biases")
+      .choice("rank-rule", o.rank_rule, {"params", "dim"},
+              "params: that budget; dim: rank p*min(d_out, d_in), twice that with 8-bit factors, whatever it costs")
       .choice("rank-allocation", o.rank_allocation, {"uniform", "adaptive"},
               "adaptive: the same bits in all, spent where the spectra say; up to four times the uniform rank")
       .number("iterations", o.iterations, 1, 1000, "alternations of the joint solve")
@@ -50,7 +52,8 @@ OptionTable option_table(CalibrateOptions& o) {
             "scale = clip*absmax/7; 14/15 for compressed-tensors' quantizer; auto: chosen for each group of linears")
       .number("activation-group-size", o.activation_group_size, 0, Index{1} << 20,
               "channels of a token that share a scale, the last maybe fewer; 0 = all")
-      .number("factor-bits", o.factor_bits, 8, 16, "bits of the low-rank factors, 16, or 8 with twice the rank");
+      .number("factor-bits", o.factor_bits, 8, 16,
+              "bits of the low-rank factors, 16, or 8 with twice the rank for the same bits");
   table.group("Beyond the paper")
       .flag("center-activations", o.center_activations, "quantize x - mean(x), and add the bias W mean(x)")
       .flag("stack-groups", o.stack_groups, "one V for q, k, v, and for gate, up, of the rank that their budgets buy")

@@ -51,6 +51,8 @@ struct CalibrateOptions {
   bool prepares_inputs() const { return center_activations || residual_activations || chooses_clip(); }
   /// Whether a group's inputs come from the quantized groups before it.
   bool propagates() const { return propagate == "quantized"; }
+  /// Whether linears get a correction at all.
+  bool has_low_rank() const { return (method == "lrc" || method == "svd") && rank_fraction > 0; }
   /// Whether the result has parts that a PEFT adapter can't express.
   bool is_native() const { return prepares_inputs() || stack_groups || factor_bits != 16; }
   /// Of factors in 16 bits: stock loaders keep an adapter in bfloat16.

@@ -1,5 +1,6 @@
 // lrc_calibrate: calibration data and a model in, the quantized model with its low-rank corrections out.
 #include "calibration_run.hpp"
+#include "idle_options.hpp"
 #include "lrc/core/log.hpp"
 #include "lrc/linalg/gemm.hpp"
 #include "lrc/mpi/session.hpp"
@@ -13,12 +14,14 @@ int main(int argc, char** argv) {
     set_log_enabled(world.is_root());
     CalibrateOptions options;
     OptionTable table = option_table(options);
+    describe_presets(table);
     auto outcome = OptionTable::Outcome::run;
     world.agree([&] {
       outcome = table.parse(argc, argv, world.is_root());
       if (outcome != OptionTable::Outcome::run) return;
       apply_presets(table, options);
       complete(options);
+      refuse_idle_options(table, options);
     });
     if (outcome == OptionTable::Outcome::run) CalibrationRun(world, options, table).run();
   });

@@ -1,5 +1,7 @@
 #include "presets.hpp"
 
+#include <array>
+
 namespace lrc {
 namespace {
 
@@ -37,12 +39,24 @@ const std::vector<Demand>& of_stock() {
 }
 
 // The best combination of jobs/accuracy that takes no longer than the paper's form.
+struct Preference {
+  const char* option;
+  const char* value;
+  bool (*makes_sense)(const CalibrateOptions& options);
+};
+
+constexpr std::array<Preference, 6> kBest{
+    {{"center-activations", "on", [](const CalibrateOptions&) { return true; }},
+     {"stack-groups", "on", [](const CalibrateOptions& o) { return o.has_low_rank(); }},
+     {"residual-activations", "on", [](const CalibrateOptions& o) { return o.has_low_rank() && o.stack_groups; }},
+     {"factor-bits", "8", [](const CalibrateOptions& o) { return o.has_low_rank(); }},
+     {"activation-clip", "auto", [](const CalibrateOptions& o) { return o.activation_bits != 16; }},
+     {"moments", "diagonal", [](const CalibrateOptions&) { return true; }}}};
+
 void prefer_best(OptionTable& table, const CalibrateOptions& options) {
-  for (const char* option : {"center-activations", "stack-groups"}) table.prefer(option, "on");
-  if (options.stack_groups) table.prefer("residual-activations", "on");
-  table.prefer("factor-bits", "8");
-  table.prefer("activation-clip", "auto");
-  table.prefer("moments", "diagonal");
+  for (const Preference& best : kBest) {
+    if (best.makes_sense(options)) table.prefer(best.option, best.value);
+  }
 }
 
 void apply(OptionTable& table, const std::vector<Demand>& demands, const std::string& asking) {
@@ -50,6 +64,14 @@ void apply(OptionTable& table, const std::vector<Demand>& demands, const std::st
 }
 
 }  // namespace
+
+void describe_presets(OptionTable& table) {
+  const nlohmann::ordered_json others = table.effective();
+  for (const Preference& best : kBest) {
+    table.describe_default(best.option, fmt::format("{} with --method lrc; {} with other methods or --paper",
+                                                    best.value, others[best.option].get<std::string>()));
+  }
+}
 
 void apply_presets(OptionTable& table, const CalibrateOptions& options) {
   if (options.paper) apply(table, of_paper(), "--paper");

@@ -5,6 +5,9 @@
 
 namespace lrc {
 
+/// Lets --help say what --method lrc has as its defaults, which is not what the table begins with.
+void describe_presets(OptionTable& table);
+
 /// Sets what --paper and --export-for stock ask for; with neither, --method lrc takes what jobs/accuracy found to be
 /// best in every option that was not given. Throws InputError naming an option that was given as something else, and
 /// what it must be. Call after OptionTable::parse and before complete().

@@ -199,13 +199,19 @@ std::string OptionTable::help() const {
   std::string group;
   for (const Option& option : options_) {
     if (option.group != group) text += fmt::format("\n{}:\n", group = option.group);
-    const std::string shown = option.shown();
+    const std::string shown = option.when_not_given.empty() ? option.shown() : option.when_not_given;
     text += fmt::format("  --{:<24} {}{}\n", option.name, option.meaning,
                         shown.empty() ? "" : fmt::format(" (default {})", shown));
   }
   text += "\nOther:\n";
   text += fmt::format("  --{:<24} an ini file of these options; the command line wins\n", "config");
   return text + fmt::format("  --{:<24} this page\n  --{:<24} the version\n", "help", "version");
+}
+
+void OptionTable::describe_default(const std::string& name, const std::string& text) {
+  const auto at = std::find_if(options_.begin(), options_.end(), [&](const Option& o) { return o.name == name; });
+  assert(at != options_.end());
+  at->when_not_given = text;
 }
 
 void OptionTable::demand(const std::string& name, const std::vector<std::string>& allowed, const std::string& asking) {

@@ -121,6 +121,16 @@ TEST(Options, APreferenceSetsWhatWasNotGiven) {
   EXPECT_DOUBLE_EQ(v.clip, 0.9);
 }
 
+TEST(Options, HelpTellsADefaultThatDependsOnOthers) {
+  Values v;
+  OptionTable options = table(v);
+  options.describe_default("clip", "0.5 with gptq, else 0.9");
+  const char* arguments[] = {"program", "--help"};
+  testing::internal::CaptureStdout();
+  options.parse(2, arguments);
+  EXPECT_NE(testing::internal::GetCapturedStdout().find("(default 0.5 with gptq, else 0.9)"), std::string::npos);
+}
+
 TEST(Options, HelpIsShownAndNothingElseDone) {
   Values v;
   testing::internal::CaptureStdout();

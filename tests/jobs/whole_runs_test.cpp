@@ -103,7 +103,9 @@ TEST_F(WholeRuns, TheSameBytesOnAnyNumberOfRanksAndThreads) {
   expect_same_bytes({3}, "llama",
                     "--rank-fraction 0.4 --moments exact --weight-group-size 10 --activation-group-size 10 " + kBest);
   expect_same_bytes({3}, "qwen2", "--method gptq --center-activations on --activation-clip auto");
-  expect_same_bytes({2}, "llama", "--rank-fraction 0.4 --center-activations on --factor-bits 8 --deflated on");
+  expect_same_bytes(
+      {2}, "llama",
+      "--rank-fraction 0.4 --center-activations on --factor-bits 8 --residual-activations off --deflated on");
 }
 
 TEST_F(WholeRuns, TheSameBytesWhereStatisticsSeeTheQuantizedModel) {
@@ -206,6 +208,42 @@ TEST_F(WholeRuns, OptionsThatContradictAreRefusedByName) {
   expect_refused("--target-blend 0.5", "--target-blend: needs --propagate quantized");
   expect_refused("--propagate quantized --solve-memory 100K", "--propagate quantized; take");
   expect_refused("--residual-activations on --stack-groups on --method gptq", "does not go with --method gptq");
+}
+
+TEST_F(WholeRuns, OptionsWithoutEffectAreRefusedByName) {
+  expect_refused("--deflated on",
+                 "--deflated: on has no effect: it needs --method lrc with --residual-activations off");
+  expect_refused("--method svd --deflated on", "--deflated: on has no effect");
+  expect_refused("--method rtn --descent-sweeps 2", "--descent-sweeps: 2 has no effect: it needs --method lrc, gptq");
+  expect_refused("--residual-activations off --residual-directions pca", "it needs --residual-activations on");
+  expect_refused("--method svd --iterations 3", "--iterations: 3 has no effect: it needs --method lrc");
+  expect_refused("--method gptq --rank-fraction 0.2",
+                 "--rank-fraction: 0.2 has no effect: it needs --method lrc or svd");
+  expect_refused("--method rtn --rank-rule dim", "--rank-rule: dim has no effect: it needs a low-rank part");
+  expect_refused("--method gptq --factor-bits 8", "--factor-bits: 8 has no effect: it needs a low-rank part");
+  expect_refused("--method svd --rank-fraction 0 --stack-groups on", "--stack-groups: on has no effect");
+  expect_refused("--activation-bits 16 --activation-clip auto", "--activation-clip: auto has no effect with 16-bit");
+}
+
+// Nothing is in the way of a config that serves all methods, and nothing of lrc's defaults where they have no effect.
+TEST_F(WholeRuns, OptionsAtTheirDefaultsMayBeThere) {
+  const std::string config = "--config " LRC_SOURCE_DIR "/jobs/accuracy/paper.ini ";
+  for (const std::string method : {"gptq", "rtn", "svd"}) {
+    run("llama", directory_ / method, config + "--method " + method);
+    EXPECT_FALSE(format(method)["lrc"]["native"]) << method;
+  }
+  run("llama", directory_ / "weights", "--rank-fraction 0.4 --activation-bits 16");
+  EXPECT_EQ(json_file(directory_ / "weights" / "lrc_report.json")["options"]["activation-clip"], "0.9");
+  run("llama", directory_ / "none", "--rank-fraction 0 --center-activations off --activation-clip 0.9");
+  EXPECT_FALSE(format("none")["lrc"]["native"]);
+}
+
+TEST_F(WholeRuns, HelpSaysWhatTheDefaultsOfLrcAre) {
+  const std::string help = run_program("lrc_calibrate", "--help").output;
+  for (const char* part :
+       {"(default 8 with --method lrc; 16 with other methods or --paper)", "(default auto with --method lrc; 0.9 with",
+        "(default diagonal with --method lrc; exact with", "a budget of p*d_out*d_in 16-bit numbers"})
+    EXPECT_NE(help.find(part), std::string::npos) << part;
 }
 
 }  // namespace

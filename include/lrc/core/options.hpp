@@ -30,6 +30,9 @@ class OptionTable {
                       const std::string& meaning);
   OptionTable& flag(const std::string& name, bool& field, const std::string& meaning);
 
+  /// What --help says about the default where it is more than one value. Precondition: the option exists.
+  void describe_default(const std::string& name, const std::string& text);
+
   enum class Outcome { run, shown };
 
   /// Reads the command line, and the --config file beneath it. `shown`: --help or --version was asked for (and printed,
@@ -52,6 +55,7 @@ class OptionTable {
  private:
   struct Option {
     std::string name, group, meaning;
+    std::string when_not_given{};                    // for --help, if it isn't the value
     std::function<std::string()> shown;              // the value now, for --help and the echo
     std::function<void(const std::string&)> assign;  // checks and sets
     bool is_flag = false;
