@@ -112,10 +112,11 @@ void CalibrationRun::open_checkpoint() {
       log_info(fmt::format("{}: {} solves are committed already", options_.checkpoint, committed));
     }
   });
-  world_.agree([&] {
-    if (!world_.is_root())
-      checkpoint_ = std::make_unique<Checkpoint>(Checkpoint::attach(options_.checkpoint, world_.rank()));
-  });
+  const std::string committed =
+      world_.broadcast(world_.is_root() ? nlohmann::json(checkpoint_->committed()).dump() : std::string());
+  if (world_.is_root()) return;
+  checkpoint_ = std::make_unique<Checkpoint>(
+      Checkpoint::attach(options_.checkpoint, world_.rank(), nlohmann::json::parse(committed).get<CommittedFiles>()));
 }
 
 void CalibrationRun::work() {
