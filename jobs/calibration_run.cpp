@@ -121,7 +121,8 @@ void CalibrationRun::open_checkpoint() {
 
 void CalibrationRun::work() {
   const Model& model = rotated_ ? static_cast<const Model&>(*rotated_) : *stored_;
-  RunContext run{world_, options_, pool_, *stored_, rotated_.get(), model, sequences_, memory_, *checkpoint_, report_};
+  RunContext run{world_,     options_, pool_,        *stored_, rotated_.get(), model,
+                 sequences_, memory_,  *checkpoint_, report_,  solve_pace_};
   if (options_.allocates_ranks()) {
     SpectraPhase(run).run();
     world_.agree([&] { run.ranks = StackRanks::allocated(options_, model.config(), *checkpoint_); });

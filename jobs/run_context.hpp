@@ -29,6 +29,7 @@ struct RunContext {
   const MemoryPlan& memory;
   Checkpoint& checkpoint;
   RunReport& report;
+  double& solve_pace;  ///< on rank 0: seconds per cost of the slowest solve so far; 0 = none yet
   StackRanks ranks{options};
 };
 

@@ -128,7 +128,8 @@ void solve_all(const RunContext& run, const std::vector<SolveTask>& window, cons
           solve_together(run, window[i], team);
         }
       },
-      [&](std::size_t done, double cost) { show(done, cost / all); });
+      [&](std::size_t done, double cost) { show(done, cost / all); }, run.solve_pace);
+  run.solve_pace = use.seconds_per_cost;
   show(tasks.size(), 1);
   run.report.add_phase("solve: busy on rank 0", use.busy_seconds);
 }
