@@ -130,6 +130,9 @@ void CalibrationRun::work() {
   const WorkPlan plan = WorkPlan::of(model, options_.stack_groups, *checkpoint_);
   if (options_.propagates()) {
     propagate(run, plan);
+  world_.agree([&] {
+    if (world_.is_root()) drop_needless_moments(run);
+  });
   } else {
     measure_and_solve(run, plan);
   }
