@@ -55,9 +55,10 @@ void CalibrationRun::open_inputs() {
   }
   fingerprint_["model"] = check_and_hash_weights(world_, *stored_);
   for (const TensorInfo& info : stored_->tensors().tensors()) timer.add_bytes(static_cast<double>(bytes_of(info)));
+  for (const auto& [name, hash] : hash_copied_files(world_, *stored_)) fingerprint_[name] = hash;
   fingerprint_["tokens"] = hash_bytes(std::as_bytes(std::span(sequences_.tokens)));
   fingerprint_["lrc version"] = version_text();
-  fingerprint_["blas"] = blas_description();
+  fingerprint_["blas"] = blas_of_all(world_, options_.allow_mixed);
   if (options_.rotation_kind() != RotationKind::none) {
     rotated_ =
         std::make_unique<RotatedModel>(*stored_, options_.rotation_kind(), static_cast<std::uint64_t>(options_.seed));
@@ -84,10 +85,11 @@ void CalibrationRun::plan_memory() {
                        memory_.by_panels.empty() ? "" : "; some moments are summed panel by panel"));
 }
 
+// Root looks: what the others see of the file system may be older.
 bool CalibrationRun::output_is_done() {
   bool done = false;
   world_.agree([&] {
-    if (!std::filesystem::exists(options_.output)) return;
+    if (!world_.is_root() || !std::filesystem::exists(options_.output)) return;
     const std::filesystem::path report = std::filesystem::path(options_.output) / kReportFile;
     done = std::filesystem::exists(report) &&
            read_json_object(report).value("fingerprint", nlohmann::json()) == nlohmann::json(fingerprint_);
@@ -96,7 +98,7 @@ bool CalibrationRun::output_is_done() {
                        fmt::format("{} exists and is not the result of this run; name another directory or remove it",
                                    options_.output));
   });
-  world_.barrier();
+  done = world_.broadcast(done ? "done" : "") == "done";
   if (done) log_info(fmt::format("{} is already there, made by this very run: nothing to do", options_.output));
   return done;
 }
@@ -128,11 +130,11 @@ void CalibrationRun::work() {
     world_.agree([&] { run.ranks = StackRanks::allocated(options_, model.config(), *checkpoint_); });
   }
   const WorkPlan plan = WorkPlan::of(model, options_.stack_groups, *checkpoint_);
-  if (options_.propagates()) {
-    propagate(run, plan);
   world_.agree([&] {
     if (world_.is_root()) drop_needless_moments(run);
   });
+  if (options_.propagates()) {
+    propagate(run, plan);
   } else {
     measure_and_solve(run, plan);
   }
