@@ -3,11 +3,11 @@
 #include <algorithm>
 
 #include "export_phase.hpp"
+#include "fingerprint.hpp"
 #include "lrc/core/interrupt.hpp"
 #include "lrc/core/log.hpp"
 #include "lrc/io/hash.hpp"
 #include "lrc/io/json.hpp"
-#include "lrc/linalg/gemm.hpp"
 #include "measure_phase.hpp"
 #include "propagate_phase.hpp"
 #include "solve_phase.hpp"

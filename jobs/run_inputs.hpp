@@ -2,7 +2,6 @@
 #pragma once
 
 #include <filesystem>
-#include <map>
 #include <string>
 
 #include "lrc/core/parallel.hpp"
@@ -28,13 +27,5 @@ Sequences load_sequences(const Communicator& world, TokenSource source, const st
 /// Reads every tensor once, shared over the ranks, and returns a hash of them all; throws InputError naming the first
 /// tensor with a NaN or an infinity. Collective.
 std::string check_and_hash_weights(const Communicator& world, const StoredModel& model);
-
-/// Hashes of what the output takes from the model's directory besides its weights, by what it is: what config.json
-/// says, which also decides how the model computes, and the tokenizer's files. Collective.
-std::map<std::string, std::string> hash_copied_files(const Communicator& world, const StoredModel& model);
-
-/// The BLAS library and the processor type it has chosen: on another one results differ in their last bits. Throws
-/// InputError naming a rank where it is not the same on all, unless it `may_differ`; then all are named. Collective.
-std::string blas_of_all(const Communicator& world, bool may_differ);
 
 }  // namespace lrc
