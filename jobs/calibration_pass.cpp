@@ -29,9 +29,7 @@ CalibrationPass::CalibrationPass(const RunContext& run, PassWork work)
     : run_(run), work_(std::move(work)), end_(run.model.config().blocks) {
   while (end_ > 0 && !wants(end_ - 1)) --end_;
   if (end_ == 0) return;
-  while (!wants(next_)) ++next_;
-  while (next_ > 0 && !has_all_hidden(next_)) --next_;
-  stored_block_ = next_;
+  next_ = stored_block_ = first_block();
   run_.world.agree([&] {
     shard_ = std::make_unique<Shard>(run_.world, run_.pool, run_.model, run_.sequences);
     if (next_ > 0) restore();
@@ -39,6 +37,15 @@ CalibrationPass::CalibrationPass(const RunContext& run, PassWork work)
 }
 
 bool CalibrationPass::wants(Index block) const { return work_.wants(block_layout(run_.model.config(), block)); }
+
+// Root decides: each rank knows what was there when the job began and what it committed itself, which differs.
+Index CalibrationPass::first_block() const {
+  Index block = 0;
+  while (!wants(block)) ++block;
+  while (block > 0 && !has_all_hidden(block)) --block;
+  const std::string told = run_.world.broadcast(std::to_string(block));
+  return std::stoll(told);
+}
 
 bool CalibrationPass::has_all_hidden(Index block) const {
   bool all = run_.checkpoint.has_hidden({block, kProbeUnit});
@@ -71,7 +78,10 @@ void CalibrationPass::run(Index first, Index end) {
 void CalibrationPass::make_durable() {
   const PhaseTimer timer(run_.report, work_.name + ": commit");
   run_.world.agree([&] { run_.checkpoint.make_durable(); });
-  if (run_.world.is_root()) run_.checkpoint.drop_hidden_before(stored_block_);
+  if (run_.world.is_root())
+    run_.checkpoint.drop_hidden_before(stored_block_);
+  else
+    run_.checkpoint.forget_hidden_before(stored_block_);  // a later pass stores them anew
 }
 
 void CalibrationPass::check_time() const {

@@ -35,6 +35,7 @@ class CalibrationPass {
  private:
   bool wants(Index block) const;
   bool has_all_hidden(Index block) const;
+  Index first_block() const;
   void restore();
   void check_time() const;
   void pass_block(Index index, Progress& progress);

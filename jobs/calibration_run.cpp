@@ -3,11 +3,11 @@
 #include <algorithm>
 
 #include "export_phase.hpp"
+#include "fingerprint.hpp"
 #include "lrc/core/interrupt.hpp"
 #include "lrc/core/log.hpp"
 #include "lrc/io/hash.hpp"
 #include "lrc/io/json.hpp"
-#include "lrc/linalg/gemm.hpp"
 #include "measure_phase.hpp"
 #include "propagate_phase.hpp"
 #include "solve_phase.hpp"
@@ -55,9 +55,10 @@ void CalibrationRun::open_inputs() {
   }
   fingerprint_["model"] = check_and_hash_weights(world_, *stored_);
   for (const TensorInfo& info : stored_->tensors().tensors()) timer.add_bytes(static_cast<double>(bytes_of(info)));
+  for (const auto& [name, hash] : hash_copied_files(world_, *stored_)) fingerprint_[name] = hash;
   fingerprint_["tokens"] = hash_bytes(std::as_bytes(std::span(sequences_.tokens)));
   fingerprint_["lrc version"] = version_text();
-  fingerprint_["blas"] = blas_description();
+  fingerprint_["blas"] = blas_of_all(world_, options_.allow_mixed);
   if (options_.rotation_kind() != RotationKind::none) {
     rotated_ =
         std::make_unique<RotatedModel>(*stored_, options_.rotation_kind(), static_cast<std::uint64_t>(options_.seed));
@@ -84,10 +85,11 @@ void CalibrationRun::plan_memory() {
                        memory_.by_panels.empty() ? "" : "; some moments are summed panel by panel"));
 }
 
+// Root looks: what the others see of the file system may be older.
 bool CalibrationRun::output_is_done() {
   bool done = false;
   world_.agree([&] {
-    if (!std::filesystem::exists(options_.output)) return;
+    if (!world_.is_root() || !std::filesystem::exists(options_.output)) return;
     const std::filesystem::path report = std::filesystem::path(options_.output) / kReportFile;
     done = std::filesystem::exists(report) &&
            read_json_object(report).value("fingerprint", nlohmann::json()) == nlohmann::json(fingerprint_);
@@ -96,7 +98,7 @@ bool CalibrationRun::output_is_done() {
                        fmt::format("{} exists and is not the result of this run; name another directory or remove it",
                                    options_.output));
   });
-  world_.barrier();
+  done = world_.broadcast(done ? "done" : "") == "done";
   if (done) log_info(fmt::format("{} is already there, made by this very run: nothing to do", options_.output));
   return done;
 }
@@ -112,20 +114,25 @@ void CalibrationRun::open_checkpoint() {
       log_info(fmt::format("{}: {} solves are committed already", options_.checkpoint, committed));
     }
   });
-  world_.agree([&] {
-    if (!world_.is_root())
-      checkpoint_ = std::make_unique<Checkpoint>(Checkpoint::attach(options_.checkpoint, world_.rank()));
-  });
+  const std::string committed =
+      world_.broadcast(world_.is_root() ? nlohmann::json(checkpoint_->committed()).dump() : std::string());
+  if (world_.is_root()) return;
+  checkpoint_ = std::make_unique<Checkpoint>(
+      Checkpoint::attach(options_.checkpoint, world_.rank(), nlohmann::json::parse(committed).get<CommittedFiles>()));
 }
 
 void CalibrationRun::work() {
   const Model& model = rotated_ ? static_cast<const Model&>(*rotated_) : *stored_;
-  RunContext run{world_, options_, pool_, *stored_, rotated_.get(), model, sequences_, memory_, *checkpoint_, report_};
+  RunContext run{world_,     options_, pool_,        *stored_, rotated_.get(), model,
+                 sequences_, memory_,  *checkpoint_, report_,  solve_pace_};
   if (options_.allocates_ranks()) {
     SpectraPhase(run).run();
     world_.agree([&] { run.ranks = StackRanks::allocated(options_, model.config(), *checkpoint_); });
   }
   const WorkPlan plan = WorkPlan::of(model, options_.stack_groups, *checkpoint_);
+  world_.agree([&] {
+    if (world_.is_root()) drop_needless_moments(run);
+  });
   if (options_.propagates()) {
     propagate(run, plan);
   } else {

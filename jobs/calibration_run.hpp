@@ -38,6 +38,7 @@ class CalibrationRun {
   nlohmann::ordered_json fingerprint_;  // of all that decides about the output's bytes
   std::unique_ptr<Checkpoint> checkpoint_;
   RunReport report_;
+  double solve_pace_ = 0;  // of all queues of the run
 };
 
 }  // namespace lrc

@@ -5,10 +5,9 @@
 #include <cmath>
 
 #include "group_source.hpp"
-#include "lrc/core/log.hpp"
-#include "lrc/linalg/cholesky.hpp"
 #include "lrc/quantization/centred.hpp"
 #include "lrc/quantization/clip_choice.hpp"
+#include "lrc/quantization/damping.hpp"
 #include "lrc/quantization/propagated_target.hpp"
 #include "lrc/quantization/residual_directions.hpp"
 
@@ -61,17 +60,10 @@ void find_directions(const RunContext& run, Group& group) {
   if (!run.options.residual_activations) return;
   const Index rank = run.ranks.of(stacks_of(group.layout, true).front(), group.layout.inputs());
   MatrixD directions;  // d_in×rank
-  for (double damping = std::max(run.options.damping, 1e-8);; damping *= 10) {
-    try {
-      directions = residual_directions(run.pool, kind_of(run.options.residual_directions), group.weight, group.xx, rank,
-                                       damping);
-      break;
-    } catch (const CholeskyFailure& failure) {
-      if (damping >= 1) throw Error(fmt::format("{}: {}", group.layout.name, failure.what()));
-      log_warning(
-          fmt::format("{}: {} with a damping of {}: raised tenfold", group.layout.name, failure.what(), damping));
-    }
-  }
+  with_damping(group.layout.name, std::max(run.options.damping, 1e-8), [&](double damping) {
+    directions =
+        residual_directions(run.pool, kind_of(run.options.residual_directions), group.weight, group.xx, rank, damping);
+  });
   group.preparation.directions = stored_factor(directions, static_cast<int>(run.options.factor_bits));
 }
 
@@ -163,9 +155,13 @@ std::vector<PreparedMoments> prepare_groups(const RunContext& run, Index index, 
       if (run.world.rank() != group.owner) continue;
       group.weight = stack_weight(run.model.group(index, group.layout), stacks_of(group.layout, true).front());
       group.first = group.sums.result(RowRange{0, group.layout.inputs()});
-      find_mean(run, group);
-      find_target(run, group);
-      find_directions(run, group);
+      try {
+        find_mean(run, group);
+        find_target(run, group);
+        find_directions(run, group);
+      } catch (const CallError& error) {  // of LAPACK, which doesn't know what the matrix is of
+        throw Error(fmt::format("{}: {}", group.layout.name, error.what()));
+      }
     }
   });
   std::vector<PreparedMoments> result;

@@ -29,6 +29,7 @@ struct RunContext {
   const MemoryPlan& memory;
   Checkpoint& checkpoint;
   RunReport& report;
+  double& solve_pace;  ///< on rank 0: seconds per cost of the slowest solve so far; 0 = none yet
   StackRanks ranks{options};
 };
 
@@ -39,7 +40,7 @@ struct SolveTask {
   LinearStack stack;
 };
 
-/// What is left to do. Made once, before anything of this run is committed, so that all ranks see the same.
+/// What is left to do. Made once, from what was committed when the run began, of which all ranks see the same.
 struct WorkPlan {
   std::vector<SolveTask> solves;                       ///< not committed yet
   std::set<std::pair<std::string, Index>> unmeasured;  ///< groups and panels of their moments that one of them needs

@@ -86,6 +86,20 @@ void drop_moments(const RunContext& run, const GroupLayout& group) {
     run.checkpoint.drop_moments({group.name, panel});
 }
 
+void drop_needless_moments(const RunContext& run) {
+  for (Index block = 0; block < run.model.config().blocks; ++block) {
+    for (const GroupLayout& group : block_layout(run.model.config(), block).groups) {
+      const std::vector<LinearStack> stacks = stacks_of(group, run.options.stack_groups);
+      const bool solved = std::all_of(stacks.begin(), stacks.end(), [&](const LinearStack& stack) {
+        return run.checkpoint.is_committed(stack.name);
+      });
+      for (Index panel = 0; solved && panel < MomentPanels{group.inputs()}.count(); ++panel) {
+        if (run.checkpoint.has_moments({group.name, panel})) run.checkpoint.drop_moments({group.name, panel});
+      }
+    }
+  }
+}
+
 Index window_size(const RunContext& run) {
   Index solves_per_block = 0;
   const BlockLayout layout = block_layout(run.model.config(), 0);
@@ -128,7 +142,8 @@ void solve_all(const RunContext& run, const std::vector<SolveTask>& window, cons
           solve_together(run, window[i], team);
         }
       },
-      [&](std::size_t done, double cost) { show(done, cost / all); });
+      [&](std::size_t done, double cost) { show(done, cost / all); }, run.solve_pace);
+  run.solve_pace = use.seconds_per_cost;
   show(tasks.size(), 1);
   run.report.add_phase("solve: busy on rank 0", use.busy_seconds);
 }

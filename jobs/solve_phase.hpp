@@ -20,6 +20,10 @@ void solve_all(const RunContext& run, const std::vector<SolveTask>& solves, cons
 /// Removes a group's committed moments. For one rank, when no other needs them.
 void drop_moments(const RunContext& run, const GroupLayout& group);
 
+/// Removes the moments of groups whose solves were all committed when the run began: what a run leaves that is killed
+/// between its last solve and the drop. For root, before anything is measured.
+void drop_needless_moments(const RunContext& run);
+
 /// How many blocks make enough solves that the last ones to finish leave few ranks idle.
 Index window_size(const RunContext& run);
 

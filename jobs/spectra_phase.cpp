@@ -4,14 +4,14 @@
 #include <cmath>
 
 #include "group_source.hpp"
-#include "lrc/linalg/cholesky.hpp"
 #include "lrc/quantization/centred.hpp"
+#include "lrc/quantization/damping.hpp"
 #include "lrc/quantization/rank_gains.hpp"
 
 namespace lrc {
 namespace {
 
-VectorD gains_of(const RunContext& run, const MatrixD& weight, const MatrixD& xx, Index most) {
+VectorD gains_of(const RunContext& run, const std::string& name, const MatrixD& weight, const MatrixD& xx, Index most) {
   const Index inputs = xx.rows();
   const double noise =
       rounding_noise(static_cast<int>(run.options.activation_bits), run.options.clips().front(), inputs) +
@@ -19,7 +19,10 @@ VectorD gains_of(const RunContext& run, const MatrixD& weight, const MatrixD& xx
   if (run.options.residual_activations) return residual_gains(weight, xx, noise, most);
   Moments noisy{.xx = xx, .xy = xx, .yy = xx};
   noisy.yy.diagonal().array() += noise * xx.trace() / static_cast<double>(inputs);
-  return relaxed_gains(run.pool, weight, noisy, run.options.damping, most);
+  VectorD gains;
+  with_damping(name, run.options.damping,
+               [&](double damping) { gains = relaxed_gains(run.pool, weight, noisy, damping, most); });
+  return gains;
 }
 
 // The inputs' second moments, centred where the run centres them: d_in×d_in.
@@ -82,13 +85,14 @@ void SpectraPhase::store(Index block, const GroupLayout& group, const GroupSums&
     record.gains.cols = std::max(record.gains.cols, run_.options.largest_rank(stack.rows, group.inputs()));
   for (const LinearStack& stack : stacks) {
     const MatrixD weight = stack_weight(linears, stack);  // d_out×d_in
+    VectorD gains;
     try {
-      const VectorD gains = gains_of(run_, weight, xx, run_.options.largest_rank(stack.rows, group.inputs()));
-      for (Index k = 0; k < record.gains.cols; ++k)
-        record.gains.values.push_back(k < gains.size() ? static_cast<float>(gains[k]) : 0.0F);
-    } catch (const CholeskyFailure& failure) {
-      throw Error(fmt::format("{}: {}; use a --damping above {}", stack.name, failure.what(), run_.options.damping));
+      gains = gains_of(run_, stack.name, weight, xx, run_.options.largest_rank(stack.rows, group.inputs()));
+    } catch (const CallError& error) {  // of LAPACK, which doesn't know what the matrix is of
+      throw Error(fmt::format("{}: {}", stack.name, error.what()));
     }
+    for (Index k = 0; k < record.gains.cols; ++k)
+      record.gains.values.push_back(k < gains.size() ? static_cast<float>(gains[k]) : 0.0F);
     record.powers.values.push_back(static_cast<float>(output_power(run_.pool, weight, xx)));
   }
   run_.checkpoint.commit(record);

@@ -83,10 +83,9 @@ Checkpoint Checkpoint::open(const fs::path& directory, const nlohmann::ordered_j
   return checkpoint;
 }
 
-Checkpoint Checkpoint::attach(const fs::path& directory, int writer) {
+Checkpoint Checkpoint::attach(const fs::path& directory, int writer, CommittedFiles committed) {
   Checkpoint checkpoint(directory, writer);
-  read_journals(directory / kJournal, checkpoint.committed_, checkpoint.warnings_);
-  std::erase_if(checkpoint.committed_, [&](const auto& entry) { return !fs::exists(directory / entry.first); });
+  checkpoint.committed_ = std::move(committed);
   return checkpoint;
 }
 
@@ -210,6 +209,12 @@ void Checkpoint::drop_hidden_before(Index block) {
   for (const fs::path& file : files_in(directory_ / "hidden")) {
     if (block_of_hidden(file) < block) drop("hidden/" + file.filename().string());
   }
+}
+
+void Checkpoint::forget_hidden_before(Index block) {
+  std::erase_if(committed_, [&](const auto& entry) {
+    return entry.first.starts_with("hidden/") && block_of_hidden(entry.first) < block;
+  });
 }
 
 void write_state(const fs::path& checkpoint, RunState state) {

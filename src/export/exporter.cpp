@@ -178,12 +178,18 @@ void Exporter::write_config() const {
 }
 
 void Exporter::copy_tokenizer() const {
+  for (const std::string& name : tokenizer_files(source_.original.directory()))
+    write_atomically(directory_ / name, read_text(source_.original.directory() / name, std::uint64_t{1} << 30));
+}
+
+std::vector<std::string> tokenizer_files(const std::filesystem::path& model) {
+  std::vector<std::string> there;
   for (const char* name :
        {"tokenizer.json", "tokenizer.model", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
         "vocab.json", "merges.txt", "chat_template.jinja", "generation_config.json"}) {
-    const std::filesystem::path file = source_.original.directory() / name;
-    if (std::filesystem::exists(file)) write_atomically(directory_ / name, read_text(file, std::uint64_t{1} << 30));
+    if (std::filesystem::exists(model / name)) there.emplace_back(name);
   }
+  return there;
 }
 
 }  // namespace lrc

@@ -14,19 +14,25 @@ double raised(double damping) { return std::clamp(damping * kDampingStep, kFirst
 
 }  // namespace
 
-SolveResult with_damping(const SolveOptions& options, const std::function<SolveResult(double)>& attempt) {
-  for (double damping = options.damping;; damping = raised(damping)) {
+void with_damping(const std::string& name, double first, const std::function<void(double)>& attempt) {
+  for (double damping = first;; damping = raised(damping)) {
     try {
       return attempt(damping);
     } catch (const CholeskyFailure& failure) {
       if (damping >= kLastDamping) {
-        throw Error(fmt::format("{}: {} even with a damping of {}; are its moments finite?", options.name,
-                                failure.what(), damping));
+        throw Error(
+            fmt::format("{}: {} even with a damping of {}; are its moments finite?", name, failure.what(), damping));
       }
-      log_warning(fmt::format("{}: {} with a damping of {}: raised to {}", options.name, failure.what(), damping,
-                              raised(damping)));
+      log_warning(
+          fmt::format("{}: {} with a damping of {}: raised to {}", name, failure.what(), damping, raised(damping)));
     }
   }
+}
+
+SolveResult with_damping(const SolveOptions& options, const std::function<SolveResult(double)>& attempt) {
+  SolveResult result;
+  with_damping(options.name, options.damping, [&](double damping) { result = attempt(damping); });
+  return result;
 }
 
 void require_data(const VectorD& diagonal, const std::string& name) {

@@ -7,7 +7,8 @@
 
 namespace lrc {
 
-Ledger::Ledger(const std::vector<Task>& tasks, int ranks) : tasks_(tasks), ranks_(ranks) {
+Ledger::Ledger(const std::vector<Task>& tasks, int ranks, double seconds_per_cost)
+    : tasks_(tasks), ranks_(ranks), seconds_per_cost_(seconds_per_cost) {
   const std::vector<std::size_t> order = longest_first(tasks);
   waiting_.assign(order.begin(), order.end());
   assert(std::all_of(tasks.begin(), tasks.end(), [&](const Task& task) { return task.ranks <= ranks; }));
@@ -76,6 +77,11 @@ std::size_t Ledger::done() const {
 double Ledger::done_cost() const {
   const std::lock_guard lock(mutex_);
   return done_cost_;
+}
+
+double Ledger::seconds_per_cost() const {
+  const std::lock_guard lock(mutex_);
+  return seconds_per_cost_;
 }
 
 std::size_t Ledger::left() const {

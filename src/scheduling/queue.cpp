@@ -145,17 +145,30 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
+// What a rank of a group throws by itself leaves the others in a collective call for ever.
+[[noreturn]] void fail(const std::vector<int>& team, const Error& error) {
+  if (team.size() > 1) abort_job(error);
+  throw error;
+}
+
 // Returns the seconds of the task. Errors get its name.
-double run_task(const Task& task, std::size_t index, const Communicator& team, const Work& work) {
+double run_task(const Task& task, std::size_t index, const Communicator& world, const std::vector<int>& ranks,
+                const Work& work) {
   const auto start = std::chrono::steady_clock::now();
+  const auto named = [&](const std::exception& error, ExitCode code) {
+    return Error(fmt::format("{}: {}", task.name, error.what()), code);
+  };
   try {
-    work(index, team);
+    const Team team(world, ranks);
+    work(index, Communicator(team.handle()));
   } catch (const Interrupted&) {
-    throw;
+    throw;  // the others of a group have heard of it, too, or end when their time is up (interruption_watch.hpp)
+  } catch (const AgreedError& error) {
+    throw named(error, error.code());
   } catch (const Error& error) {
-    throw Error(fmt::format("{}: {}", task.name, error.what()), error.code());
+    fail(ranks, named(error, error.code()));
   } catch (const std::exception& error) {
-    throw Error(fmt::format("{}: {}", task.name, error.what()));
+    fail(ranks, named(error, ExitCode::failed));
   }
   return seconds_since(start);
 }
@@ -169,8 +182,7 @@ double work_off(const Communicator& world, Desk& desk, const std::vector<Task>& 
     const auto index = static_cast<std::size_t>(mine.task);
     double seconds = 0;
     try {
-      const Team team(world, mine.team);
-      seconds = run_task(tasks[index], index, Communicator(team.handle()), work);
+      seconds = run_task(tasks[index], index, world, mine.team, work);
     } catch (...) {
       desk.next({.failed = true});
       throw;
@@ -194,10 +206,10 @@ std::vector<std::size_t> longest_first(const std::vector<Task>& tasks) {
 }
 
 QueueUse run_queue(const Communicator& world, const std::vector<Task>& tasks, const Work& work,
-                   const QueueProgress& on_progress) {
+                   const QueueProgress& on_progress, double seconds_per_cost) {
   const auto start = std::chrono::steady_clock::now();
   QueueUse use;
-  Ledger ledger(tasks, world.size());  // used on rank 0
+  Ledger ledger(tasks, world.size(), seconds_per_cost);  // used on rank 0
   world.agree([&] {
     {
       Desk desk(world, ledger);
@@ -213,6 +225,7 @@ QueueUse run_queue(const Communicator& world, const std::vector<Task>& tasks, co
                     ledger.left()));
   });
   use.makespan_seconds = seconds_since(start);
+  use.seconds_per_cost = ledger.seconds_per_cost();
   return use;
 }
 

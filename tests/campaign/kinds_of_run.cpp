@@ -64,6 +64,12 @@ std::vector<KindOfRun> all_kinds(const fs::path& work) {
                                         "--activation-clip", "auto", "--center-activations",   "on"};
   kinds.push_back(make_kind(work, model("mixtral", 1), beyond));
   kinds.push_back(make_kind(work, model("llama", 2), beyond));
+  // Stage by stage through the quantized model, and two passes that share hidden states.
+  for (const char* family : {"llama", "mixtral"}) {
+    const fs::path two = model(family, 2);
+    kinds.push_back(make_kind(work, two, {"--rank-fraction", "0.4", "--propagate", "quantized"}));
+    kinds.push_back(make_kind(work, two, {"--rank-fraction", "0.4", "--rank-allocation", "adaptive"}));
+  }
   return kinds;
 }
 

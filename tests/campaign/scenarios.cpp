@@ -62,7 +62,11 @@ std::vector<Disturbance> disturbances() {
       {"SIGKILL to a rank", {}, signal_to_rank(SIGKILL)},
       {"SIGKILL to all", {}, [](const Job& job, pid_t) { job.kill_all(); }},
       {"SIGTERM to mpirun", {}, signal_to_leader(SIGTERM)},  // mpirun returns 1 whatever its ranks return
+      {"SIGINT to mpirun", {}, signal_to_leader(SIGINT)},    // likewise
       {"SIGUSR1 to mpirun", {0, 75, 128 + SIGUSR1}, signal_to_leader(SIGUSR1)},
+      {"SIGUSR2 to mpirun", {0, 75, 128 + SIGUSR2}, signal_to_leader(SIGUSR2)},
+      {"SIGUSR1 to a rank", {0, 75, 128 + SIGUSR1}, signal_to_rank(SIGUSR1)},
+      {"SIGUSR2 to a rank", {0, 75, 128 + SIGUSR2}, signal_to_rank(SIGUSR2)},
       {"SIGTERM to a rank", {0, 75, 128 + SIGTERM}, signal_to_rank(SIGTERM)},
       {"SIGINT to a rank", {0, 75, 128 + SIGINT}, signal_to_rank(SIGINT)},
       {"two signals to a rank", {0, 75, 128 + SIGUSR2}, signal_to_rank(SIGUSR2, 2)},
@@ -75,7 +79,7 @@ class Scenario {
   Scenario(const fs::path& directory, std::uint64_t seed, Index number)
       : random_(seed * 1'000'003 + static_cast<std::uint64_t>(number)),
         directory_(directory / std::to_string(number)),
-        model_(directory / "model") {
+        model_(directory / pick(std::vector<std::string>{"llama", "mixtral"})) {
     fs::remove_all(directory_);
     fs::create_directories(directory_);
     choose_options();
@@ -110,13 +114,18 @@ class Scenario {
 
   void choose_options() {
     const auto method =
-        pick<std::string>({"lrc", "lrc --residual-activations off --iterations 30", "gptq", "svd", "rtn"});
+        pick<std::string>({"lrc", "lrc --residual-activations off --iterations 30", "lrc --propagate quantized",
+                           "lrc --rank-allocation adaptive", "lrc --propagate quantized --rank-allocation adaptive",
+                           "lrc --rank-allocation adaptive --residual-activations off", "gptq",
+                           "gptq --propagate quantized", "svd", "rtn"});
     story_ = fmt::format("--method {} --moments {} --rotation {}", method, pick<std::string>({"exact", "diagonal"}),
                          pick<std::string>({"full", "offline", "none"}));
+    if (method.starts_with("lrc")) story_ += " --rank-fraction 0.4";
     std::istringstream words(story_);
     options_.assign(std::istream_iterator<std::string>(words), {});
     for (const char* word : {"--sequences", "640", "--sequence-length", "64", "--model"}) options_.emplace_back(word);
     options_.insert(options_.end(), {model_.string(), "--calibration", (model_ / "tokens.npy").string()});
+    story_ = model_.filename().string() + " " + story_;
   }
 
   Launch random_shape() {
@@ -208,8 +217,10 @@ struct Settings {
 
 int run(const Settings& settings) {
   const fs::path work = fs::absolute(settings.work);
-  write_tiny_model(work / "model", 3);
-  write_tiny_tokens(work / "model" / "tokens.npy", 640 * 64);
+  for (const char* family : {"llama", "mixtral"}) {
+    write_tiny_model(work / family, 3, family);
+    write_tiny_tokens(work / family / "tokens.npy", 640 * 64);
+  }
   Progress progress("scenarios", static_cast<double>(settings.scenarios));
   int findings = 0;
   for (Index i = 0; i < settings.scenarios; ++i) {

@@ -83,13 +83,13 @@ TEST(Checkpoint, MomentsComeAndGo) {
     const MatrixToStore row{1, 2, std::span(values).first(2)};
     const MomentsKey first{"g", 0}, second{"g", 1};
     checkpoint.commit(first, MomentsToStore{.tokens = 9, .xx = {2, 2, values}, .xy = row, .yy = row});
-    Checkpoint other = Checkpoint::attach(directory / "c", 1);
+    Checkpoint other = Checkpoint::attach(directory / "c", 1, checkpoint.committed());
     EXPECT_TRUE(other.has_moments(first));
     EXPECT_FALSE(other.has_moments(second));
     EXPECT_EQ(other.load_moments(first).tokens, 9);
     EXPECT_EQ(other.load_moments(first).xx.values, (std::vector<float>{1, 2, 3, 4}));
     checkpoint.drop_moments(first);
-    EXPECT_FALSE(Checkpoint::attach(directory / "c", 2).has_moments(first));
+    EXPECT_FALSE(Checkpoint::attach(directory / "c", 2, checkpoint.committed()).has_moments(first));
   }
   EXPECT_TRUE(Checkpoint::open(directory / "c", kFingerprint).warnings().empty());
 }
@@ -105,13 +105,32 @@ TEST(Checkpoint, HiddenStatesAreKeptUntilALaterBlockHasThem) {
   }
   checkpoint.make_durable();
   checkpoint.drop_hidden_before(10);
-  Checkpoint other = Checkpoint::attach(directory / "c", 1);
+  Checkpoint other = Checkpoint::attach(directory / "c", 1, checkpoint.committed());
   for (const Index unit : {kProbeUnit, Index{0}, Index{1}}) {
     EXPECT_FALSE(checkpoint.has_hidden({2, unit}));
     EXPECT_FALSE(other.has_hidden({2, unit}));
     ASSERT_TRUE(other.has_hidden({10, unit}));
     EXPECT_EQ(other.load_hidden({10, unit}).values, (std::vector<float>{10, static_cast<float>(unit)}));
   }
+}
+
+// Two passes over the blocks of one run: what the first one stored and dropped is stored again by the second.
+TEST(Checkpoint, HiddenStatesThatAnotherProcessDroppedAreNotCommittedAnyMore) {
+  const TemporaryDirectory directory;
+  Checkpoint checkpoint = Checkpoint::open(directory / "c", kFingerprint);
+  Checkpoint other = Checkpoint::attach(directory / "c", 1, checkpoint.committed());
+  const std::vector<float> values{1, 2};
+  for (const Index block : {1, 2}) {
+    other.commit({block, Index{0}}, {1, 2, values});
+    other.make_durable();
+  }
+  checkpoint.drop_hidden_before(2);
+  EXPECT_THROW(other.load_hidden({1, 0}), Error);
+  other.forget_hidden_before(2);
+  EXPECT_FALSE(other.has_hidden({1, 0}));
+  EXPECT_TRUE(other.has_hidden({2, 0}));
+  other.commit({1, Index{0}}, {1, 2, values});
+  EXPECT_EQ(checkpoint.load_hidden({1, 0}).values, values);
 }
 
 TEST(Checkpoint, OfAnotherRunIsRefusedWithEveryDifference) {
@@ -201,7 +220,7 @@ TEST(Checkpoint, ALostSolveIsNamedAndCanBeCommittedAgain) {
     ASSERT_EQ(checkpoint.warnings().size(), 1U);
     SolveRecord again = record("a");
     again.facts["seconds"] = 99;  // another file, another hash
-    Checkpoint::attach(directory / "c", 3).commit(again);
+    Checkpoint::attach(directory / "c", 3, checkpoint.committed()).commit(again);
   }
   Checkpoint checkpoint = Checkpoint::open(directory / "c", kFingerprint);
   EXPECT_TRUE(checkpoint.warnings().empty());
@@ -246,7 +265,7 @@ TEST(Checkpoint, SeveralProcessesCommitAtOnce) {
   constexpr int kWriters = 4, kEach = 10;
   for (int writer = 1; writer <= kWriters; ++writer) {
     if (fork() != 0) continue;
-    Checkpoint checkpoint = Checkpoint::attach(directory / "c", writer);
+    Checkpoint checkpoint = Checkpoint::attach(directory / "c", writer, {});
     for (int i = 0; i < kEach; ++i) checkpoint.commit(record(fmt::format("{}.{}", writer, i)));
     _exit(0);
   }

@@ -20,7 +20,7 @@ extern "C" int LLVMFuzzerInitialize(int*, char***) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const bool refused = lrc::refuses("c/solves/a.h5", data, size, [](const std::filesystem::path&) {
-    lrc::Checkpoint::attach(lrc::fuzz_directory() / "c", 1).load_solve("a");
+    lrc::Checkpoint::attach(lrc::fuzz_directory() / "c", 1, {}).load_solve("a");
   });
   const bool damaged = committed_bytes != std::string_view(reinterpret_cast<const char*>(data), size);
   if (refused != damaged) __builtin_trap();

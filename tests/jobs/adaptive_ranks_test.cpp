@@ -76,6 +76,18 @@ TEST(AdaptiveRanks, AreTheSameAfterAKillAmongTheSpectra) {
   EXPECT_EQ(contents(directory / "undisturbed"), contents(directory / "killed"));
 }
 
+// Fewer tokens than channels, and no damping: the spectra's factorizations fail until it is raised.
+TEST(AdaptiveRanks, RaiseTheDampingWhereAFactorizationFails) {
+  const TemporaryDirectory directory;
+  const std::string demo = demo_directory();
+  const Outcome outcome = run_program(
+      "lrc_calibrate", "--model " + demo + " --calibration " + demo +
+                           "/calibration.npy --sequences 1 --sequence-length 32 --damping 0 --output " +
+                           (directory / "out").string() + " --residual-activations off " + kPlain + kAdaptive);
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.output;
+  EXPECT_NE(outcome.output.find("with a damping of 0: raised to"), std::string::npos) << outcome.output;
+}
+
 TEST(AdaptiveRanks, NeedAMethodThatHasRanks) {
   const Outcome outcome =
       run_program("lrc_calibrate", small_run("/nowhere/out", "--rank-allocation adaptive --method gptq"));

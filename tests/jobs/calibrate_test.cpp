@@ -1,4 +1,6 @@
 // lrc_calibrate as a whole, on the demo model.
+#include <fmt/core.h>
+
 #include <csignal>
 #include <sstream>
 #include <thread>
@@ -185,6 +187,44 @@ TEST(Calibrate, TheCheckpointOfAnotherRunIsRefusedAndCanBeThrownAway) {
   EXPECT_EQ(
       run_program("lrc_calibrate", small_run(directory / "b", shared + " --method gptq --seed 1 --restart")).exit_code,
       0);
+}
+
+TEST(Calibrate, TheCheckpointOfAnotherConfigOrTokenizerIsRefused) {
+  const TemporaryDirectory directory;
+  const std::filesystem::path model = directory / "model";
+  std::filesystem::copy(demo_directory(), model, std::filesystem::copy_options::recursive);
+  const auto run = [&](const std::string& output) {
+    return run_program("lrc_calibrate", fmt::format("--threads 1 --method rtn --sequences 8 --sequence-length 256 "
+                                                    "--model {0} --calibration {0}/calibration.npy --checkpoint {1}/c "
+                                                    "--output {1}/{2}",
+                                                    model.string(), directory.path().string(), output));
+  };
+  ASSERT_EQ(run("a").exit_code, 0);
+  nlohmann::json config = json_file(model / "config.json");
+  const nlohmann::json original = config;
+  config["rms_norm_eps"] = 1e-4;
+  write_file(model / "config.json", config.dump());
+  const Outcome other = run("b");
+  EXPECT_EQ(other.exit_code, 2);
+  EXPECT_NE(other.output.find("config.json was"), std::string::npos) << other.output;
+  write_file(model / "config.json", original.dump());
+  EXPECT_EQ(run("b").exit_code, 0) << "it is what config.json says that counts";
+  write_file(model / "tokenizer_config.json", "{}");
+  const Outcome tokenizer = run("d");
+  EXPECT_EQ(tokenizer.exit_code, 2);
+  EXPECT_NE(tokenizer.output.find("tokenizer files was"), std::string::npos) << tokenizer.output;
+}
+
+// As on Lustre and NFS.
+TEST(Calibrate, NeedsNoFileLocks) {
+  const TemporaryDirectory directory;
+  const std::string locks = "HDF5_USE_FILE_LOCKING=", program = std::string(" ") + LRC_BIN_DIR + "/lrc_calibrate ";
+  for (const std::string setting : {"FALSE", "TRUE"}) {
+    const Outcome outcome =
+        run_command("mpirun -n 2 -x " + locks + setting + program + small_run(directory / setting, "--method rtn"));
+    ASSERT_EQ(outcome.exit_code, 0) << outcome.output;
+  }
+  expect_same_directories(directory / "FALSE", directory / "TRUE");
 }
 
 // One seed; tests/acceptance.sh compares all methods and models over four.

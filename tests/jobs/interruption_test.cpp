@@ -93,5 +93,46 @@ TEST(Interruption, ACheckpointOfAnotherBlasIsRefusedUnlessAllowed) {
   EXPECT_EQ(allowed.wait(seconds(60)), 0) << allowed.output();
 }
 
+TEST(Interruption, RanksOfDifferentBlasAreRefusedByName) {
+  const TemporaryDirectory directory;
+  const std::string arguments = small_run(directory / "out", "--threads 1 --method rtn");
+  const auto run = [&](const std::string& more) {
+    const std::string program = std::string(LRC_BIN_DIR) + "/lrc_calibrate " + arguments + more;
+    return run_command("mpirun -n 1 -x OPENBLAS_CORETYPE=Haswell " + program +
+                       " : -n 1 -x OPENBLAS_CORETYPE=Sandybridge " + program);
+  };
+  const Outcome refused = run("");
+  EXPECT_EQ(refused.exit_code, 2) << refused.output;
+  EXPECT_NE(refused.output.find("BLAS: rank 0 has "), std::string::npos) << refused.output;
+  EXPECT_NE(refused.output.find("--allow-mixed"), std::string::npos) << refused.output;
+  EXPECT_FALSE(std::filesystem::exists(directory / "out.checkpoint"));
+  const Outcome allowed = run(" --allow-mixed");
+  EXPECT_EQ(allowed.exit_code, 0) << allowed.output;
+  const nlohmann::json fingerprint = json_file(directory / "out" / "lrc_report.json")["fingerprint"];
+  EXPECT_NE(fingerprint["blas"].get<std::string>().find(" and "), std::string::npos) << fingerprint;
+}
+
+// Killed between its last solve and the end of its moments, a run would leave them on the disk.
+TEST(Interruption, MomentsThatNobodyNeedsAnyMoreAreDroppedByTheNextRun) {
+  const TemporaryDirectory directory;
+  const std::filesystem::path moments = directory / "out.checkpoint" / "moments", kept = directory / "kept";
+  {
+    Job job(long_run(directory / "out", 0, "", 20), directory / "log");
+    wait_for_solves(directory / "out");
+    job.kill_all();
+    job.wait(seconds(30));
+  }
+  std::filesystem::copy(moments, kept);
+  ASSERT_FALSE(std::filesystem::is_empty(kept));
+  Job rest(long_run(directory / "out", 0, "", 20), directory / "log");
+  ASSERT_EQ(rest.wait(seconds(120)), 0) << rest.output();
+  ASSERT_TRUE(std::filesystem::is_empty(moments));
+  for (const auto& file : std::filesystem::directory_iterator(kept)) std::filesystem::copy(file.path(), moments);
+  std::filesystem::remove_all(directory / "out");
+  Job again(long_run(directory / "out", 0, "", 20), directory / "log");
+  ASSERT_EQ(again.wait(seconds(60)), 0) << again.output();
+  EXPECT_TRUE(std::filesystem::is_empty(moments));
+}
+
 }  // namespace
 }  // namespace lrc

@@ -112,5 +112,17 @@ TEST(Ledger, DoesNotHandOutWhatWouldNotBeDoneInTime) {
   clear_interruption();
 }
 
+TEST(Ledger, KnowsFromAnEarlierQueueWhatTheFirstTaskWillTake) {
+  const std::vector<Task> tasks{{"large", 100}, {"small", 1}};
+  Ledger earlier(tasks, 1);
+  take(earlier);
+  earlier.finish(0, 1000);
+  Ledger ledger(tasks, 1, earlier.seconds_per_cost());
+  set_time_limit(std::chrono::seconds(150));
+  EXPECT_EQ(take(ledger), 1) << "1000 s don't fit, 10 s do";
+  EXPECT_EQ(take(ledger), std::nullopt);
+  clear_interruption();
+}
+
 }  // namespace
 }  // namespace lrc

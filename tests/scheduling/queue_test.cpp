@@ -137,6 +137,19 @@ TEST(Queue, AnInterruptedRankInterruptsAll) {
   clear_interruption();
 }
 
+TEST(Queue, TellsHowFastItWasSoThatTheNextOneStartsNothingInVain) {
+  const Communicator world;
+  const QueueUse use = run_queue(world, {{"first", 1}}, [](std::size_t, const Communicator&) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  });
+  EXPECT_EQ(use.seconds_per_cost >= 0.02, world.is_root());
+  set_time_limit(std::chrono::seconds(60));
+  const auto work = [](std::size_t, const Communicator&) { ADD_FAILURE() << "was started"; };
+  EXPECT_THROW(run_queue(world, {{"too long", 1e6}}, work, {}, use.seconds_per_cost), AgreedError);
+  world.barrier();
+  clear_interruption();
+}
+
 TEST(Queue, TasksLeftByTheTimeLimitInterruptTheRun) {
   const Communicator world;
   set_time_limit(std::chrono::seconds(0));

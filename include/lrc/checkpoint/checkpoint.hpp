@@ -45,8 +45,10 @@ class Checkpoint {
   static Checkpoint open(const std::filesystem::path& directory, const nlohmann::ordered_json& fingerprint,
                          const CheckpointOptions& options = {});
 
-  /// The same directory for another process of the job, after open() has returned. `writer` is unique in the job (≥ 1).
-  static Checkpoint attach(const std::filesystem::path& directory, int writer);
+  /// The same directory for another process of the job, after open() has returned. `writer` is unique in the job (≥ 1);
+  /// `committed`: what the process that opened it sees, so that all see the same, whatever their caches of the file
+  /// system hold.
+  static Checkpoint attach(const std::filesystem::path& directory, int writer, CommittedFiles committed);
 
   /// As of the opening, and what this object committed since.
   bool is_committed(const std::string& linear) const;
@@ -54,6 +56,7 @@ class Checkpoint {
   bool has_hidden(const HiddenKey& key) const;
   bool has_spectra(const std::string& group) const;
   Index committed_solves() const;
+  const CommittedFiles& committed() const { return committed_; }
 
   /// When this returns, the record is on the disk.
   void commit(const SolveRecord& record);
@@ -74,6 +77,8 @@ class Checkpoint {
   /// The hidden states that enter blocks before this one are no longer needed. For the process that opened it, while
   /// no other commits hidden states.
   void drop_hidden_before(Index block);
+  /// What another process has just dropped is not committed any more, and may be committed again.
+  void forget_hidden_before(Index block);
 
   /// How many runs have opened this checkpoint before; 0 after attach().
   Index earlier_openings() const { return lease_ ? lease_->number() - 1 : 0; }

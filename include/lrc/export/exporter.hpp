@@ -33,6 +33,9 @@ struct ExportSource {
   std::function<SolvedStack(const std::string& stack)> solved;  ///< the committed solve of a stack
 };
 
+/// The files that are copied from a model's directory as they are: those of the tokenizer, as far as they are there.
+std::vector<std::string> tokenizer_files(const std::filesystem::path& model);
+
 /// Writes the directory in parts that any rank can do: the files, and their bytes, depend on the source alone.
 class Exporter {
  public:

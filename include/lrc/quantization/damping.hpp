@@ -7,8 +7,10 @@
 
 namespace lrc {
 
-/// attempt(damping), first with options.damping. Where it throws CholeskyFailure, the damping grows tenfold (from 1e-8
-/// if it was 0), up to 1, with a warning; then Error naming the linear.
+/// attempt(damping), beginning with `first`. Where it throws CholeskyFailure, the damping grows tenfold (from 1e-8 if
+/// it was 0), up to 1, with a warning; then Error. Both name what it is for.
+void with_damping(const std::string& name, double first, const std::function<void(double)>& attempt);
+/// The same for the solve of a linear, beginning with options.damping.
 SolveResult with_damping(const SolveOptions& options, const std::function<SolveResult(double)>& attempt);
 
 /// Error naming the linear where the diagonal of XXᵀ (d_in) is all zero: no calibration token reached it.

@@ -20,8 +20,9 @@ struct Assignment {
 
 class Ledger {
  public:
-  /// `tasks` must outlive it; each needs at most `ranks` ranks.
-  Ledger(const std::vector<Task>& tasks, int ranks);
+  /// `tasks` must outlive it; each needs at most `ranks` ranks. `seconds_per_cost`: of the slowest task before; 0 = not
+  /// known, and then the first tasks are handed out whatever time is left.
+  Ledger(const std::vector<Task>& tasks, int ranks, double seconds_per_cost = 0);
 
   /// `rank` is free. Returns whom to tell what: the rank gets the most expensive task left that would be done before
   /// the time limit. Where that needs several ranks, the rank waits, and all are told when enough have come; while too
@@ -37,6 +38,7 @@ class Ledger {
 
   std::size_t done() const;
   double done_cost() const;
+  double seconds_per_cost() const;
   /// Tasks that were never handed out.
   std::size_t left() const;
 
@@ -54,7 +56,7 @@ class Ledger {
   std::vector<int> together_;  // ranks that wait until they are enough for the next group
   int in_groups_ = 0;          // ranks that work in groups now
   std::size_t done_ = 0;
-  double done_cost_ = 0, seconds_per_cost_ = 0;  // of the slowest task so far
+  double done_cost_ = 0, seconds_per_cost_;  // of the slowest task so far
 };
 
 }  // namespace lrc

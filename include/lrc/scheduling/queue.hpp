@@ -19,6 +19,7 @@ struct Task {
 struct QueueUse {
   double busy_seconds = 0;
   double makespan_seconds = 0;
+  double seconds_per_cost = 0;  ///< on rank 0: of the slowest task so far, of earlier queues, too; 0 = none yet
 };
 
 /// Does task `task` with the ranks of `team` (itself alone, as a rule), on each of them.
@@ -34,11 +35,13 @@ using QueueProgress = std::function<void(std::size_t done, double cost)>;
 /// sleeps. `on_progress` is called on rank 0 between its own tasks.
 ///
 /// Where `work` throws on a rank, nothing more is handed out, what is in flight elsewhere is finished, and then all
-/// ranks throw the error, which names the task. A task that would not be done before the time limit (interrupt.hpp),
-/// judged by the slowest task so far relative to its cost, is not started; where tasks are left for that reason or for
-/// an interruption, all ranks throw Interrupted's AgreedError.
+/// ranks throw the error, which names the task; but a rank of a group that throws what its group has not agreed on
+/// takes the job down, because the others would wait for it. A task that would not be done before the time limit
+/// (interrupt.hpp), judged by the slowest task so far relative to its cost, is not started; where tasks are left for
+/// that reason or for an interruption, all ranks throw Interrupted's AgreedError. `seconds_per_cost`: what an earlier
+/// queue of tasks with costs in the same unit returned, so that the first tasks are judged, too.
 QueueUse run_queue(const Communicator& world, const std::vector<Task>& tasks, const Work& work,
-                   const QueueProgress& on_progress = {});
+                   const QueueProgress& on_progress = {}, double seconds_per_cost = 0);
 
 /// The order in which tasks are handed out: by falling cost, equal costs in the order of the list.
 std::vector<std::size_t> longest_first(const std::vector<Task>& tasks);
