@@ -26,7 +26,7 @@ struct RunContext {
   const RotatedModel* rotated;  ///< nullptr where nothing is rotated
   const Model& model;           ///< the one of the two that is calibrated
   const Sequences& sequences;
-  const MemoryPlan& memory;
+  MemoryPlan& memory;
   Checkpoint& checkpoint;
   RunReport& report;
   StackRanks ranks{options};
