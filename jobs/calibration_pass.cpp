@@ -18,11 +18,19 @@ double seconds_since(CalibrationPass::Clock::time_point start) {
 
 }  // namespace
 
-void help_if_starved(GroupSums& sums, Index seen, Index all) {
-  if (!sums.needs_all(seen)) return;
-  sums.want_all();
-  log_warning(fmt::format("{} sees {} of {} tokens, fewer than {}: its moments are blended with those of all",
-                          sums.group(), seen, all, sums.enough()));
+void help_starved_experts(const RunContext& run, Index index, const std::vector<ExpertGroup>& groups) {
+  StarvedExperts starved;
+  for (const ExpertGroup& group : groups) {
+    if (group.sums.needs_all(group.tokens)) ++starved[group.role];
+  }
+  run.world.agree([&] { run.memory.expect(starved, index); });  // before anything of it is allocated
+  const Index all = run.sequences.count * run.sequences.length;
+  for (const ExpertGroup& group : groups) {
+    if (!group.sums.needs_all(group.tokens)) continue;
+    group.sums.want_all();
+    log_warning(fmt::format("{} sees {} of {} tokens, fewer than {}: its moments are blended with those of all",
+                            group.sums.group(), group.tokens, all, group.sums.enough()));
+  }
 }
 
 CalibrationPass::CalibrationPass(const RunContext& run, PassWork work)
@@ -104,21 +112,25 @@ void CalibrationPass::pass_block(Index index, Progress& progress) {
     sums = shard_->begin(block, work_.statistics);
     expert_tokens = shard_->attend(block, sums);
   });
-  help_starved_experts(expert_tokens, sums);
+  help_starved(index, expert_tokens, sums);
   run_.world.agree([&] {
     if (wanted) shard_->feed_forward(block, sums, [&] { progress.advance(1, detail); });
   });
+  block = {};
+  return_free_memory();
   make_durable();  // what was committed before this block, and is likely there by now
   if (wanted) work_.take(index, sums);
   if (index + 1 < end_ && hidden_are_worth_storing()) store_hidden(index + 1);
 }
 
 // `tokens`: how many of this rank's tokens go to each expert.
-void CalibrationPass::help_starved_experts(std::vector<Index>& tokens, std::vector<GroupSums>& sums) const {
+void CalibrationPass::help_starved(Index index, std::vector<Index>& tokens, std::vector<GroupSums>& sums) const {
   if (tokens.empty()) return;
   run_.world.sum_in_place(tokens);
-  const Index all = run_.sequences.count * run_.sequences.length;
-  for (std::size_t group = 2; group < sums.size(); ++group) help_if_starved(sums[group], tokens[(group - 2) / 2], all);
+  std::vector<ExpertGroup> groups;
+  for (std::size_t group = 2; group < sums.size(); ++group)
+    groups.push_back({sums[group], group % 2 == 0 ? GroupRole::gate_up : GroupRole::down, tokens[(group - 2) / 2]});
+  help_starved_experts(run_, index, groups);
 }
 
 // What a killed run would have to do again, against the time it takes to store what saves it. All ranks decide alike.

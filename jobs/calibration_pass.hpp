@@ -19,8 +19,16 @@ struct PassWork {
   std::function<void(Index block, std::vector<GroupSums>& sums)> take;
 };
 
-/// Gives an expert that sees too few of `all` tokens the moments of all, and says so.
-void help_if_starved(GroupSums& sums, Index seen, Index all);
+/// A group of an expert, and how many tokens of all ranks reach it.
+struct ExpertGroup {
+  GroupSums& sums;
+  GroupRole role;
+  Index tokens;
+};
+
+/// Gives the experts of block `index` that see too few tokens the moments of all, and says so. Refuses where that takes
+/// more memory than there is. Collective.
+void help_starved_experts(const RunContext& run, Index index, const std::vector<ExpertGroup>& groups);
 
 class CalibrationPass {
  public:
@@ -39,7 +47,7 @@ class CalibrationPass {
   void restore();
   void check_time() const;
   void pass_block(Index index, Progress& progress);
-  void help_starved_experts(std::vector<Index>& tokens, std::vector<GroupSums>& sums) const;
+  void help_starved(Index index, std::vector<Index>& tokens, std::vector<GroupSums>& sums) const;
   void store_hidden(Index block);
   bool hidden_are_worth_storing() const;
   void make_durable();

@@ -72,17 +72,17 @@ void CalibrationRun::plan_memory() {
   const double mine = given ? options_.memory : memory_of_a_rank(ranks_on_this_host(world_));
   const double limit = -world_.max(-mine);
   world_.agree([&] {
-    memory_ = MemoryPlan::of(stored_->config(), options_, sequences_.count, world_.size(), pool_.threads(), limit);
     demand_groups(stored_->config(), options_, world_.size());
-    try {
-      memory_.demand(limit);
-    } catch (const InputError& error) {
-      if (given) throw;
-      log_warning(error.what());
-    }
+    memory_ = MemoryPlan({.model = stored_->config(),
+                          .options = options_,
+                          .sequences = sequences_.count,
+                          .ranks = world_.size(),
+                          .threads = pool_.threads()},
+                         limit, given);
+    memory_.demand();
   });
   log_info(fmt::format("memory: up to {} of {} a rank{}", bytes_text(memory_.peak()), bytes_text(limit),
-                       memory_.by_panels.empty() ? "" : "; some moments are summed panel by panel"));
+                       memory_.by_panels().empty() ? "" : "; some moments are summed panel by panel"));
 }
 
 // Root looks: what the others see of the file system may be older.
@@ -156,7 +156,7 @@ void CalibrationRun::measure_and_solve(const RunContext& run, const WorkPlan& pl
 
 nlohmann::ordered_json CalibrationRun::memory_facts() const {
   nlohmann::ordered_json facts = {{"planned_bytes", memory_.peak()}, {"peak_bytes", peak_}};
-  for (const PhaseMemory& phase : memory_.phases) {
+  for (const PhaseMemory& phase : memory_.phases()) {
     for (const MemoryTerm& term : phase.terms) facts[phase.phase][term.name] = term.bytes;
   }
   return facts;

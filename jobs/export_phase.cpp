@@ -120,6 +120,8 @@ void write_report(const RunContext& run, const nlohmann::ordered_json& facts, co
       nlohmann::ordered_json entry = {
           {"name", linear.name}, {"shape", {linear.rows, linear.cols}}, {"rank", run.ranks.of(stack, linear.cols)}};
       if (stack.count > 1) entry["stack"] = stack.name;
+      const GridShape grid = run.options.solve_grid(stack.rows, linear.cols);  // of the ranks that solved it
+      entry["grid"] = {grid.rows, grid.cols};
       entry.update(record.facts);
       if (run.options.chooses_clip())
         entry["clip"] = std::round(record.clip * 1e4) / 1e4;  // 0.8, not what a float holds

@@ -7,7 +7,7 @@ MeasurePhase::MeasurePhase(const RunContext& run, const WorkPlan& plan) : run_(r
 
 PassWork MeasurePhase::work() {
   Statistics statistics = run_.options.statistics();
-  statistics.by_panels = run_.memory.by_panels;
+  statistics.by_panels = run_.memory.by_panels();
   return {.name = "calibrate",
           .statistics = statistics,
           .wants = [this](const BlockLayout& block) { return plan_.has_unmeasured(block); },
@@ -39,13 +39,10 @@ void MeasurePhase::reduce_and_store(std::vector<GroupSums>& sums) {
 }
 
 void MeasurePhase::prepare_and_store(Index block, std::vector<GroupSums>& sums) {
-  std::vector<PreparedMoments> prepared = prepare_groups(run_, block, sums, next_owner_);
-  next_owner_ = (next_owner_ + static_cast<int>(sums.size())) % run_.world.size();
-  run_.world.agree([&] {
-    for (std::size_t i = 0; i < sums.size(); ++i) {
-      if (run_.world.rank() == prepared[i].owner) store_prepared(run_, plan_, sums[i].group(), std::move(prepared[i]));
-    }
+  prepare_groups(run_, block, sums, next_owner_, [&](const std::string& group, PreparedMoments prepared) {
+    store_prepared(run_, plan_, group, std::move(prepared));
   });
+  next_owner_ = (next_owner_ + static_cast<int>(sums.size())) % run_.world.size();
 }
 
 }  // namespace lrc

@@ -1,41 +1,34 @@
-// What a rank will need of memory, from sizes alone: the formula of the README. Decides which moments are summed panel
-// by panel, and refuses a run that would not fit before it starts.
+// What a rank will need of memory. Decides which moments are summed panel by panel, and refuses a run that would not
+// fit before it starts.
 #pragma once
 
-#include <set>
-#include <string>
-#include <vector>
-
-#include "calibrate_options.hpp"
 #include "lrc/model/sequences.hpp"
+#include "memory_phases.hpp"
 
 namespace lrc {
 
-struct MemoryTerm {
-  std::string name;
-  double bytes;
-};
+class MemoryPlan {
+ public:
+  MemoryPlan() = default;
+  /// For ranks of which each may use `limit` bytes: the widest groups are summed by panels until the rest fits.
+  /// `binding`: a run that needs more is refused; else there is a warning.
+  MemoryPlan(MemoryInputs inputs, double limit, bool binding);
 
-/// The terms of a phase, which are all there at once.
-struct PhaseMemory {
-  std::string phase;
-  std::vector<MemoryTerm> terms;
-
-  double bytes() const;
-};
-
-struct MemoryPlan {
-  std::vector<PhaseMemory> phases;
-  std::set<GroupRole> by_panels;  ///< groups whose inputs are kept, because sums of all their channels would not fit
-
+  const std::vector<PhaseMemory>& phases() const { return phases_; }
+  /// Groups whose inputs are kept, because sums of all their channels would not fit.
+  const std::set<GroupRole>& by_panels() const { return inputs_.by_panels; }
   double peak() const;
 
-  /// For ranks of which each may use `limit` bytes.
-  static MemoryPlan of(const ModelConfig& model, const CalibrateOptions& options, Index sequences, int ranks,
-                       int threads, double limit);
+  /// Throws InputError naming the phase that does not fit and its largest term, where the limit is binding.
+  void demand() const;
+  /// Plans for that many starved experts, if it has not yet, and demands the memory: block `index` has them.
+  void expect(const StarvedExperts& starved, Index index);
 
-  /// Throws InputError naming the phase that does not fit and its terms.
-  void demand(double limit) const;
+ private:
+  MemoryInputs inputs_;
+  double limit_ = 0;
+  bool binding_ = false;
+  std::vector<PhaseMemory> phases_;
 };
 
 /// Throws InputError naming the linear whose solve needs a group of more ranks than there are.
@@ -48,7 +41,7 @@ double memory_of_a_rank(int ranks_on_host);
 /// The most memory that this process has used so far.
 double peak_memory();
 
-/// 1.5 GiB
-std::string bytes_text(double bytes);
+/// Gives what is free in the heap back to the system, so that phases don't add up.
+void return_free_memory();
 
 }  // namespace lrc

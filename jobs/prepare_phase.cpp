@@ -16,7 +16,7 @@ namespace {
 
 // One group on its way.
 struct Group {
-  GroupSums& sums;
+  GroupSums sums;
   GroupLayout layout;
   int owner;
   MatrixD weight{};               // on the owner: all linears, one above the other, Σ d_out×d_in
@@ -32,6 +32,7 @@ Directions kind_of(const std::string& name) {
 
 void find_mean(const RunContext& run, Group& group) {
   group.xx = group.first.xx.cast<double>();
+  group.first.xx = {};
   if (!run.options.center_activations) return;
   const VectorD sums = group.sums.input_sums();
   const double tokens = group.sums.weighted_tokens();
@@ -125,51 +126,74 @@ void measure(const RunContext& run, Group& group) {
   if (mine) group.last = std::move(sums.front());
 }
 
-PreparedMoments finished(const RunContext& run, Group& group) {
-  PreparedMoments result{.moments = {}, .preparation = {}, .owner = group.owner};
-  if (run.world.rank() != group.owner) return result;
+PreparedMoments finished(Group& group) {
+  PreparedMoments result;
   result.moments = {.tokens = group.first.tokens,
                     .xx = group.xx.cast<float>(),
                     .xy = std::move(group.last.xy),
                     .yy = std::move(group.last.yy),
                     .borrowed = group.first.borrowed,
                     .drift = std::move(group.drift)};
+  group.xx = {};
   result.preparation = std::move(group.preparation);
   return result;
 }
 
+// The groups of a round, each with another owner, with the sums of all ranks on it.
+std::vector<Group> reduced(const RunContext& run, const BlockLayout& layout, std::vector<GroupSums>& sums,
+                           std::size_t first, int first_owner) {
+  const std::size_t end = std::min(sums.size(), first + static_cast<std::size_t>(run.world.size()));
+  std::vector<Group> round;
+  for (std::size_t i = first; i < end; ++i) {
+    const int owner = (first_owner + static_cast<int>(i)) % run.world.size();
+    GroupSums own = std::move(sums[i]);
+    const GroupLayout& of = group_layout(layout, own.group());
+    if (own.has_drift()) own.reduce_drift(run.world, owner);
+    for (Index panel = 0; panel < own.panels().count(); ++panel) own.reduce(run.world, owner, panel);
+    round.push_back({.sums = std::move(own), .layout = of, .owner = owner});
+  }
+  return round;
+}
+
+// On the owner: what prepares the group's inputs.
+void find_preparation(const RunContext& run, Index index, Group& group) {
+  group.weight = stack_weight(run.model.group(index, group.layout), stacks_of(group.layout, true).front());
+  group.first = group.sums.result(RowRange{0, group.layout.inputs()});
+  try {
+    find_mean(run, group);
+    find_target(run, group);
+    find_directions(run, group);
+  } catch (const CallError& error) {  // of LAPACK, which doesn't know what the matrix is of
+    throw Error(fmt::format("{}: {}", group.layout.name, error.what()));
+  }
+}
+
 }  // namespace
 
-std::vector<PreparedMoments> prepare_groups(const RunContext& run, Index index, std::vector<GroupSums>& sums,
-                                            int first_owner) {
+void prepare_groups(const RunContext& run, Index index, std::vector<GroupSums>& sums, int first_owner,
+                    const TakePrepared& take) {
   const BlockLayout layout = block_layout(run.model.config(), index);
-  std::vector<Group> groups;
-  for (std::size_t i = 0; i < sums.size(); ++i) {
-    const int owner = (first_owner + static_cast<int>(i)) % run.world.size();
-    groups.push_back({.sums = sums[i], .layout = group_layout(layout, sums[i].group()), .owner = owner});
-    if (sums[i].has_drift()) sums[i].reduce_drift(run.world, owner);
-    for (Index panel = 0; panel < sums[i].panels().count(); ++panel) sums[i].reduce(run.world, owner, panel);
-  }
-  run.world.agree([&] {
-    for (Group& group : groups) {
-      if (run.world.rank() != group.owner) continue;
-      group.weight = stack_weight(run.model.group(index, group.layout), stacks_of(group.layout, true).front());
-      group.first = group.sums.result(RowRange{0, group.layout.inputs()});
-      try {
-        find_mean(run, group);
-        find_target(run, group);
-        find_directions(run, group);
-      } catch (const CallError& error) {  // of LAPACK, which doesn't know what the matrix is of
-        throw Error(fmt::format("{}: {}", group.layout.name, error.what()));
+  for (std::size_t first = 0; first < sums.size(); first += static_cast<std::size_t>(run.world.size())) {
+    std::vector<Group> round = reduced(run, layout, sums, first, first_owner);
+    run.world.agree([&] {
+      for (Group& group : round) {
+        if (run.world.rank() == group.owner) find_preparation(run, index, group);
       }
+    });
+    return_free_memory();
+    std::string mine;  // a rank has one group of a round at most
+    PreparedMoments prepared;
+    for (Group& each : round) {
+      Group group = std::move(each);  // its sums are gone when it is measured
+      measure(run, group);
+      if (run.world.rank() != group.owner) continue;
+      prepared = finished(group);
+      mine = group.layout.name;
     }
-  });
-  std::vector<PreparedMoments> result;
-  for (Group& group : groups) {
-    measure(run, group);
-    result.push_back(finished(run, group));
+    run.world.agree([&] {
+      if (!mine.empty()) take(mine, std::move(prepared));
+    });
   }
-  return result;
 }
 
 void store_moments(const RunContext& run, const MomentsKey& key, const SummedMoments& moments,

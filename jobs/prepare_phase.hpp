@@ -2,6 +2,8 @@
 // the moments of the prepared inputs are summed.
 #pragma once
 
+#include <functional>
+
 #include "lrc/calibration/group_sums.hpp"
 #include "run_context.hpp"
 #include "stored_records.hpp"
@@ -12,13 +14,15 @@ namespace lrc {
 struct PreparedMoments {
   SummedMoments moments;
   GroupPreparation preparation;
-  int owner = 0;
 };
 
+using TakePrepared = std::function<void(const std::string& group, PreparedMoments prepared)>;
+
 /// For some groups of block `index`, from the sums of their inputs (kind inputs, kept), and of their drift, where there
-/// is one. Owners are dealt out from `first_owner` on. Collective.
-std::vector<PreparedMoments> prepare_groups(const RunContext& run, Index index, std::vector<GroupSums>& sums,
-                                            int first_owner);
+/// is one, which are used up. Owners are dealt out from `first_owner` on; each gives its own groups to `take`. As many
+/// groups as there are ranks at a time: a rank holds the matrices of one. Collective.
+void prepare_groups(const RunContext& run, Index index, std::vector<GroupSums>& sums, int first_owner,
+                    const TakePrepared& take);
 
 /// Commits a panel of a group's moments. Not collective.
 void store_moments(const RunContext& run, const MomentsKey& key, const SummedMoments& moments,

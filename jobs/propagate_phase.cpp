@@ -31,7 +31,7 @@ class Propagation {
   std::vector<SolveTask> tasks() const;
   bool is_unmeasured(const std::vector<SolveTask>& tasks) const;
   void measure();
-  void help_starved_experts(std::vector<GroupSums>& sums) const;
+  void help_starved(std::vector<GroupSums>& sums) const;
   void put_solved_groups();
   void drop_stage() const;
 
@@ -52,6 +52,8 @@ void Propagation::pass_block(Index index, Progress& progress) {
   layout_ = block_layout(run_.model.config(), index);
   run_.world.agree([&] {
     check_time();
+    original_ = quantized_ = {};  // not three at once
+    return_free_memory();
     original_ = run_.model.block(index);
     quantized_ = original_;
     streams_->begin(original_);
@@ -107,28 +109,27 @@ void Propagation::measure() {
   statistics.prepared = true;  // the whole moments of a group are wanted on one rank, to find what it is to answer for
   std::vector<GroupSums> sums;
   run_.world.agree([&] { sums = streams_->begin_sums(quantized_, statistics); });
-  help_starved_experts(sums);
+  help_starved(sums);
   run_.world.agree([&] {
     for (GroupSums& group : sums) {
       if (drifts()) group.begin_drift();
     }
     streams_->sum(original_, quantized_, sums);
   });
-  std::vector<PreparedMoments> prepared = prepare_groups(run_, index_, sums, next_owner_);
-  next_owner_ = (next_owner_ + static_cast<int>(sums.size())) % run_.world.size();
-  run_.world.agree([&] {
-    for (std::size_t i = 0; i < sums.size(); ++i) {
-      if (run_.world.rank() == prepared[i].owner) store_prepared(run_, plan_, sums[i].group(), std::move(prepared[i]));
-    }
+  prepare_groups(run_, index_, sums, next_owner_, [&](const std::string& group, PreparedMoments prepared) {
+    store_prepared(run_, plan_, group, std::move(prepared));
   });
+  next_owner_ = (next_owner_ + static_cast<int>(sums.size())) % run_.world.size();
 }
 
-void Propagation::help_starved_experts(std::vector<GroupSums>& sums) const {
+void Propagation::help_starved(std::vector<GroupSums>& sums) const {
   std::vector<Index> tokens = streams_->routed_tokens();
   if (tokens.empty()) return;
   run_.world.sum_in_place(tokens);
-  const Index all = run_.sequences.count * run_.sequences.length;
-  for (std::size_t expert = 0; expert < sums.size(); ++expert) help_if_starved(sums[expert], tokens[expert], all);
+  std::vector<ExpertGroup> groups;
+  for (std::size_t expert = 0; expert < sums.size(); ++expert)
+    groups.push_back({sums[expert], streams_->stage(), tokens[expert]});
+  help_starved_experts(run_, index_, groups);
 }
 
 void Propagation::put_solved_groups() {

@@ -26,7 +26,7 @@ struct RunContext {
   const RotatedModel* rotated;  ///< nullptr where nothing is rotated
   const Model& model;           ///< the one of the two that is calibrated
   const Sequences& sequences;
-  const MemoryPlan& memory;
+  MemoryPlan& memory;
   Checkpoint& checkpoint;
   RunReport& report;
   double& solve_pace;  ///< on rank 0: seconds per cost of the slowest solve so far; 0 = none yet

@@ -20,7 +20,6 @@ int allowed_cores() {
   return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
 }
 
-constexpr Index kElementsAtOnce = Index{1} << 22;
 constexpr std::uint64_t kMaxTextBytes = std::uint64_t{4} << 30;
 
 std::vector<std::int32_t> read_stream(TokenSource source, const std::filesystem::path& file, const StoredModel& model) {
@@ -51,19 +50,21 @@ Sequences cut(const std::filesystem::path& file, std::vector<std::int32_t> strea
   }
   if (count == 0) count = there;
   stream.resize(static_cast<std::size_t>(count * length));
+  stream.shrink_to_fit();  // the file may hold far more
   return {count, length, std::move(stream)};
 }
 
-// A line "NAME HASH"; the tensor is read a few rows at a time.
+// A line "NAME HASH". The tensor is read as one long column, since a row of the first dimension of fused experts is a
+// whole expert: this comes before anybody knows whether --memory will do.
 std::string hash_and_check(const StoredModel& model, const TensorInfo& info) {
-  const Index rows = info.shape.empty() ? 1 : info.shape[0], row_size = rows == 0 ? 0 : info.elements() / rows;
-  const Index rows_at_once = std::max<Index>(1, kElementsAtOnce / std::max<Index>(1, row_size));
+  TensorInfo column = info;
+  column.shape = {info.elements()};
   Hasher hasher;
-  std::vector<float> values;  // rows_at_once×row_size
-  for (Index first = 0; first < rows; first += rows_at_once) {
-    const Index count = std::min(rows_at_once, rows - first);
-    values.resize(static_cast<std::size_t>(count * row_size));
-    model.tensors().read_rows(info, first, count, values);  // refuses NaN and infinities
+  std::vector<float> values;
+  for (Index first = 0; first < info.elements(); first += kCheckedAtOnce) {
+    const Index count = std::min(kCheckedAtOnce, info.elements() - first);
+    values.resize(static_cast<std::size_t>(count));
+    model.tensors().read_rows(column, first, count, values);  // refuses NaN and infinities
     hasher.add(std::as_bytes(std::span(values)));
   }
   return fmt::format("{} {}\n", info.name, hasher.text());

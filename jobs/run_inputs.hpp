@@ -24,6 +24,9 @@ TokenSource source_of(const std::filesystem::path& file);
 Sequences load_sequences(const Communicator& world, TokenSource source, const std::filesystem::path& file,
                          const StoredModel& model, Index count, Index length);
 
+/// Elements of a tensor that a rank reads at a time to check it.
+inline constexpr Index kCheckedAtOnce = Index{1} << 22;
+
 /// Reads every tensor once, shared over the ranks, and returns a hash of them all; throws InputError naming the first
 /// tensor with a NaN or an infinity. Collective.
 std::string check_and_hash_weights(const Communicator& world, const StoredModel& model);

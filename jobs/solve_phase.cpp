@@ -36,14 +36,16 @@ void commit(const RunContext& run, const SolveRecord& record) {
 }
 
 void solve_alone(const RunContext& run, const SolveTask& task) {
+  return_free_memory();  // of the task before
   GroupPreparation preparation;
-  const SummedMoments sums = assembled(task.group.inputs(), [&](Index panel) {
+  SummedMoments sums = assembled(task.group.inputs(), [&](Index panel) {
     const MomentsRecord record = run.checkpoint.load_moments({task.group.name, panel});
     if (panel == 0) preparation = to_preparation(record.preparation);
     return to_moments(record);
   });
   const MatrixF& directions = preparation.directions.values;  // d_in×k, or none
   const Moments moments = directions.size() > 0 ? expand_moments(run.pool, sums, directions) : expand_moments(sums);
+  sums.xx = sums.xy = sums.yy = {};
   MatrixD weight = stack_weight(run.model.group(task.block, task.group), task.stack);  // d_out×d_in
   const auto start = std::chrono::steady_clock::now();
   SolveOptions options = options_of(run, task);
@@ -59,6 +61,7 @@ void solve_alone(const RunContext& run, const SolveTask& task) {
     weight =
         propagated_weight(run.pool, weight, moments.xx, sums.drift.cast<double>(),
                           {.name = task.stack.name, .blend = run.options.target_blend, .damping = run.options.damping});
+    sums.drift = {};
   }
   const SolveResult result = lrc::solve(run.pool, run.options.solve_method(), weight, moments, options);
   commit(run, to_record(task.stack.name, result, moments, preparation, bias, seconds_since(start)));
@@ -72,6 +75,7 @@ void solve_together(const RunContext& run, const SolveTask& task, const Communic
   team.agree([&] { source = group_source(run, task); });
   const GroupProblem problem = GroupProblem::from(grid, source);
   source = {};
+  return_free_memory();
   const SolveResult result = group_solve(run.pool, grid, run.options.solve_method(), problem, options_of(run, task));
   team.agree([&] {
     if (!team.is_root()) return;

@@ -54,7 +54,9 @@ BlockLayout block(const ModelConfig& config, Index index) {
 }
 
 void look_at_tensors(const std::function<bool(const std::string&)>& has, ModelConfig& model) {
-  model.fused_experts = has("model.layers.0.mlp.experts.gate_up_proj");
+  // Any of them will do: where another is missing, it is to be missed by its own name.
+  for (const char* name : {"mlp.gate.weight", "mlp.experts.gate_up_proj", "mlp.experts.down_proj"})
+    model.fused_experts = model.fused_experts || has(std::string("model.layers.0.") + name);
 }
 
 }  // namespace

@@ -5,7 +5,6 @@ namespace lrc {
 namespace {
 
 void read(const ConfigReader& config, ModelConfig& model) {
-  model.head_norms = true;
   model.qkv_bias = model.attention_out_bias = config.flag("attention_bias");
   if (!config.flag("use_sliding_window")) return;
   read_sliding_window(config, model);

@@ -61,7 +61,7 @@ double Communicator::max(double value) const {
 }
 
 void Communicator::reduce_sum(std::span<std::int64_t> values, int root) const {
-  constexpr std::size_t kChunk = std::size_t{1} << 27;  // 1 GiB
+  constexpr std::size_t kChunk = std::size_t{1} << 22;  // 32 MiB: MPI takes another buffer of that size
   barrier();
   for (std::size_t at = 0; at < values.size(); at += kChunk) {
     const std::span<std::int64_t> chunk = values.subspan(at, std::min(kChunk, values.size() - at));

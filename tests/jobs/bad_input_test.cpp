@@ -4,6 +4,7 @@
 #include <functional>
 
 #include "program.hpp"
+#include "random_model.hpp"
 
 namespace lrc {
 namespace {
@@ -33,6 +34,23 @@ class SpoiltModel : public testing::Test {
     const std::string text = header.dump();
     const std::uint64_t size = text.size();
     write_file(file, std::string(reinterpret_cast<const char*>(&size), 8) + text + bytes.substr(8 + length));
+  }
+
+  // Another model in place of the demo.
+  void take_random(const nlohmann::json& config, bool fused_experts = false) {
+    fs::remove_all(model());
+    write_random_model(model(), config, fused_experts);
+  }
+
+  void lose_tensor(const std::string& name) {
+    change_header([&](auto& header) {
+      header["another"] = header.at(name);
+      header.erase(name);
+    });
+  }
+
+  void reshape_tensor(const std::string& name, const std::vector<Index>& shape) {
+    change_header([&](auto& header) { header.at(name)["shape"] = shape; });
   }
 
   void expect_refused(const std::string& named, const std::string& more = "") {
@@ -131,6 +149,49 @@ TEST_F(SpoiltModel, ExpertsOfAModelThatHasNone) {
   expect_refused("'num_experts_per_tok' 5 is more than 'num_local_experts' 4");
   change_config("num_experts_per_tok", 2);
   expect_refused("model.layers.0.block_sparse_moe.gate.weight");
+}
+
+TEST_F(SpoiltModel, ExpertsThatAreMissing) {
+  const std::string lost = "model.layers.1.block_sparse_moe.experts.3.w2.weight";
+  take_random(random_model_config("mixtral"));
+  lose_tensor(lost);
+  expect_refused("tensor '" + lost + "' is missing");
+  for (const std::string name : {"model.layers.0.mlp.experts.gate_up_proj", "model.layers.0.mlp.experts.down_proj",
+                                 "model.layers.1.mlp.experts.gate_up_proj", "model.layers.0.mlp.gate.weight"}) {
+    take_random(random_model_config("mixtral"), true);
+    lose_tensor(name);
+    expect_refused("tensor '" + name + "' is missing");
+  }
+}
+
+TEST_F(SpoiltModel, ARouterOfTheWrongShape) {
+  take_random(random_model_config("mixtral"));
+  reshape_tensor("model.layers.1.block_sparse_moe.gate.weight", {32, 5});
+  expect_refused("tensor 'model.layers.1.block_sparse_moe.gate.weight' is 32×5, but config.json asks for 5×32");
+}
+
+TEST_F(SpoiltModel, RopeFactorsOfTheWrongLength) {
+  const std::vector<double> right(4, 1.0), wrong(5, 1.0);
+  const auto refused = [&](const std::vector<double>& shorter, const std::vector<double>& longer,
+                           const std::string& named) {
+    take_random(random_model_config("phi3"));
+    change_config("rope_scaling", {{"type", "longrope"}, {"short_factor", shorter}, {"long_factor", longer}});
+    expect_refused(named);
+  };
+  refused(wrong, right, "'short_factor' holds 5 numbers; it must hold 4");
+  refused(right, wrong, "'long_factor' holds 5 numbers; it must hold 4");
+}
+
+TEST_F(SpoiltModel, FusedTensorsThatDoNotSplitEvenly) {
+  take_random(random_model_config("phi3"));
+  reshape_tensor("model.layers.0.mlp.gate_up_proj.weight", {3, 1024});
+  expect_refused("tensor 'model.layers.0.mlp.gate_up_proj.weight' is 3×1024, but config.json asks for 96×32");
+  take_random(random_model_config("phi3"));
+  reshape_tensor("model.layers.1.self_attn.qkv_proj.weight", {1, 2048});
+  expect_refused("tensor 'model.layers.1.self_attn.qkv_proj.weight' is 1×2048, but config.json asks for 64×32");
+  take_random(random_model_config("mixtral"), true);
+  reshape_tensor("model.layers.0.mlp.experts.gate_up_proj", {5, 3, 1024});
+  expect_refused("tensor 'model.layers.0.mlp.experts.gate_up_proj' is 5×3×1024, but config.json asks for 5×96×32");
 }
 
 TEST_F(SpoiltModel, FusedTensorsThatAreNotThere) {

@@ -59,7 +59,6 @@ struct ModelConfig {
   SlidingWindow window;
   bool tied_embeddings = false;
   bool qkv_bias = false, attention_out_bias = false, mlp_bias = false;
-  bool head_norms = false;     ///< q and k are normalized head by head before they are rotated
   bool fused_experts = false;  ///< experts are stored as one tensor a kind; known when the tensors are
   Dtype dtype = Dtype::f32;    ///< of the weights that stay unquantized
 
