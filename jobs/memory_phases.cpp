@@ -134,7 +134,6 @@ double reading(const GroupLayout& group) { return kFloat * weights(group) + 2 * 
 
 // Summing and committing a group's panels, one after the other.
 double storing(const MemoryInputs& in, const Measurement& measured, const GroupLayout& group) {
-  const MomentPanels panels{group.inputs()};
   const double panel = largest_panel(first_kind(measured), group);
   const double sums = is_by_panels(in, measured, group)
                           ? panel * (may_starve(in, group) ? 2 : 1) + kFloat * tokens_of(in).unit * real(group.inputs())

@@ -177,7 +177,7 @@ TEST_P(GroupSolve, AFactorThatOverflowsFp16IsAnErrorOnAllRanks) {
     const GroupProblem spread_problem = GroupProblem::from(grid, source_of(problem.weight, problem.moments), 16);
     const std::string message =
         message_of([&] { group_solve(pool, grid, Method::svd, spread_problem, options_for(5)); });
-    EXPECT_NE(message.find("overflows fp16"), std::string::npos) << message;
+    EXPECT_NE(message.find("overflows F16"), std::string::npos) << message;
   });
 }
 
