@@ -52,8 +52,9 @@ for model in demo-llama demo-mixtral; do
   run $model rtn --method rtn
   run $model gptq --method gptq
   run $model svd-10 --method svd --rank-fraction 0.1
-  run $model lrc-10 --method lrc --rank-fraction 0.1
-  run $model lrc-30 --method lrc --rank-fraction 0.3
+  run $model paper-10 --paper --rank-fraction 0.1
+  run $model paper-30 --paper --rank-fraction 0.3
+  run $model lrc
 done
 
 # Share of the nats that GPTQ loses against full precision which a method wins back.
@@ -62,7 +63,7 @@ printf '%-13s %-8s %11s %11s %14s %8s\n' model method perplexity "gap closed" "b
 for model in demo-llama demo-mixtral; do
   full=$(json perplexity "$work/$model/full.json")
   gptq=$(json perplexity "$work/$model/gptq.json")
-  for name in full rtn gptq svd-10 lrc-10 lrc-30; do
+  for name in full rtn gptq svd-10 paper-10 paper-30 lrc; do
     result=$work/$model/$name.json
     awk -v model=$model -v name=$name -v ppl="$(json perplexity "$result")" -v bits="$(json bits_per_weight "$result")" \
       -v seconds="$(cat "$work/$model/$name.seconds")" -v full="$full" -v gptq="$gptq" 'BEGIN {

@@ -1,15 +1,16 @@
 #!/usr/bin/env bash
-# Calibrates and evaluates every row of rows.txt on the demo models and on every MODEL, for each seed, and makes the
-# table and the plot (table.py): jobs/accuracy/run.sh [--seeds "0 1 2"] [--rows "NAME..."] [MODEL...]
-# A MODEL is a directory with calibration.npy and evaluation.npy. Needs build/release. What is measured already stays in
-# build/accuracy and is not measured again.
+# Calibrates and evaluates every row of rows.txt on the demo models and on every MODEL, for each seed, appends what comes
+# of it to measured.csv, and makes the tables and the plot (table.py):
+#   jobs/accuracy/run.sh [--seeds "0 1 2"] [--rows "NAME..."] [MODEL...]
+# A MODEL is a directory with calibration.npy and evaluation.npy. Needs build/release. What stands in measured.csv is not
+# measured again: remove it there to have it measured anew.
 set -euo pipefail
 seeds="0 1 2" rows=""
 while (($# > 0)); do
   case $1 in
     --seeds) seeds=$2; shift 2 ;;
     --rows) rows=$2; shift 2 ;;
-    -*) sed -n '2,5s/^# //p' "$0" >&2; exit 2 ;;
+    -*) sed -n '2,6s/^# //p' "$0" >&2; exit 2 ;;
     *) break ;;
   esac
 done
@@ -19,8 +20,9 @@ cd "$(dirname "$0")/../.."
 source jobs/local_mpi.sh
 
 bin=${LRC_BIN:-build/release/bin}
-results=build/accuracy
-export OPENBLAS_NUM_THREADS=1
+work=$(mktemp -d "${TMPDIR:-/tmp}/lrc-accuracy.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+commit=$(git describe --always --dirty)
 
 # Windows to calibrate with, to evaluate, and their length.
 windows_of() {
@@ -30,34 +32,39 @@ windows_of() {
   esac
 }
 
-evaluate() {  # MODEL DIRECTORY RESULT
+is_measured() {  # MODEL ROW SEED
+  grep -q "^$(basename "$1"),$2,$3," jobs/accuracy/measured.csv 2> /dev/null
+}
+
+evaluate() {  # MODEL DIRECTORY
+  local windows length
   read -r _ windows length <<< "$(windows_of "$1")"
   mpirun -n 2 "$bin/lrc_evaluate" --model "$2" --tokens "$1/evaluation.npy" --sequences "$windows" \
-    --sequence-length "$length" --threads 1 --json "$3"
+    --sequence-length "$length" --threads 1 --json "$work/result.json"
+}
+
+measure_full() {  # MODEL
+  is_measured "$1" full 0 && return
+  evaluate "$1" "$1"
+  jobs/accuracy/record.py "$1" full 0 "$commit" "$work/result.json"
 }
 
 measure() {  # MODEL ROW SEED OPTION...
-  local model=$1 row=$2 seed=$3 sequences length work
+  local model=$1 row=$2 seed=$3 sequences length
   shift 3
-  local result=$results/$(basename "$model")/$row.$seed
-  [[ -e $result.json ]] && return
+  is_measured "$model" "$row" "$seed" && return
   echo "== $(basename "$model") $row, seed $seed"
-  work=$result.model
-  rm -rf "$work" "$work.checkpoint"
+  rm -rf "$work/model" "$work/model.checkpoint"
   read -r sequences _ length <<< "$(windows_of "$model")"
   mpirun -n 2 "$bin/lrc_calibrate" --config jobs/accuracy/paper.ini --model "$model" --calibration "$model/calibration.npy" \
-    --sequences "$sequences" --sequence-length "$length" --threads 1 --seed "$seed" --output "$work" "$@" 2> "$result.log" ||
-    { tail -n 3 "$result.log" >&2; exit 1; }
-  cp "$work/lrc_report.json" "$result.report.json"
-  evaluate "$model" "$work" "$result.json.partial" 2>> "$result.log"
-  mv "$result.json.partial" "$result.json"
-  rm -rf "$work" "$work.checkpoint"
+    --sequences "$sequences" --sequence-length "$length" --threads 1 --seed "$seed" --output "$work/model" "$@" \
+    2> "$work/log" || { tail -n 3 "$work/log" >&2; exit 1; }
+  evaluate "$model" "$work/model" 2> "$work/log"
+  jobs/accuracy/record.py "$model" "$row" "$seed" "$commit" "$work/result.json" "$work/model/lrc_report.json"
 }
 
 for model in models/demo-llama models/demo-mixtral "${models[@]}"; do
-  mkdir -p "$results/$(basename "$model")"
-  full=$results/$(basename "$model")/full.json
-  [[ -e $full ]] || evaluate "$model" "$model" "$full"
+  measure_full "$model"
   for seed in $seeds; do
     while read -r row options; do
       [[ -z $row || $row == \#* || (-n $rows && " $rows " != *" $row "*) ]] && continue
