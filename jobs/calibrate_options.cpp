@@ -67,6 +67,10 @@ OptionTable option_table(CalibrateOptions& o) {
       .bytes("memory", o.memory, "that each rank may use, as 1.5G; 0 = its share of the host's or the job's")
       .bytes("solve-memory", o.solve_memory,
              "that a solve may use on a rank; a group of ranks shares a larger one, which changes its last bits")
+      .number(
+          "group-inputs", o.group_inputs, 0, Index{1} << 20,
+          "a linear of that many inputs is solved by two ranks or more even where one has the memory, which changes "
+          "its last bits; 0 = none is")
       .real("time-limit", o.time_limit, 0, 1e9,
             "seconds after which the run ends itself with exit code 75; 0 = the end of the Slurm job");
   return table;
@@ -161,7 +165,7 @@ Index CalibrateOptions::largest_rank(Index d_out, Index d_in) const {
 GridShape CalibrateOptions::solve_grid(Index d_out, Index d_in) const {
   const Method how = solve_method();
   if (how == Method::rtn) return {};
-  return group_grid(how, d_out, d_in, largest_rank(d_out, d_in), solve_memory);
+  return group_grid(how, d_out, d_in, largest_rank(d_out, d_in), solve_memory, is_slow_alone(d_in) ? 2 : 1);
 }
 
 SolveOptions CalibrateOptions::solve_options(const std::string& name, Index rank) const {

@@ -36,7 +36,8 @@ struct CalibrateOptions {
   Index seed = 0, threads = 0;
   double memory = 0;                       // bytes
   double solve_memory = 16.0 * (1 << 30);  // bytes
-  double time_limit = 0;                   // seconds
+  Index group_inputs = 0;
+  double time_limit = 0;  // seconds
   bool restart = false, allow_mixed = false;
 
   ActivationQuantizer quantizer() const;
@@ -65,7 +66,8 @@ struct CalibrateOptions {
   Index largest_rank(Index d_out, Index d_in) const;
   /// Bits of the mean and of the bias of a stack: 0 where inputs are not centred.
   double centring_bits(Index d_out, Index d_in) const;
-  /// The ranks that solve a linear together; 1×1 where one rank has the memory.
+  bool is_slow_alone(Index d_in) const { return group_inputs > 0 && d_in >= group_inputs; }
+  /// The ranks that solve a linear together; 1×1 where one rank has the memory, and is not too slow.
   GridShape solve_grid(Index d_out, Index d_in) const;
   SolveOptions solve_options(const std::string& name, Index rank) const;
 };

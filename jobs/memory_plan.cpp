@@ -94,11 +94,11 @@ void demand_groups(const ModelConfig& model, const CalibrateOptions& options, in
                                     : "which can't prepare inputs, nor use factors in 8 bits, adaptive ranks, "
                                       "--deflated, --descent-sweeps or --propagate quantized; take "
                                       "--paper or";
-      throw InputError(
-          "--solve-memory",
-          fmt::format("with {}, the solve of {} ({}×{}) needs a group of {} ranks, {} more "
-                      "memory for a solve",
-                      bytes_text(options.solve_memory), stack.name, stack.rows, group.inputs(), needed, why));
+      const bool slow = options.is_slow_alone(group.inputs());
+      throw InputError(slow ? "--group-inputs" : "--solve-memory",
+                       fmt::format("with {}, the solve of {} ({}×{}) needs a group of {} ranks, {} more {} for a solve",
+                                   slow ? std::to_string(options.group_inputs) : bytes_text(options.solve_memory),
+                                   stack.name, stack.rows, group.inputs(), needed, why, slow ? "inputs" : "memory"));
     }
   }
 }

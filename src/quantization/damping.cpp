@@ -20,7 +20,7 @@ void with_damping(const std::string& name, double first, const std::function<voi
       return attempt(damping);
     } catch (const CholeskyFailure& failure) {
       if (damping >= kLastDamping) {
-        throw Error(
+        throw DampingFailure(
             fmt::format("{}: {} even with a damping of {}; are its moments finite?", name, failure.what(), damping));
       }
       log_warning(

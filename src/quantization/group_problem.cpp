@@ -84,11 +84,11 @@ double group_workspace_bytes(Method method, Index d_out, Index d_in, Index rank)
   return sizeof(double) * (rows * cols + 3 * cols * cols) + solve_workspace_bytes(method, d_out, d_in, rank);
 }
 
-GridShape group_grid(Method method, Index d_out, Index d_in, Index rank, double bytes_per_rank) {
-  assert(bytes_per_rank > 0);
+GridShape group_grid(Method method, Index d_out, Index d_in, Index rank, double bytes_per_rank, int least) {
+  assert(bytes_per_rank > 0 && 1 <= least && least <= kLargestGroup);
   const double bytes = group_workspace_bytes(method, d_out, d_in, rank);
   for (int ranks = 1; ranks <= kLargestGroup; ranks += ranks == 1 ? 1 : 2) {
-    if (bytes / ranks <= bytes_per_rank) return squarest(ranks);
+    if (ranks >= least && bytes / ranks <= bytes_per_rank) return squarest(ranks);
   }
   throw InputError("--solve-memory", fmt::format("{:.3g} bytes per rank are too few for a {}×{} linear: its solve "
                                                  "needs {:.3g} in all, and may use up to {} ranks",

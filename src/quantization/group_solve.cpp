@@ -231,13 +231,19 @@ SolveResult group_solve(ThreadPool& pool, const ProcessGrid& grid, Method method
   assert(method != Method::rtn && &problem.weight.grid() == &grid);
   assert(options.rank >= 0 && options.rank <= std::min(problem.weight.rows(), problem.weight.cols()));
   assert(options.iterations >= 1);
-  require_data(problem.xx.diagonal(), options.name);
-  return with_damping(options, [&](double damping) {
-    SolveOptions damped_options = options;
-    damped_options.damping = damping;
-    if (method == Method::gptq) damped_options.rank = 0;
-    return method == Method::lrc ? solve_lrc(pool, problem, damped_options) : solve_svd(pool, problem, damped_options);
-  });
+  grid.agree([&] { require_data(problem.xx.diagonal(), options.name); });
+  try {
+    return with_damping(options, [&](double damping) {
+      SolveOptions damped_options = options;
+      damped_options.damping = damping;
+      if (method == Method::gptq) damped_options.rank = 0;
+      return method == Method::lrc ? solve_lrc(pool, problem, damped_options)
+                                   : solve_svd(pool, problem, damped_options);
+    });
+  } catch (const DampingFailure& failure) {  // of all ranks: a factorization fails on all or on none
+    grid.agree([&] { throw failure; });
+    throw;
+  }
 }
 
 }  // namespace lrc

@@ -164,6 +164,7 @@ TEST_P(GroupSolve, ErrorsAreThoseOfOneRankOnAllRanks) {
       for (const Method method : {Method::gptq, Method::svd, Method::lrc}) {
         EXPECT_EQ(message_of([&] { group_solve(pool, grid, method, spread_problem, options_for(5)); }),
                   message_of([&] { solve(pool, method, problem.weight, problem.moments, options_for(5)); }));
+        EXPECT_THROW(group_solve(pool, grid, method, spread_problem, options_for(5)), AgreedError);
       }
     }
   });
@@ -192,6 +193,8 @@ TEST(GroupGrid, HasTheFewestRanksThatHoldTheProblemAsSquareAsPossible) {
   EXPECT_EQ(grid(0.13), (GridShape{4, 2}));
   EXPECT_EQ(grid(1.0 / 16), (GridShape{4, 4}));
   EXPECT_THROW(grid(1e-9), InputError);
+  EXPECT_EQ(group_grid(Method::lrc, 1000, 2000, 100, bytes, 2), (GridShape{2, 1}));
+  EXPECT_EQ(group_grid(Method::lrc, 1000, 2000, 100, bytes * 0.4, 2), (GridShape{2, 2}));
 }
 
 }  // namespace

@@ -106,6 +106,26 @@ TEST_F(LargeModels, AGroupOfMoreRanksThanThereAreIsRefused) {
   EXPECT_NE(outcome.output.find("needs a group of 4 ranks, but the job has 2"), std::string::npos) << outcome.output;
 }
 
+TEST_F(LargeModels, LinearsOfManyInputsAreSolvedByGroupsWhereThatIsAskedFor) {
+  make_model(random_model_config("llama"));
+  Index most = 0;
+  run("alone", "--threads 1 --method gptq", 2);
+  for (const auto& linear : linears("alone")) {
+    most = std::max(most, linear["shape"][1].get<Index>());
+    EXPECT_EQ(linear["grid"], (nlohmann::json{1, 1}));
+  }
+  const std::string options = fmt::format("--threads 1 --method gptq --group-inputs {}", most);
+  run("shared", options, 2);
+  for (const auto& linear : linears("shared")) {
+    const bool wide = linear["shape"][1] == most;
+    EXPECT_EQ(linear["grid"], (wide ? nlohmann::json{2, 1} : nlohmann::json{1, 1})) << linear["name"];
+  }
+  const Outcome alone = run_program("lrc_calibrate", arguments("refused", options), 1);
+  EXPECT_EQ(alone.exit_code, 2);
+  EXPECT_NE(alone.output.find("--group-inputs: with "), std::string::npos) << alone.output;
+  EXPECT_NE(alone.output.find("needs a group of 2 ranks, but the job has 1"), std::string::npos) << alone.output;
+}
+
 // down_proj has two panels of moments, which --memory does not hold at once.
 TEST_F(LargeModels, MomentsSummedByPanelsMakeTheSameBytes) {
   make_model(

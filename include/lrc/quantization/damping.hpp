@@ -7,8 +7,14 @@
 
 namespace lrc {
 
+/// No damping helps.
+class DampingFailure : public Error {
+ public:
+  using Error::Error;
+};
+
 /// attempt(damping), beginning with `first`. Where it throws CholeskyFailure, the damping grows tenfold (from 1e-8 if
-/// it was 0), up to 1, with a warning; then Error. Both name what it is for.
+/// it was 0), up to 1, with a warning; then DampingFailure. Both name what it is for.
 void with_damping(const std::string& name, double first, const std::function<void(double)>& attempt);
 /// The same for the solve of a linear, beginning with options.damping.
 SolveResult with_damping(const SolveOptions& options, const std::function<SolveResult(double)>& attempt);
