@@ -22,7 +22,8 @@ source jobs/local_mpi.sh
 bin=${LRC_BIN:-build/release/bin}
 work=$(mktemp -d "${TMPDIR:-/tmp}/lrc-accuracy.XXXXXX")
 trap 'rm -rf "$work"' EXIT
-commit=$(git describe --always --dirty)
+commit=$(git rev-parse --short HEAD)
+git diff --quiet HEAD -- src include 'jobs/*.cpp' 'jobs/*.hpp' || commit+=-changed
 
 # Windows to calibrate with, to evaluate, and their length.
 windows_of() {
