@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # A quarter of Llama-70B in each dimension (hidden 2048, ffn 7168, 3 blocks, random weights) on 4 ranks of 1.5 GiB each:
-# tests/memory/run.sh BIN [WORK]. Takes a quarter of an hour on 2 cores and 8 GiB. Exit 0:
+# tests/memory/run.sh BIN [WORK]. Takes up to half an hour on 2 cores and 8 GiB. Exit 0:
 # - no rank used more than 1.5 GiB, nor more than the plan said;
 # - the same bytes come out of 4 ranks that have plenty, and sum no moments by panels;
 # - rank-local solves on 1 rank give the same relative losses to 1e-6;
