@@ -72,6 +72,8 @@ void MomentSums::check_squares(const VectorD& squares) const {
 }
 
 void MomentSums::add_channels(const ChannelSums& unit) {
+  check_squares(unit.xx);
+  check_squares(unit.yy);
   for (Index j = rows_.first; j < rows_.end; ++j) {
     const auto at = static_cast<std::size_t>(j - rows_.first);
     if (has_input_sums(kind_)) inputs_[at] += scales_.rounded_sum(j, unit.x[j]);
@@ -84,8 +86,6 @@ void MomentSums::add_channels(const ChannelSums& unit) {
 void MomentSums::add(ThreadPool& pool, const ConstViewF& x, const ConstViewF& y) {
   assert(x.cols() == scales_.channels() && y.cols() == x.cols() && y.rows() == x.rows());
   const ChannelSums unit = channel_sums(pool, x, y);
-  check_squares(unit.xx);
-  check_squares(unit.yy);
   add_channels(unit);
   if (has_squares(kind_)) add_product(pool, xx_, x, x);
   if (has_cross(kind_)) add_product(pool, xy_, x, y);
@@ -95,8 +95,6 @@ void MomentSums::add(ThreadPool& pool, const ConstViewF& x, const ConstViewF& y)
 
 void MomentSums::add(const ChannelSums& unit, Index tokens) {
   assert(kind_ == MomentKind::diagonals && unit.xx.size() == scales_.channels());
-  check_squares(unit.xx);
-  check_squares(unit.yy);
   add_channels(unit);
   tokens_ += tokens;
 }

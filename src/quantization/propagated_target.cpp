@@ -1,11 +1,9 @@
 #include "lrc/quantization/propagated_target.hpp"
 
-#include <algorithm>
 #include <cassert>
 
-#include "lrc/core/log.hpp"
-#include "lrc/linalg/cholesky.hpp"
 #include "lrc/linalg/triangular.hpp"
+#include "lrc/quantization/damping.hpp"
 #include "lrc/quantization/lrc_steps.hpp"
 
 namespace lrc {
@@ -13,14 +11,9 @@ namespace {
 
 // R of X̂ X̂ᵀ + λ I = R Rᵀ, with as much damping as it takes.
 MatrixD factor_of(ThreadPool& pool, const MatrixD& xx, const TargetOptions& options) {
-  for (double damping = options.damping;; damping = std::clamp(10 * damping, 1e-8, 1.0)) {
-    try {
-      return damped_factor(pool, xx, damping);
-    } catch (const CholeskyFailure& failure) {
-      if (damping >= 1) throw Error(fmt::format("{}: {} even with a damping of 1", options.name, failure.what()));
-      log_warning(fmt::format("{}: {} with a damping of {}: raised", options.name, failure.what(), damping));
-    }
-  }
+  MatrixD factor;
+  with_damping(options.name, options.damping, [&](double damping) { factor = damped_factor(pool, xx, damping); });
+  return factor;
 }
 
 }  // namespace

@@ -5,8 +5,8 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <random>
 
+#include "linalg/random_matrix.hpp"
 #include "lrc/linalg/gemm.hpp"
 
 namespace lrc {
@@ -14,23 +14,15 @@ namespace {
 
 constexpr Index kInputs = 37, kUnits = 3, kTokens = 200, kRouted = 50, kEnough = 400;
 
-MatrixF random_matrix(Index rows, Index cols, unsigned seed) {
-  std::mt19937 random(seed);
-  std::normal_distribution<float> normal;
-  MatrixF matrix(rows, cols);
-  for (Index i = 0; i < matrix.size(); ++i) matrix.data()[i] = normal(random);
-  return matrix;
-}
-
 // All tokens of a unit, tokens×d: channels of different loudness and mean. The first kRouted of them reach the group.
 MatrixF unit_inputs(unsigned unit) {
-  MatrixF x = random_matrix(kTokens, kInputs, unit);
+  MatrixF x = random_floats(kTokens, kInputs, unit);
   for (Index j = 0; j < kInputs; ++j)
     x.col(j) = (0.2F + 0.1F * static_cast<float>(j % 7)) * (x.col(j).array() + static_cast<float>(j % 3));
   return x;
 }
 
-MatrixF unit_drift(unsigned unit) { return 0.1F * random_matrix(kTokens, kInputs, 100 + unit); }
+MatrixF unit_drift(unsigned unit) { return 0.1F * random_floats(kTokens, kInputs, 100 + unit); }
 
 FixedPointScales scales() { return {unit_inputs(0).cast<double>().colwise().squaredNorm().transpose(), kUnits}; }
 
@@ -105,7 +97,7 @@ void expect_near(const MatrixF& found, const MatrixD& expected) {
 
 std::vector<Preparation> preparations() {
   const VectorF mean = unit_inputs(0).colwise().mean().transpose();
-  const MatrixF directions = 0.15F * random_matrix(kInputs, 4, 9);  // as int8 leaves them: not quite orthonormal
+  const MatrixF directions = 0.15F * random_floats(kInputs, 4, 9);  // as int8 leaves them: not quite orthonormal
   return {{mean, directions}, {mean, MatrixF(kInputs, 0)}, {VectorF(), directions}, {VectorF(), MatrixF()}};
 }
 

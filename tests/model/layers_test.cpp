@@ -4,22 +4,14 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <random>
 
+#include "linalg/random_matrix.hpp"
 #include "lrc/linalg/exponential.hpp"
 #include "lrc/linalg/gemm.hpp"
 #include "lrc/model/rotary.hpp"
 
 namespace lrc {
 namespace {
-
-MatrixF random_matrix(Index rows, Index cols, unsigned seed) {
-  std::mt19937 random(seed);
-  std::normal_distribution<float> normal;
-  MatrixF matrix(rows, cols);
-  for (Index i = 0; i < matrix.size(); ++i) matrix.data()[i] = normal(random);
-  return matrix;
-}
 
 TEST(Exponential, IsAccurateToTwoUnitsInTheLastPlace) {
   double worst = 0;
@@ -35,8 +27,8 @@ TEST(Exponential, IsAccurateToTwoUnitsInTheLastPlace) {
 TEST(RmsNorm, IsItsFormula) {
   ThreadPool pool(2);
   for (const Index d : {1, 15, 16, 17, 192}) {
-    const MatrixF x = random_matrix(70, d, 1);
-    const VectorF weight = random_matrix(1, d, 2).transpose();
+    const MatrixF x = random_floats(70, d, 1);
+    const VectorF weight = random_floats(1, d, 2).transpose();
     MatrixF out(70, d);
     rms_norm(pool, x, weight, 1e-5F, out);
     for (Index r = 0; r < 70; ++r) {
@@ -49,8 +41,8 @@ TEST(RmsNorm, IsItsFormula) {
 
 TEST(Swiglu, IsItsFormula) {
   ThreadPool pool(1);
-  MatrixF gate = random_matrix(5, 33, 3) * 10;
-  const MatrixF before = gate, up = random_matrix(5, 33, 4);
+  MatrixF gate = random_floats(5, 33, 3) * 10;
+  const MatrixF before = gate, up = random_floats(5, 33, 4);
   swiglu(pool, gate, up);
   for (Index i = 0; i < gate.size(); ++i) {
     const double g = static_cast<double>(before.data()[i]);
@@ -107,8 +99,8 @@ TEST(Attention, IsCausalGroupedAndStaysInItsSequence) {
                                                         {2, 1, 301, 130},
                                                         {2, 1, 40, 41}}) {
     const ModelConfig config = config_of(heads, kv_heads, 6);
-    const MatrixF q = random_matrix(2 * length, heads * 6, 5), k = random_matrix(2 * length, kv_heads * 6, 6),
-                  v = random_matrix(2 * length, kv_heads * 6, 7);
+    const MatrixF q = random_floats(2 * length, heads * 6, 5), k = random_floats(2 * length, kv_heads * 6, 6),
+                  v = random_floats(2 * length, kv_heads * 6, 7);
     MatrixF out(q.rows(), q.cols());
     causal_attention(pool, config, length, window, q, k, v, out);
     EXPECT_LT((out - naive_attention(config, length, window, q, k, v)).cwiseAbs().maxCoeff(), 1e-5F)
@@ -119,7 +111,7 @@ TEST(Attention, IsCausalGroupedAndStaysInItsSequence) {
 TEST(Rope, TurnsPairsByThePositionTimesTheFrequency) {
   ThreadPool pool(1);
   const ModelConfig config = config_of(2, 1, 8);
-  MatrixF x = random_matrix(6, 16, 8);
+  MatrixF x = random_floats(6, 16, 8);
   const MatrixF before = x;
   RotaryEmbedding(config, 3).apply(pool, 3, x);
   for (Index r = 0; r < 6; ++r) {
@@ -171,7 +163,7 @@ TEST(Rope, LongRopeHasItsOwnFrequenciesForLongSequences) {
 
 TEST(RmsNorm, OfHeadsNormalizesEachOnItsOwn) {
   ThreadPool pool(2);
-  MatrixF x = random_matrix(70, 12, 9);
+  MatrixF x = random_floats(70, 12, 9);
   const MatrixF before = x;
   VectorF weight(4);
   weight << 1, 2, 0.5F, -1;
