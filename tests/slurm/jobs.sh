@@ -18,8 +18,9 @@ submit() {  # NAME SBATCH_OPTIONS... [-- LRC_OPTIONS...]
 submit_array() {
   submit array-%a --array 1-2 --nodes 1 --ntasks 2
   local whole=${job[array-%a]} task
+  job[array-2]=${whole}_2
   await_work array-2
-  for task in 1 2; do job[array-$task]=$(squeue -h -r -j "${whole}_$task" -o %A); done
+  for task in 1 2; do job[array-$task]=$(squeue -h -r -t all -j "${whole}_$task" -o %A); done
   scancel --batch --signal=USR1 "${whole}_2"
 }
 
@@ -28,10 +29,24 @@ log_says() { log "$1" | grep -q -e "$2"; }
 starts() { log "$1" | grep -c "start [0-9]"; }
 # An array's last task has the number of the array, for which Slurm lists all tasks.
 state_of() { scontrol show job "${job[$1]}" -o 2>/dev/null | sed -n "s/^JobId=${job[$1]} .* JobState=\([A-Z]*\).*/\1/p"; }
-has_ended() { [[ $(state_of "$1") =~ ^(COMPLETED|TIMEOUT|CANCELLED|NODE_FAIL)$ ]] || has_failed "$1"; }
+has_ended() {
+  ! is_lost_at_launch "$1" || start_again "$1"
+  [[ $(state_of "$1") =~ ^(COMPLETED|TIMEOUT|CANCELLED|NODE_FAIL)$ ]] || has_failed "$1"
+}
 # A job on its way to be requeued counts as FAILED for some seconds, too: but then the script has said something else.
 has_failed() { [[ $(state_of "$1") == FAILED ]] && log "$1" | tail -n 1 | grep -q "not requeued\|submit .* again"; }
-has_work() { compgen -G "$1.checkpoint/solves/*.h5" >/dev/null; }
+# Where both nodes are one host, mpirun's daemon on the second one fails to start once in a hundred times: nothing of
+# ours has run then, and the start does not count.
+is_lost_at_launch() { [[ $(state_of "$1") == FAILED ]] && log_says "$1" "ORTE daemon has unexpectedly failed"; }
+start_again() {
+  echo "$1 starts again"
+  rm -f "lrc_calibrate-${job[$1]}.out"
+  scontrol requeue "${job[$1]}"
+}
+has_work() {
+  ! is_lost_at_launch "$1" || start_again "$1"
+  compgen -G "$1.checkpoint/solves/*.h5" >/dev/null
+}
 root_rank() { sed -n 's/.*"process": \([0-9]*\).*/\1/p' "$1.checkpoint/leases/"*[0-9]; }
 
 await() {  # SECONDS CONDITION...
@@ -42,7 +57,14 @@ await() {  # SECONDS CONDITION...
     sleep 0.2
   done
 }
-await_work() { await 90 has_work "$1" || echo "${job[$1]} ($1) does not begin to work" >&2; }
+await_work() {
+  await 60 has_work "$1" && return
+  echo "$1 does not begin to work:"
+  squeue -t all
+  tail -n 20 lrc_calibrate-*.out  # all of them: the log of an array task has a number of its own
+  start_again "$1"
+  await 90 has_work "$1"
+}
 
 failed() {  # CASE WHY
   echo "FAILED $1: $2"
