@@ -35,6 +35,8 @@ OptionTable option_table(CalibrateOptions& o) {
               "adaptive: the same bits in all, spent where the spectra say; up to four times the uniform rank")
       .number("iterations", o.iterations, 1, 1000, "alternations of the joint solve")
       .choice("rotation", o.rotation, {"full", "offline", "none"}, "Hadamard rotations R1, R2, R4; R1, R2; or none")
+      .flag("rotate-heads", o.rotate_heads,
+            "instead of R2, one rotation over all heads of o's input, at run time; needs rotation full")
       .choice("propagate", o.propagate, {"original", "quantized"}, "whose activations the statistics see")
       .real("target-blend", o.target_blend, 0, 1,
             "with propagate quantized: how much of the target comes from the original inputs, 0 to 1")
@@ -49,7 +51,10 @@ OptionTable option_table(CalibrateOptions& o) {
               "weights that share a scale, the last of a row maybe fewer; 0 = an output channel")
       .number("activation-bits", o.activation_bits, 2, 16, "bits of an activation, 2 to 8; 16 = not quantized")
       .path("activation-clip", o.activation_clip,
-            "scale = clip*absmax/7; 14/15 for compressed-tensors' quantizer; auto: chosen for each group of linears")
+            "scale = clip*absmax/7; 14/15 for compressed-tensors' quantizer; auto: chosen for each group of linears; "
+            "fitted: for each scale at run time, that of the least error")
+      .choice("activation-scale", o.activation_scale, {"absmax", "signed"},
+              "signed: what is largest in magnitude gets the code -8, by a scale that has its sign: 16 codes, not 15")
       .number("activation-group-size", o.activation_group_size, 0, Index{1} << 20,
               "channels of a token that share a scale, the last maybe fewer; 0 = all")
       .number("factor-bits", o.factor_bits, 8, 16,
@@ -99,6 +104,8 @@ void complete(CalibrateOptions& o) {
                      fmt::format("{} don't go with --residual-activations on, whose directions are found "
                                  "once; turn it off, or take --paper",
                                  o.iterations));
+  if (o.rotate_heads && o.rotation != "full")
+    throw InputError("--rotate-heads", fmt::format("does not go with --rotation {}; it needs full", o.rotation));
   if (o.allocates_ranks() && o.method != "lrc")
     throw InputError("--rank-allocation", fmt::format("adaptive does not go with --method {}; it needs lrc", o.method));
   o.clips();  // throws
@@ -109,15 +116,20 @@ void complete(CalibrateOptions& o) {
 }
 
 std::vector<float> CalibrateOptions::clips() const {
+  if (fits_clip()) return {1.0F};
   if (chooses_clip()) return {0.95F, 0.9F, 0.85F, 0.8F, 0.75F, 0.7F, 0.65F, 0.6F};
   const double clip = parse_fraction("activation-clip", activation_clip);
   if (!(clip >= 0.05 && clip <= 1))
-    throw InputError("--activation-clip", fmt::format("{} is out of range; it may be 0.05 to 1, or auto", clip));
+    throw InputError("--activation-clip", fmt::format("{} is out of range; it may be 0.05 to 1, auto or fitted", clip));
   return {static_cast<float>(clip)};
 }
 
 ActivationQuantizer CalibrateOptions::quantizer() const {
-  return {.bits = static_cast<int>(activation_bits), .clip = clips().front(), .group_size = activation_group_size};
+  return {.bits = static_cast<int>(activation_bits),
+          .clip = clips().front(),
+          .group_size = activation_group_size,
+          .is_signed = activation_scale == "signed",
+          .fits_clip = fits_clip()};
 }
 
 Statistics CalibrateOptions::statistics() const {
@@ -178,6 +190,19 @@ SolveOptions CalibrateOptions::solve_options(const std::string& name, Index rank
           .sweeps = descent_sweeps,
           .deflated = deflated,
           .factor_dtype = factor_dtype()};
+}
+
+void demand_whole_groups(const CalibrateOptions& options, const ModelConfig& config) {
+  if (options.export_for != "stock") return;
+  for (const auto& [option, size] : {std::pair{"--activation-group-size", options.activation_group_size},
+                                     std::pair{"--weight-group-size", options.weight_group_size}}) {
+    for (const GroupLayout& group : block_layout(config, 0).groups) {
+      if (size == 0 || group.inputs() % size == 0) continue;
+      throw InputError(option, fmt::format("{} does not divide the {} inputs of {}, as the loaders of --export-for "
+                                           "stock need; take a divisor, or 0",
+                                           size, group.inputs(), group.name));
+    }
+  }
 }
 
 void set_time_limit(const CalibrateOptions& options) {

@@ -6,6 +6,7 @@
 #include "lrc/calibration/shard.hpp"
 #include "lrc/core/options.hpp"
 #include "lrc/model/activation_quantizer.hpp"
+#include "lrc/model/layout.hpp"
 #include "lrc/quantization/group_problem.hpp"
 #include "lrc/quantization/rank.hpp"
 #include "lrc/quantization/solve.hpp"
@@ -25,6 +26,8 @@ struct CalibrateOptions {
   Index weight_bits = 4, weight_group_size = 0;
   Index activation_bits = 4, activation_group_size = 0;
   std::string activation_clip = "0.9";
+  std::string activation_scale = "absmax";
+  bool rotate_heads = false;
   bool center_activations = false, stack_groups = false, residual_activations = false, deflated = false;
   Index descent_sweeps = 0;
   std::string residual_directions = "mixed";
@@ -47,6 +50,8 @@ struct CalibrateOptions {
   WeightGrid grid() const;
   /// Whether the clip ratio is chosen for each group, out of clips().
   bool chooses_clip() const { return activation_clip == "auto"; }
+  /// Whether each scale has its own, found at run time.
+  bool fits_clip() const { return activation_clip == "fitted"; }
   std::vector<float> clips() const;
   /// Whether inputs are prepared before they are quantized, which takes a second pass over them.
   bool prepares_inputs() const { return center_activations || residual_activations || chooses_clip(); }
@@ -78,6 +83,10 @@ OptionTable option_table(CalibrateOptions& options);
 /// Fills what has a default that depends on other options, and throws InputError naming the option for what is missing,
 /// does not go together or does not exist yet.
 void complete(CalibrateOptions& options);
+
+/// Throws InputError naming the option where groups that share a scale don't divide the inputs of all linears, as the
+/// loaders of --export-for stock need.
+void demand_whole_groups(const CalibrateOptions& options, const ModelConfig& config);
 
 /// Sets the run's time limit: the option's, or else what is left of the Slurm job (SLURM_JOB_END_TIME), less a margin
 /// to end in order: a tenth, at most half a minute.

@@ -60,8 +60,8 @@ void CalibrationRun::open_inputs() {
   fingerprint_["lrc version"] = version_text();
   fingerprint_["blas"] = blas_of_all(world_, options_.allow_mixed);
   if (options_.rotation_kind() != RotationKind::none) {
-    rotated_ =
-        std::make_unique<RotatedModel>(*stored_, options_.rotation_kind(), static_cast<std::uint64_t>(options_.seed));
+    rotated_ = std::make_unique<RotatedModel>(*stored_, options_.rotation_kind(), options_.rotate_heads,
+                                              static_cast<std::uint64_t>(options_.seed));
     log_info("rotation: " + rotated_->description());
   }
 }
@@ -72,6 +72,7 @@ void CalibrationRun::plan_memory() {
   const double mine = given ? options_.memory : memory_of_a_rank(ranks_on_this_host(world_));
   const double limit = -world_.max(-mine);
   world_.agree([&] {
+    demand_whole_groups(options_, stored_->config());
     demand_groups(stored_->config(), options_, world_.size());
     memory_ = MemoryPlan({.model = stored_->config(),
                           .options = options_,

@@ -22,6 +22,8 @@ std::vector<Use> uses_of(const CalibrateOptions& o) {
           {"deflated", lrc && !o.residual_activations,
            "--method lrc with --residual-activations off: with them, U is eliminated anyway"},
           {"residual-directions", o.residual_activations, "--residual-activations on"},
+          {"activation-scale", o.activation_bits != 16, "activations of fewer than 16 bits"},
+          {"activation-group-size", o.activation_bits != 16, "activations of fewer than 16 bits"},
           {"descent-sweeps", o.method != "rtn", "--method lrc, gptq or svd"}};
 }
 
@@ -35,8 +37,9 @@ void refuse_idle_options(const OptionTable& table, const CalibrateOptions& optio
     throw InputError(fmt::format("--{}", use.option),
                      fmt::format("{} has no effect: it needs {}", values[use.option].get<std::string>(), use.needs));
   }
-  if (options.chooses_clip() && !options.quantizer().quantizes())
-    throw InputError("--activation-clip", "auto has no effect with 16-bit activations, which are not clipped");
+  if ((options.chooses_clip() || options.fits_clip()) && !options.quantizer().quantizes())
+    throw InputError("--activation-clip", fmt::format("{} has no effect with 16-bit activations, which are not clipped",
+                                                      options.activation_clip));
 }
 
 }  // namespace lrc

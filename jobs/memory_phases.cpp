@@ -163,7 +163,9 @@ double summing_anew(const MemoryInputs& in, const Measurement& measured, const G
   const double sums = sets * all_channels(exact ? MomentKind::cross : MomentKind::diagonals, group);
   const double owned =
       kDouble * (weights(group) + d * d) + (exact ? 2 : 0) * kFloat * d * d + (measured.drifts ? kFloat * d * d : 0);
-  return sums + std::min(sums, kReduced) + owned + (exact ? 3 : 2) * kFloat * tokens_of(in).unit * d;
+  const Index channels = in.options.activation_group_size == 0 ? group.inputs() : in.options.activation_group_size;
+  const double scales = kFloat * tokens_of(in).unit * real(ceil_div(group.inputs(), channels));
+  return sums + std::min(sums, kReduced) + owned + scales + (exact ? 3 : 2) * kFloat * tokens_of(in).unit * d;
 }
 
 double preparing(const MemoryInputs& in, const Measurement& measured, const GroupLayout& group) {

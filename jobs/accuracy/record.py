@@ -9,7 +9,7 @@ import pathlib
 import sys
 
 MEASURED = pathlib.Path(__file__).parent / "measured.csv"
-COLUMNS = ["model", "row", "seed", "bits", "perplexity", "multiply_adds", "seconds", "commit"]
+COLUMNS = ["model", "row", "seed", "bits", "perplexity", "multiply_adds", "activation_bits", "seconds", "commit"]
 
 
 def extra_multiply_adds(report, experts_in_use):
@@ -29,6 +29,14 @@ def extra_multiply_adds(report, experts_in_use):
     return extra / linears
 
 
+def activation_bits(report):
+    """Bits of an activation with its part of the scale, which has sixteen, as a mean over the linears' inputs."""
+    bits, group = (int(report["options"][f"activation-{name}"]) for name in ("bits", "group-size"))
+    inputs = [linear["shape"][1] for linear in report["linears"]]
+    scales = sum(-(-channels // group) if group else 1 for channels in inputs)
+    return bits + 16 * scales / sum(inputs)
+
+
 def experts_in_use(model):
     config = json.loads((model / "config.json").read_text())
     return config.get("num_experts_per_tok", 1) / config.get("num_local_experts", 1)
@@ -37,10 +45,11 @@ def experts_in_use(model):
 def main():
     model, row, seed, commit, evaluation, *reports = sys.argv[1:]
     result = json.loads(pathlib.Path(evaluation).read_text())
-    multiply_adds = seconds = 0.0
+    multiply_adds, activation, seconds = 0.0, 16.0, 0.0
     if reports:
         report = json.loads(pathlib.Path(reports[0]).read_text())
         multiply_adds = extra_multiply_adds(report, experts_in_use(pathlib.Path(model)))
+        activation = activation_bits(report)
         seconds = sum(p["seconds"] for p in report["phases"] if p["name"] in ("spectra", "calibrate", "solve"))
     new = not MEASURED.exists()
     with MEASURED.open("a") as file:
@@ -48,7 +57,8 @@ def main():
         if new:
             out.writerow(COLUMNS)
         out.writerow([pathlib.Path(model).name, row, seed, f"{result['bits_per_weight']:.4f}",
-                      f"{result['perplexity']:.5f}", f"{multiply_adds:.4f}", f"{seconds:.0f}", commit])
+                      f"{result['perplexity']:.5f}", f"{multiply_adds:.4f}", f"{activation:.3f}",
+                      f"{seconds:.0f}", commit])
 
 
 if __name__ == "__main__":

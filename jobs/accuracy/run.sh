@@ -1,15 +1,16 @@
 #!/usr/bin/env bash
 # Calibrates and evaluates every row of rows.txt on the demo models and on every MODEL, for each seed, appends what comes
 # of it to measured.csv, and makes the tables and the plot (table.py):
-#   jobs/accuracy/run.sh [--seeds "0 1 2"] [--rows "NAME..."] [MODEL...]
-# A MODEL is a directory with calibration.npy and evaluation.npy. Needs build/release. What stands in measured.csv is not
+#   jobs/accuracy/run.sh [--seeds "0 1 2"] [--rows "NAME..."] [--only] [MODEL...]
+# A MODEL is a directory with calibration.npy and evaluation.npy; --only: without the demo models. Needs build/release. What stands in measured.csv is not
 # measured again: remove it there to have it measured anew.
 set -euo pipefail
-seeds="0 1 2" rows=""
+seeds="0 1 2" rows="" only=""
 while (($# > 0)); do
   case $1 in
     --seeds) seeds=$2; shift 2 ;;
     --rows) rows=$2; shift 2 ;;
+    --only) only=yes; shift ;;
     -*) sed -n '2,6s/^# //p' "$0" >&2; exit 2 ;;
     *) break ;;
   esac
@@ -50,27 +51,28 @@ measure_full() {  # MODEL
   jobs/accuracy/record.py "$1" full 0 "$commit" "$work/result.json"
 }
 
-measure() {  # MODEL ROW SEED OPTION...
-  local model=$1 row=$2 seed=$3 sequences length
-  shift 3
+measure() {  # MODEL ROW SEED INI OPTION...
+  local model=$1 row=$2 seed=$3 ini=$4 sequences length
+  shift 4
   is_measured "$model" "$row" "$seed" && return
   echo "== $(basename "$model") $row, seed $seed"
   rm -rf "$work/model" "$work/model.checkpoint"
   read -r sequences _ length <<< "$(windows_of "$model")"
-  mpirun -n 2 "$bin/lrc_calibrate" --config jobs/accuracy/paper.ini --model "$model" --calibration "$model/calibration.npy" \
+  mpirun -n 2 "$bin/lrc_calibrate" --config "jobs/accuracy/$ini.ini" --model "$model" --calibration "$model/calibration.npy" \
     --sequences "$sequences" --sequence-length "$length" --threads 1 --seed "$seed" --output "$work/model" "$@" \
     2> "$work/log" || { tail -n 3 "$work/log" >&2; exit 1; }
   evaluate "$model" "$work/model" 2> "$work/log"
   jobs/accuracy/record.py "$model" "$row" "$seed" "$commit" "$work/result.json" "$work/model/lrc_report.json"
 }
 
-for model in models/demo-llama models/demo-mixtral "${models[@]}"; do
+[[ -n $only ]] || models=(models/demo-llama models/demo-mixtral "${models[@]}")
+for model in "${models[@]}"; do
   measure_full "$model"
   for seed in $seeds; do
-    while read -r row options; do
+    while read -r row ini options; do
       [[ -z $row || $row == \#* || (-n $rows && " $rows " != *" $row "*) ]] && continue
       # shellcheck disable=SC2086  # one word an option
-      measure "$model" "$row" "$seed" $options < /dev/null
+      measure "$model" "$row" "$seed" "$ini" $options < /dev/null
     done < jobs/accuracy/rows.txt
   done
 done

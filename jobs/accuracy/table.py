@@ -15,10 +15,10 @@ BEGIN, END = "<!-- tables: made by table.py -->\n", "<!-- end of tables -->\n"
 LINES = [
     ("RTN", "C7", ["rtn"]),
     ("GPTQ", "C1", ["gptq"]),
-    ("GPTQ, centred, clip auto", "C2", ["gptq-centred-clip"]),
+    ("GPTQ with the default's activations", "C2", ["gptq-best"]),
     ("SVD", "C3", ["svd-10"]),
     ("LRC, the paper's", "C4", ["lrc-10", "lrc-30"]),
-    ("LRC, default", "C0", ["best", "best-30"]),
+    ("LRC, default", "C0", ["best-cheap", "best", "best-30"]),
 ]
 
 
@@ -30,6 +30,7 @@ class Run:
     bits: float  # a weight, all that is stored
     perplexity: float
     multiply_adds: float  # of the correction, as a part of the linears'
+    activation_bits: float  # an activation, with its part of a scale
     seconds: float  # of calibration and solves
 
 
@@ -37,7 +38,7 @@ def read():
     """Of each model, of each row, its runs."""
     models = {}
     for line in csv.DictReader((HERE / "measured.csv").open()):
-        run = Run(line["seed"], *(float(line[name]) for name in ("bits", "perplexity", "multiply_adds", "seconds")))
+        run = Run(line["seed"], *(float(line[name]) for name in ("bits", "perplexity", "multiply_adds", "activation_bits", "seconds")))
         models.setdefault(line["model"], {}).setdefault(line["row"], []).append(run)
     return models
 
@@ -72,14 +73,14 @@ def table(model, rows):
     full = rows["full"][0].perplexity
     yield f"### {model}\n"
     yield f"Full precision: {full:.4g}.\n"
-    yield "| row | seeds | bits a weight | perplexity | nats lost | won back, % | multiply-adds | seconds |"
-    yield "|---|---|---|---|---|---|---|---|"
+    yield "| row | seeds | bits a weight | an activation | perplexity | nats lost | won back, % | multiply-adds | seconds |"
+    yield "|---|---|---|---|---|---|---|---|---|"
     for name in row_names():
         runs = rows.get(name, [])
         if not runs:
             continue
         won = [share for share in (won_back(run, rows, full) for run in runs) if share is not None]
-        yield (f"| {name} | {len(runs)} | {mean_of('bits', runs):.2f} "
+        yield (f"| {name} | {len(runs)} | {mean_of('bits', runs):.2f} | {mean_of('activation_bits', runs):.2f} "
                f"| {mean_and_spread([run.perplexity for run in runs], 3)} "
                f"| {mean_and_spread([nats_lost(run, full) for run in runs], 4)} | {mean_and_spread(won, 1)} "
                f"| +{100 * mean_of('multiply_adds', runs):.1f} % | {mean_of('seconds', runs):.0f} |")

@@ -36,13 +36,13 @@ void add_outputs(const float* x, const float* y, Index size, double* products, d
   }
 }
 
-// Of each token the largest magnitude of each group: tokens×groups.
-MatrixF largest_of(ThreadPool& pool, const ConstViewF& x, const ActivationQuantizer& quantizer) {
-  MatrixF largest(x.rows(), quantizer.groups(x.cols()));
+// Of each token the extreme of each group (activation_quantizer.hpp): tokens×groups.
+MatrixF extremes_of(ThreadPool& pool, const ConstViewF& x, const ActivationQuantizer& quantizer) {
+  MatrixF extremes(x.rows(), quantizer.groups(x.cols()));
   for_each_row(pool, x.rows(), [&](Index token) {
-    quantizer.find_largest(row_of(x, token), x.cols(), largest.data() + token * largest.cols());
+    quantizer.find_extremes(row_of(x, token), x.cols(), extremes.data() + token * extremes.cols());
   });
-  return largest;
+  return extremes;
 }
 
 }  // namespace
@@ -69,14 +69,14 @@ ChannelSums channel_sums(ThreadPool& pool, const ConstViewF& x, const ConstViewF
 std::vector<ChannelSums> channel_sums(ThreadPool& pool, const ConstViewF& x, const ActivationQuantizer& quantizer,
                                       std::span<const float> clips) {
   std::vector<ChannelSums> sums(clips.size(), ChannelSums(x.cols()));
-  const MatrixF largest = largest_of(pool, x, quantizer);
+  const MatrixF extremes = extremes_of(pool, x, quantizer);
   for_each_channels(pool, x.cols(), [&](Index first, Index end) {
     std::array<float, kChannelTile> y;  // a token's part
     for (Index token = 0; token < x.rows(); ++token) {
       const float* from = row_of(x, token);
       for (std::size_t i = 0; i < clips.size(); ++i) {
         std::copy(from + first, from + end, y.begin());
-        quantizer.apply(y.data(), first, end, largest.data() + token * largest.cols(), clips[i]);
+        quantizer.apply(y.data(), first, end, extremes.data() + token * extremes.cols(), clips[i]);
         add_outputs(from + first, y.data(), end - first, &sums[i].xy[first], &sums[i].yy[first]);
       }
       add_inputs(from + first, end - first, &sums[0].x[first], &sums[0].xx[first]);

@@ -62,7 +62,7 @@ void Exporter::write_adapter() const {
   for (Index block = 0; block < config.blocks; ++block) {
     const BlockLayout layout = block_layout(config, block);
     for (const GroupLayout& group : layout.groups) {
-      const HadamardTransform* rotation = group.role == GroupRole::down ? source_.online_rotation : nullptr;
+      const HadamardTransform* rotation = source_.rotations ? source_.rotations->of(group.role) : nullptr;
       for (const LinearStack& stack : stacks_of(group, false)) {
         if (source_.rank(stack, group.inputs()) == 0) continue;
         const SolveResult solved = source_.solved(stack.name).result;

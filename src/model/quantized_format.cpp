@@ -78,19 +78,31 @@ std::optional<QuantizedFormat> read_quantized_format(const std::filesystem::path
   format.activations.bits = narrow<int>(own.integer("activation_bits", 2, 16));
   if (format.activations.quantizes()) own.integer("activation_bits", 2, 8);
   format.activations.clip = static_cast<float>(own.number("activation_clip", 0.01, 1));
+  format.activations.is_signed = own.flag("activation_signed_scale");
+  format.activations.fits_clip = own.flag("activation_fitted_clip");
   format.activations.group_size = own.integer("activation_group_size", 0, kMaxGroup);
   format.online_rotation = own.flag("online_rotation");
+  format.rotated_heads = own.flag("rotated_heads");
   format.has_adapter = own.flag("adapter");
   format.native = own.flag("native");
   format.stacked = own.flag("stacked");
   format.centered = own.flag("centered");
   format.residual = own.flag("residual");
   format.bits_per_weight = own.number("bits_per_weight", 0, 64);
+  if (format.activations.fits_clip && format.activations.clip != 1)
+    own.refuse("activation_clip", "1 where 'activation_fitted_clip' is true");
   if (format.native && format.has_adapter) own.refuse("adapter", "false where 'native' is true");
   if (format.stacked && !format.native) own.refuse("stacked", "false where 'native' is");
   if (format.centered && !format.native) own.refuse("centered", "false where 'native' is");
   if (format.residual && !format.stacked) own.refuse("residual", "false where 'stacked' is");
   return format;
+}
+
+OnlineRotations online_rotations(const QuantizedFormat& format, const ModelConfig& config) {
+  OnlineRotations rotations;
+  if (format.rotated_heads) rotations.heads.emplace(config.query_size());
+  if (format.online_rotation) rotations.down.emplace(config.intermediate_size);
+  return rotations;
 }
 
 ordered_json quantization_config(const QuantizedFormat& format) {
@@ -116,16 +128,21 @@ ordered_json quantization_config(const QuantizedFormat& format) {
                             {"activation_bits", format.activations.bits},
                             {"activation_clip", format.activations.clip},
                             {"activation_group_size", format.activations.group_size},
+                            {"activation_signed_scale", format.activations.is_signed},
+                            {"activation_fitted_clip", format.activations.fits_clip},
                             {"online_rotation", format.online_rotation},
+                            {"rotated_heads", format.rotated_heads},
                             {"adapter", format.has_adapter},
                             {"native", format.native},
                             {"stacked", format.stacked},
                             {"centered", format.centered},
                             {"residual", format.residual},
                             {"bits_per_weight", format.bits_per_weight}};
-  // Loaders that know only the layout would leave out the online rotation and what is in low_rank.safetensors, and
+  // Loaders that know only the layout would leave out the online rotations and what is in low_rank.safetensors, and
   // compute nonsense: so they are not to recognise a model that needs it.
-  const char* method = format.online_rotation || format.native ? "lrc" : "compressed-tensors";
+  const bool is_own = format.online_rotation || format.rotated_heads || format.native || format.activations.is_signed ||
+                      format.activations.fits_clip;
+  const char* method = is_own ? "lrc" : "compressed-tensors";
   return {{"quant_method", method},
           {"format", "pack-quantized"},
           {"quantization_status", "compressed"},

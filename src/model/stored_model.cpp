@@ -42,7 +42,7 @@ StoredModel::StoredModel(std::filesystem::path directory)
       config_(read_model_config(directory_)),
       tensors_(directory_),
       format_(read_quantized_format(directory_)) {
-  if (format_ && format_->online_rotation) online_rotation_.emplace(config_.intermediate_size);
+  if (format_) rotations_ = online_rotations(*format_, config_);
   if (format_ && format_->has_adapter) adapter_.emplace(directory_ / kAdapterDirectory, "adapter_model.safetensors");
   if (format_ && format_->native) low_rank_.emplace(directory_, *format_);
   if (const Family* family = find_family(config_.family); family->look_at_tensors)
@@ -158,7 +158,7 @@ LinearGroup StoredModel::group(Index, const GroupLayout& layout) const {
   for (const LinearLayout& linear : layout.linears) group.linears.push_back(read_linear(linear));
   if (format_) group.quantizer = format_->activations;
   if (low_rank_) low_rank_->complete(layout, group);
-  if (online_rotation_ && layout.role == GroupRole::down) group.rotation = &*online_rotation_;
+  group.rotation = rotations_.of(layout.role);
   return group;
 }
 

@@ -28,13 +28,14 @@ void change_outputs(Linear& linear, const Rotate& rotate) {
 
 }  // namespace
 
-RotatedModel::RotatedModel(const Model& original, RotationKind kind, std::uint64_t seed)
+RotatedModel::RotatedModel(const Model& original, RotationKind kind, bool rotates_heads, std::uint64_t seed)
     : original_(original),
       signs_(random_signs(original.config().hidden_size, seed, kResidualStream)),
       residual_(original.config().hidden_size),
       head_(original.config().head_dim) {
-  assert(kind != RotationKind::none);
-  if (kind == RotationKind::full) online_.emplace(original.config().intermediate_size);
+  assert(kind == RotationKind::full || (kind == RotationKind::offline && !rotates_heads));
+  if (kind == RotationKind::full) online_.down.emplace(original.config().intermediate_size);
+  if (rotates_heads) online_.heads.emplace(original.config().query_size());
 }
 
 void RotatedModel::rotate_residual(MatrixD& rows) const {
@@ -67,6 +68,14 @@ void RotatedModel::undo_value_heads(Linear& o) const {
   o.weight = rows.cast<float>();
 }
 
+// W ← W H, for the inputs x H.
+void RotatedModel::rotate_at_run_time(LinearGroup& group, const HadamardTransform& rotation) const {
+  MatrixD rows = group.linears[0].weight.cast<double>();  // hidden_size×d_in
+  rotation.apply(rows);
+  group.linears[0].weight = rows.cast<float>();
+  group.rotation = &rotation;
+}
+
 LinearGroup RotatedModel::group(Index index, const GroupLayout& layout) const {
   LinearGroup group = original_.group(index, layout);
   switch (layout.role) {
@@ -74,23 +83,18 @@ LinearGroup RotatedModel::group(Index index, const GroupLayout& layout) const {
     case GroupRole::gate_up: {
       const VectorF norm = original_.norm(index, layout.role);
       for (Linear& linear : group.linears) rotate_inputs(linear.weight, norm);
-      if (layout.role == GroupRole::qkv) rotate_value_heads(group);
+      if (layout.role == GroupRole::qkv && !online_.heads) rotate_value_heads(group);
       break;
     }
     case GroupRole::attention_out:
-      undo_value_heads(group.linears[0]);
+      if (!online_.heads) undo_value_heads(group.linears[0]);
       rotate_outputs(group.linears[0]);
       break;
     case GroupRole::down:
-      if (online_) {
-        MatrixD rows = group.linears[0].weight.cast<double>();  // hidden_size×intermediate_size
-        online_->apply(rows);
-        group.linears[0].weight = rows.cast<float>();
-        group.rotation = &*online_;
-      }
       rotate_outputs(group.linears[0]);
       break;
   }
+  if (const HadamardTransform* rotation = online_.of(layout.role)) rotate_at_run_time(group, *rotation);
   return group;
 }
 
@@ -118,10 +122,12 @@ MatrixF RotatedModel::head_rows(Index first, Index rows) const {
 }
 
 std::string RotatedModel::description() const {
-  std::string text = fmt::format("R1 {} ({}), R2 {} ({})", residual_.order(), residual_.description(), head_.order(),
-                                 head_.description());
-  if (online_) text += fmt::format(", R4 {} ({})", online_->order(), online_->description());
-  return text;
+  const auto named = [](const char* name, const HadamardTransform& rotation) {
+    return fmt::format("{} {} ({})", name, rotation.order(), rotation.description());
+  };
+  std::string text =
+      named("R1", residual_) + ", " + (online_.heads ? named("heads", *online_.heads) : named("R2", head_));
+  return online_.down ? text + ", " + named("R4", *online_.down) : text;
 }
 
 }  // namespace lrc

@@ -38,7 +38,7 @@ TEST(Perplexity, OfSmolLM2IsTransformers) {
   EXPECT_NEAR(of(directory, 64, 512).value() / 29.4460, 1, 1e-4);
 }
 
-double rotated_over_original(const std::filesystem::path& directory, RotationKind kind) {
+double rotated_over_original(const std::filesystem::path& directory, RotationKind kind, bool rotates_heads = false) {
   single_threaded_blas();
   ThreadPool pool(1);
   const StoredModel original(directory);
@@ -46,11 +46,12 @@ double rotated_over_original(const std::filesystem::path& directory, RotationKin
   const auto value = [&](const Model& model) {
     return evaluate_perplexity(Communicator(), pool, model, windows).value();
   };
-  return value(RotatedModel(original, kind, 11)) / value(original);
+  return value(RotatedModel(original, kind, rotates_heads, 11)) / value(original);
 }
 
 TEST(Perplexity, OfARotatedModelIsThatOfTheOriginal) {
   EXPECT_NEAR(rotated_over_original(demo_model(), RotationKind::full), 1, 1e-4);
+  EXPECT_NEAR(rotated_over_original(demo_model(), RotationKind::full, true), 1, 1e-4);
   EXPECT_NEAR(rotated_over_original(demo_model(), RotationKind::offline), 1, 1e-4);
 }
 

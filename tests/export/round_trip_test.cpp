@@ -97,7 +97,7 @@ void expect_outputs(SolvedModel& model, const GroupLayout& layout, const LinearG
       found.middleCols(row, output.cols()) = output.cast<double>();
       row += output.cols();
     }
-    const HadamardTransform* rotation = layout.role == GroupRole::down ? model.rotation() : nullptr;
+    const HadamardTransform* rotation = model.rotations().of(layout.role);
     for (Index token = 0; token < kTokens; ++token) {
       const VectorD right = expected(c, model.solved(stack.name), rotation, x.row(token).transpose(), biases);
       EXPECT_LT((found.row(token).transpose() - right).norm(), tolerance * right.norm()) << stack.name;
@@ -129,13 +129,23 @@ TEST(Export, ASolvedGroupComputesTheBitsOfTheGroupThatIsReadBack) {
     const StoredModel read(model.output());
     for (const GroupLayout& layout : block_layout(read.config(), 1).groups) {
       LinearGroup own = model.original().group(1, layout);
-      if (layout.role == GroupRole::down) own.rotation = model.rotation();
+      own.rotation = model.rotations().of(layout.role);
       const LinearGroup solved =
           solved_group(std::move(own), layout, model.format(), {.biases = read.config().dtype, .adapter = c.adapter},
                        [&](const std::string& stack) { return model.solved(stack); });
       MatrixF x = model.random_matrix(7, layout.inputs(), 1), same = x;
       EXPECT_EQ(forward_group(pool, solved, x), forward_group(pool, read.group(1, layout), same)) << layout.name;
     }
+  }
+}
+
+TEST(Export, TheActivationQuantizerComesBack) {
+  for (const bool fitted : {false, true}) {
+    const SolvedModel model({.activation_group = 16, .fitted = fitted});
+    model.write();
+    const StoredModel read(model.output());
+    EXPECT_EQ(read.group(0, block_layout(read.config(), 0).groups[0]).quantizer, model.format().activations);
+    EXPECT_EQ(read.quantized()->activations, model.format().activations);
   }
 }
 

@@ -21,6 +21,7 @@ struct ExportCase {
   Index rank = 5;              ///< of every stack
   Index weight_group = 0;      ///< input channels
   Index activation_group = 0;  ///< channels of a token
+  bool fitted = false;         ///< a signed scale and a fitted clip
 
   bool is_native() const { return stacked || centered || residual || own_clips || factor_bits != 16; }
 };
@@ -30,7 +31,7 @@ class SolvedModel {
   explicit SolvedModel(ExportCase what) : what_(std::move(what)) {
     write_random_model(directory_ / "model", random_model_config(what_.family, {{"attention_bias", true}}));
     original_.emplace(directory_ / "model");
-    if (what_.rotated) rotation_.emplace(original_->config().intermediate_size);
+    rotations_ = online_rotations(format(), original_->config());
     for (Index block = 0; block < original_->config().blocks; ++block) {
       const BlockLayout layout = block_layout(original_->config(), block);
       for (const GroupLayout& group : layout.groups) solve(group);
@@ -40,14 +41,19 @@ class SolvedModel {
   const ExportCase& what() const { return what_; }
   const StoredModel& original() const { return *original_; }
   const SolvedStack& solved(const std::string& stack) const { return solved_.at(stack); }
-  const HadamardTransform* rotation() const { return rotation_ ? &*rotation_ : nullptr; }
+  const OnlineRotations& rotations() const { return rotations_; }
   std::filesystem::path output() const { return directory_ / "out"; }
 
   QuantizedFormat format() const {
     return {.method = "lrc",
             .weight_group_size = what_.weight_group,
-            .activations = {.bits = 4, .clip = 0.9F, .group_size = what_.activation_group},
+            .activations = {.bits = 4,
+                            .clip = what_.fitted ? 1.0F : 0.9F,
+                            .group_size = what_.activation_group,
+                            .is_signed = what_.fitted,
+                            .fits_clip = what_.fitted},
             .online_rotation = what_.rotated,
+            .rotated_heads = what_.rotated,
             .has_adapter = !what_.is_native(),
             .native = what_.is_native(),
             .stacked = what_.stacked,
@@ -61,7 +67,7 @@ class SolvedModel {
     const Exporter exporter({.original = *original_,
                              .model = *original_,
                              .format = format(),
-                             .online_rotation = rotation(),
+                             .rotations = &rotations_,
                              .rank = [this](const LinearStack&, Index) { return what_.rank; },
                              .factor_bits = what_.factor_bits,
                              .adapter_dtype = what_.adapter,
@@ -118,7 +124,7 @@ class SolvedModel {
   TemporaryDirectory directory_;
   std::mt19937 random_{11};
   std::optional<StoredModel> original_;
-  std::optional<HadamardTransform> rotation_;
+  OnlineRotations rotations_{};
   std::map<std::string, SolvedStack> solved_;
 };
 

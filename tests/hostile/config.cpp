@@ -78,10 +78,21 @@ Situations config_situations() {
 }
 
 Situations quantization_config_situations() {
-  const json good = {{"method", "lrc"},          {"weight_bits", 4},     {"weight_group_size", 0},
-                     {"activation_bits", 4},     {"activation_clip", 1}, {"activation_group_size", 0},
-                     {"online_rotation", false}, {"adapter", false},     {"native", false},
-                     {"stacked", false},         {"centered", false},    {"residual", false},
+  const json good = {{"method", "lrc"},
+                     {"weight_bits", 4},
+                     {"weight_group_size", 0},
+                     {"activation_bits", 4},
+                     {"activation_clip", 1},
+                     {"activation_group_size", 0},
+                     {"activation_signed_scale", false},
+                     {"activation_fitted_clip", false},
+                     {"online_rotation", false},
+                     {"rotated_heads", false},
+                     {"adapter", false},
+                     {"native", false},
+                     {"stacked", false},
+                     {"centered", false},
+                     {"residual", false},
                      {"bits_per_weight", 4.0}};
   const auto with = [&](const std::string& key, const json& value) {
     json own = good;
@@ -111,7 +122,10 @@ Situations quantization_config_situations() {
                     with("activation_clip", 1e300),
                     with("activation_group_size", -huge),
                     with("activation_group_size", huge),
+                    with("activation_signed_scale", 1),
+                    with("activation_fitted_clip", "no"),
                     with("online_rotation", 1),
+                    with("rotated_heads", nullptr),
                     with("adapter", nullptr),
                     with("native", 2),
                     with("stacked", "yes"),

@@ -26,7 +26,7 @@ evaluate() {
 
 # shellcheck source=jobs/local_mpi.sh
 source jobs/local_mpi.sh
-rm -rf "$work/export" "$work/export_a16"
+rm -rf "$work/export" "$work/export.checkpoint" "$work/export_a16"
 "$bin/lrc_calibrate" --model $model --calibration $model/calibration.npy --sequence-length 256 \
   --output "$work/export" --export-for stock --threads 1
 evaluate "$work/export" "$work/w4a4.json"

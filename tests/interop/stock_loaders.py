@@ -40,23 +40,26 @@ def unpacked_weight(model, layer):
     return weight * model[f"{layer}.weight_scale"]
 
 
-def quantized_tokens(x):
-    """Q_a(x), x [tokens, in] of float32: scale = absmax / 7.5 per token, rounded half to even, codes in -8 .. 7."""
-    scale = np.abs(x).max(axis=1, keepdims=True) / np.float32(7.5)
-    return np.clip(np.rint(x / scale), -8, 7) * scale.astype(np.float64)
+def quantized_tokens(x, group):
+    """Q_a(x), x [tokens, in] of float32: scale = absmax / 7.5 of a token, or of `group` of its channels (0 = all),
+    rounded half to even, codes in -8 .. 7."""
+    parts = x.reshape(len(x), -1, group or x.shape[1])
+    scale = np.abs(parts).max(axis=2, keepdims=True) / np.float32(7.5)
+    return (np.clip(np.rint(parts / scale), -8, 7) * scale.astype(np.float64)).reshape(x.shape)
 
 
-def expected_output(model, adapter, layer, x):
+def expected_output(model, adapter, layer, x, group):
     """Q_a(x) W^T + (x A^T) B^T from the stored tensors alone."""
     prefix = f"base_model.model.{layer}"
     low_rank = (x.astype(np.float64) @ adapter[f"{prefix}.lora_A.weight"].T) @ adapter[f"{prefix}.lora_B.weight"].T
-    return quantized_tokens(x) @ unpacked_weight(model, layer).T + low_rank
+    return quantized_tokens(x, group) @ unpacked_weight(model, layer).T + low_rank
 
 
 def worst_linear(peft_model, export):
     """Count of the corrected linears, and the largest ||stock - expected|| / ||expected|| of them on random inputs."""
     model = tensors(export / "model.safetensors")
     adapter = tensors(export / "adapter" / "adapter_model.safetensors")
+    group = json.loads((export / "config.json").read_text())["quantization_config"]["lrc"]["activation_group_size"]
     generator = np.random.default_rng(1)
     errors = {}
     for name, module in peft_model.base_model.model.named_modules():
@@ -65,7 +68,7 @@ def worst_linear(peft_model, export):
         x = generator.standard_normal((17, module.in_features), dtype=np.float32)
         with torch.no_grad():
             stock = module(torch.from_numpy(x)[None])[0].double().numpy()  # 3-D: 2-D inputs get wrong token scales
-        expected = expected_output(model, adapter, name, x)
+        expected = expected_output(model, adapter, name, x, group)
         errors[name] = np.linalg.norm(stock - expected) / np.linalg.norm(expected)
     packed = sum(name.endswith(".weight_packed") for name in model)
     assert len(errors) == packed, f"PEFT corrects {len(errors)} linears, the export holds {packed}"

@@ -16,7 +16,8 @@ namespace {
 namespace fs = std::filesystem;
 
 const std::string kBest =
-    "--stack-groups on --residual-activations on --factor-bits 8 --center-activations on --activation-clip auto";
+    "--stack-groups on --residual-activations on --factor-bits 8 --center-activations on --activation-clip fitted "
+    "--activation-scale signed --rotate-heads on";
 
 class WholeRuns : public testing::Test {
  protected:
@@ -106,6 +107,8 @@ TEST_F(WholeRuns, TheSameBytesOnAnyNumberOfRanksAndThreads) {
   expect_same_bytes(
       {2}, "llama",
       "--rank-fraction 0.4 --center-activations on --factor-bits 8 --residual-activations off --deflated on");
+  for (const char* moments : {"exact", "diagonal"})
+    expect_same_bytes({2}, "llama", fmt::format("--rank-fraction 0.4 --activation-clip auto --moments {}", moments));
 }
 
 TEST_F(WholeRuns, TheSameBytesWhereStatisticsSeeTheQuantizedModel) {
@@ -148,7 +151,7 @@ TEST_F(WholeRuns, TheBlendOfTheTargetMattersToTheWeights) {
 
 TEST_F(WholeRuns, LrcTakesTheBestUnlessToldOtherwise) {
   run("llama", directory_ / "default", "--rank-fraction 0.4");
-  run("llama", directory_ / "options", "--rank-fraction 0.4 --moments diagonal " + kBest);
+  run("llama", directory_ / "options", "--rank-fraction 0.4 --moments diagonal --activation-group-size 32 " + kBest);
   EXPECT_TRUE(contents(directory_ / "default") == contents(directory_ / "options"));
   run("llama", directory_ / "told", "--rank-fraction 0.4 --stack-groups off --moments exact --activation-clip 0.9");
   const nlohmann::json told = json_file(directory_ / "told" / "lrc_report.json")["options"];
@@ -164,7 +167,8 @@ TEST_F(WholeRuns, ThePaperIsWhatItsOptionsAre) {
   run("llama", directory_ / "paper", "--paper --rank-fraction 0.4");
   run("llama", directory_ / "options",
       "--rank-fraction 0.4 --method lrc --moments exact --propagate original --activation-clip 0.9 --factor-bits 16 "
-      "--center-activations off --stack-groups off --residual-activations off --deflated off --descent-sweeps 0");
+      "--center-activations off --stack-groups off --residual-activations off --deflated off --descent-sweeps 0 "
+      "--activation-scale absmax --activation-group-size 0 --rotate-heads off");
   EXPECT_TRUE(contents(directory_ / "paper") == contents(directory_ / "options"));
   const nlohmann::json options = json_file(directory_ / "paper" / "lrc_report.json")["options"];
   EXPECT_EQ(options["paper"], "on");
@@ -186,7 +190,9 @@ TEST_F(WholeRuns, MoreDirectionsThanOutputsAreNoHarm) {
 }
 
 TEST_F(WholeRuns, StockLoadersFindAllThatTheyNeed) {
-  run("llama", directory_ / "out", "--export-for stock --rank-fraction 0.4 --descent-sweeps 2");
+  run("llama", directory_ / "out",
+      "--export-for stock --rank-fraction 0.4 --descent-sweeps 2 --activation-group-size 16");
+  EXPECT_EQ(json_file(directory_ / "out" / "lrc_report.json")["options"]["deflated"], "on");
   EXPECT_EQ(format("out")["quant_method"], "compressed-tensors");
   EXPECT_FLOAT_EQ(format("out")["lrc"]["activation_clip"].get<float>(), 14.0F / 15);
   EXPECT_FALSE(format("out")["lrc"]["online_rotation"]);
@@ -204,6 +210,9 @@ TEST_F(WholeRuns, OptionsThatContradictAreRefusedByName) {
     expect_refused("--export-for stock --" + option + " on",
                    "--" + option + ": on does not go with --export-for stock");
   expect_refused("--export-for stock --activation-clip auto", "--activation-clip: auto does not go with");
+  expect_refused("--export-for stock", "--activation-group-size: 32 does not divide the 48 inputs of");
+  expect_refused("--export-for stock --activation-scale signed", "--activation-scale: signed does not go with");
+  expect_refused("--rotate-heads on --rotation offline", "--rotate-heads: does not go with --rotation offline");
   expect_refused("--iterations 5", "take --paper");
   expect_refused("--target-blend 0.5", "--target-blend: needs --propagate quantized");
   expect_refused("--propagate quantized --solve-memory 100K", "--propagate quantized; take");
@@ -241,8 +250,9 @@ TEST_F(WholeRuns, OptionsAtTheirDefaultsMayBeThere) {
 TEST_F(WholeRuns, HelpSaysWhatTheDefaultsOfLrcAre) {
   const std::string help = run_program("lrc_calibrate", "--help").output;
   for (const char* part :
-       {"(default 8 with --method lrc; 16 with other methods or --paper)", "(default auto with --method lrc; 0.9 with",
-        "(default diagonal with --method lrc; exact with", "a budget of p*d_out*d_in 16-bit numbers"})
+       {"(default 8 with --method lrc; 16 with other methods or --paper)",
+        "(default fitted with --method lrc; 0.9 with", "(default diagonal with --method lrc; exact with",
+        "a budget of p*d_out*d_in 16-bit numbers"})
     EXPECT_NE(help.find(part), std::string::npos) << part;
 }
 

@@ -9,42 +9,88 @@
 namespace lrc {
 namespace {
 
+// The codes of a group times its scale, given that.
+std::vector<float> by_scale(const std::vector<float>& group, float scale, float highest) {
+  std::vector<float> y = group;
+  if (scale == 0) return y;
+  for (float& value : y) value = std::nearbyint(std::min(highest, std::max(-highest - 1, value / scale))) * scale;
+  return y;
+}
+
+double squared_error(const std::vector<float>& x, const std::vector<float>& y) {
+  double sum = 0;
+  for (std::size_t i = 0; i < x.size(); ++i) sum += std::pow(static_cast<double>(x[i]) - static_cast<double>(y[i]), 2);
+  return sum;
+}
+
+std::vector<float> naive_group(const std::vector<float>& x, const ActivationQuantizer& q) {
+  const float highest = static_cast<float>((1 << (q.bits - 1)) - 1);
+  float extreme = 0;
+  for (const float value : x) {
+    if (std::fabs(value) > std::fabs(extreme)) extreme = value;
+  }
+  std::vector<float> best;
+  for (const float clip : q.fits_clip ? std::vector<float>{1.0F, 0.9F, 0.8F, 0.7F, 0.6F} : std::vector<float>{q.clip}) {
+    const float scale = q.is_signed ? clip * extreme / -(highest + 1) : clip * std::fabs(extreme) / highest;
+    const std::vector<float> y = by_scale(x, scale, highest);
+    if (best.empty() || squared_error(x, y) < squared_error(x, best)) best = y;
+  }
+  return best;
+}
+
 // One token, by the definition, in the order of operations that the runtime of compressed-tensors uses.
-std::vector<float> naive(const std::vector<float>& x, float clip, int bits, Index group) {
-  std::vector<float> y(x.size());
-  const float highest = static_cast<float>((1 << (bits - 1)) - 1);
-  const Index size = static_cast<Index>(x.size()), width = group == 0 ? size : group;
-  for (Index first = 0; first < size; first += width) {
-    float largest = 0;
-    for (Index i = first; i < std::min(first + width, size); ++i) largest = std::max(largest, std::fabs(x[i]));
-    const float scale = clip * largest / highest;
-    for (Index i = first; i < std::min(first + width, size); ++i) {
-      y[i] = scale == 0 ? x[i] : std::nearbyint(std::min(highest, std::max(-highest - 1, x[i] / scale))) * scale;
-    }
+std::vector<float> naive(const std::vector<float>& x, const ActivationQuantizer& q) {
+  std::vector<float> y;
+  const std::size_t width = q.group_size == 0 ? x.size() : static_cast<std::size_t>(q.group_size);
+  for (std::size_t first = 0; first < x.size(); first += width) {
+    const auto from = x.begin() + static_cast<std::ptrdiff_t>(first);
+    const std::vector<float> group(from, from + static_cast<std::ptrdiff_t>(std::min(width, x.size() - first)));
+    for (const float value : naive_group(group, q)) y.push_back(value);
   }
   return y;
+}
+
+std::vector<ActivationQuantizer> quantizers() {
+  std::vector<ActivationQuantizer> all;
+  for (const int bits : {2, 3, 4, 8}) {
+    for (const Index group : {0, 5, 128}) {
+      for (const bool is_signed : {false, true}) {
+        for (const float clip : {0.9F, 14.0F / 15.0F, 1.0F})
+          all.push_back({.bits = bits, .clip = clip, .group_size = group, .is_signed = is_signed});
+        all.push_back({.bits = bits, .clip = 1, .group_size = group, .is_signed = is_signed, .fits_clip = true});
+      }
+    }
+  }
+  return all;
 }
 
 TEST(ActivationQuantizer, IsItsDefinition) {
   std::mt19937 random(1);
   std::normal_distribution<float> normal;
-  for (const int bits : {2, 3, 4, 8}) {
-    for (const Index group : {0, 5, 128}) {
-      for (const Index d : {1, 7, 16, 33, 200}) {
-        for (const float clip : {0.9F, 14.0F / 15.0F, 1.0F}) {
-          std::vector<float> x(static_cast<std::size_t>(d));
-          for (float& value : x) value = normal(random);
-          MatrixF token = Eigen::Map<MatrixF>(x.data(), 1, d);
-          ActivationQuantizer{.bits = bits, .clip = clip, .group_size = group}.apply(token);
-          EXPECT_EQ(std::vector<float>(token.data(), token.data() + d), naive(x, clip, bits, group))
-              << bits << " " << group << " " << d;
-        }
-      }
+  for (const ActivationQuantizer& quantizer : quantizers()) {
+    for (const Index d : {1, 7, 16, 33, 200}) {
+      std::vector<float> x(static_cast<std::size_t>(d));
+      for (float& value : x) value = normal(random);
+      MatrixF token = Eigen::Map<MatrixF>(x.data(), 1, d);
+      quantizer.apply(token);
+      EXPECT_EQ(std::vector<float>(token.data(), token.data() + d), naive(x, quantizer))
+          << quantizer.bits << " " << quantizer.group_size << " " << d << quantizer.is_signed << quantizer.fits_clip;
     }
   }
 }
 
-// A part of a token, given what its whole groups' largest magnitudes are, comes out as in the whole token.
+TEST(ActivationQuantizer, ASignedScaleGivesTheExtremeTheLowestCodeWhateverItsSign) {
+  for (const float sign : {1.0F, -1.0F}) {
+    MatrixF x(1, 4);
+    x << 8, 7, -7, 1;
+    x *= sign;
+    const MatrixF before = x;
+    ActivationQuantizer{.bits = 4, .clip = 1, .is_signed = true}.apply(x);
+    EXPECT_EQ(x, before);  // scale −1 or 1: codes −8, −7, 7, −1
+  }
+}
+
+// A part of a token, given the extremes of its whole groups, comes out as in the whole token.
 TEST(ActivationQuantizer, OfAPartIsThatOfTheWhole) {
   std::mt19937 random(2);
   std::normal_distribution<float> normal;
@@ -55,11 +101,11 @@ TEST(ActivationQuantizer, OfAPartIsThatOfTheWhole) {
     MatrixF whole = token;
     ActivationQuantizer{.clip = 0.7F, .group_size = group}.apply(whole);
     const ActivationQuantizer quantizer{.clip = 1, .group_size = group};
-    std::vector<float> largest(static_cast<std::size_t>(quantizer.groups(kChannels)));
-    quantizer.find_largest(token.data(), kChannels, largest.data());
+    std::vector<float> extremes(static_cast<std::size_t>(quantizer.groups(kChannels)));
+    quantizer.find_extremes(token.data(), kChannels, extremes.data());
     for (const auto& [first, end] : {std::pair<Index, Index>{0, 37}, {0, 1}, {4, 12}, {36, 37}}) {
       MatrixF part = token.middleCols(first, end - first);
-      quantizer.apply(part.data(), first, end, largest.data(), 0.7F);
+      quantizer.apply(part.data(), first, end, extremes.data(), 0.7F);
       EXPECT_EQ(part, whole.middleCols(first, end - first)) << group << " " << first;
     }
   }

@@ -31,11 +31,12 @@ MatrixF logits(const Model& model, const Sequences& sequences) {
   return result;
 }
 
-float largest_difference(const std::filesystem::path& directory, RotationKind kind) {
+float largest_difference(const std::filesystem::path& directory, RotationKind kind, bool rotates_heads = false) {
   const StoredModel original(directory);
   Sequences sequences = windows_of(demo_model() / "evaluation.npy", 2, 100);
   for (std::int32_t& token : sequences.tokens) token %= narrow<std::int32_t>(original.config().vocabulary_size);
-  const MatrixF difference = logits(original, sequences) - logits(RotatedModel(original, kind, 7), sequences);
+  const MatrixF difference =
+      logits(original, sequences) - logits(RotatedModel(original, kind, rotates_heads, 7), sequences);
   return difference.cwiseAbs().maxCoeff();
 }
 
@@ -60,13 +61,14 @@ TEST(RotatedModel, ComputesTheSameFunctionInEveryFamily) {
     const TemporaryDirectory directory;
     write_random_model(directory / "m", random_model_config(family));
     EXPECT_LT(largest_difference(directory / "m", RotationKind::full), 2e-3F) << family;
+    EXPECT_LT(largest_difference(directory / "m", RotationKind::full, true), 2e-3F) << family;
   }
   EXPECT_LT(largest_difference(demo_model("demo-mixtral"), RotationKind::full), 2e-3F);
 }
 
 TEST(RotatedModel, SpreadsTheOutliersOfTheResidualStream) {
   const StoredModel original(demo_model());
-  const RotatedModel rotated(original, RotationKind::full, 7);
+  const RotatedModel rotated(original, RotationKind::full, false, 7);
   const std::vector<std::int32_t> tokens{5, 100, 1000};
   MatrixF before(3, original.config().hidden_size), after = before;
   original.embed(tokens, before);
@@ -75,10 +77,28 @@ TEST(RotatedModel, SpreadsTheOutliersOfTheResidualStream) {
   EXPECT_GT((before - after).norm(), 0.1F * before.norm());
 }
 
+// R2 leaves a head's energy where it is; the rotation over all heads gives every channel about the same. With one value
+// head alone that says something, the inputs of o are zero elsewhere.
+TEST(RotatedModel, OneRotationOverAllHeadsSpreadsTheEnergyOfOne) {
+  const StoredModel original(demo_model());
+  const Index head = original.config().head_dim, size = original.config().query_size();
+  const RotatedModel rotated(original, RotationKind::full, true, 7);
+  const LinearGroup o = rotated.block(0).attention_out;
+  ASSERT_NE(o.rotation, nullptr);
+  MatrixF inputs = MatrixF::Zero(3, size);
+  inputs.leftCols(head).setRandom();
+  const MatrixF outputs = inputs * original.block(0).attention_out.linears[0].weight.transpose();
+  const float energy = inputs.squaredNorm();
+  o.rotation->apply(inputs);
+  EXPECT_NEAR(inputs.leftCols(head).squaredNorm() / energy, static_cast<double>(head) / static_cast<double>(size), 0.1);
+  // The residual stream is rotated, too, which leaves its norm.
+  EXPECT_NEAR((inputs * o.linears[0].weight.transpose()).norm() / outputs.norm(), 1, 1e-5);
+}
+
 TEST(RotatedModel, SeedsGiveOtherRotationsOfTheSameModel) {
   const StoredModel original(demo_model());
   const auto weight = [&](std::uint64_t seed) {
-    return RotatedModel(original, RotationKind::full, seed).block(0).qkv.linears[0].weight;
+    return RotatedModel(original, RotationKind::full, false, seed).block(0).qkv.linears[0].weight;
   };
   EXPECT_EQ(weight(1), weight(1));
   EXPECT_NE(weight(1), weight(2));

@@ -25,7 +25,7 @@ struct ExportSource {
   const StoredModel& original;  ///< config.json, tokenizer files, number format of what stays unquantized
   const Model& model;           ///< the model that was calibrated: original, or rotated
   QuantizedFormat format;
-  const HadamardTransform* online_rotation;                         ///< R4, or nullptr
+  const OnlineRotations* rotations;                                 ///< of `model`, or nullptr
   std::function<Index(const LinearStack& stack, Index d_in)> rank;  ///< of its correction
   int factor_bits = 16;
   Dtype adapter_dtype = Dtype::f16;                             ///< of the adapter's factors: F16 or BF16

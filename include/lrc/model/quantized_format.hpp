@@ -7,6 +7,8 @@
 #include <string>
 
 #include "lrc/model/activation_quantizer.hpp"
+#include "lrc/model/config.hpp"
+#include "lrc/model/online_rotations.hpp"
 
 namespace lrc {
 
@@ -16,6 +18,7 @@ struct QuantizedFormat {
   Index weight_group_size = 0;  ///< 0 = one scale a row
   ActivationQuantizer activations;
   bool online_rotation = false;  ///< R4: Hadamard at the input of down
+  bool rotated_heads = false;    ///< Hadamard over all heads at the input of o
   bool has_adapter = false;      ///< low-rank factors in adapter/
   /// What PEFT has no words for is in low_rank.safetensors (low_rank_file.hpp).
   bool native = false;
@@ -28,6 +31,9 @@ struct QuantizedFormat {
 /// The format of DIRECTORY, or nothing where its config.json has no `quantization_config`. Throws InputError for one
 /// that lrc did not write, and for values out of range.
 std::optional<QuantizedFormat> read_quantized_format(const std::filesystem::path& directory);
+
+/// Those that a model of the format runs.
+OnlineRotations online_rotations(const QuantizedFormat& format, const ModelConfig& config);
 
 /// The value of `quantization_config`: what compressed-tensors reads, and, under `lrc`, what it has no key for.
 nlohmann::ordered_json quantization_config(const QuantizedFormat& format);

@@ -51,7 +51,7 @@ class StoredModel : public Model {
   std::optional<QuantizedFormat> format_;
   std::optional<TensorDirectory> adapter_;
   std::optional<LowRankFile> low_rank_;
-  std::optional<HadamardTransform> online_rotation_;
+  OnlineRotations rotations_{};
 };
 
 }  // namespace lrc

@@ -1,16 +1,17 @@
 // A model rotated on the way in: the same function, with weights and activations that spread their outliers (QuaRot,
 // arXiv 2404.00456). RMSNorm scales are fused into the linears that read them, in fp64; then
 //   R1: the residual stream x becomes x Q, Q = diag(random signs) · H;
-//   R2: every value head becomes v H_head, undone in o's input;
+//   R2: every value head becomes v H_head, undone in o's input; or, instead of it, at run time one rotation over all
+//       heads of o's input, which also evens out their energies, and is undone in o's weight;
 //   R4: down's input becomes h H at run time, undone in down's weight.
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string>
 
 #include "lrc/linalg/hadamard.hpp"
 #include "lrc/model/model.hpp"
+#include "lrc/model/online_rotations.hpp"
 
 namespace lrc {
 
@@ -22,8 +23,9 @@ enum class RotationKind {
 
 class RotatedModel : public Model {
  public:
-  /// `original` must outlive this. `seed` draws the signs of R1.
-  RotatedModel(const Model& original, RotationKind kind, std::uint64_t seed);
+  /// `original` must outlive this. `seed` draws the signs of R1. `rotates_heads`: over all heads at run time instead
+  /// of R2; precondition: full.
+  RotatedModel(const Model& original, RotationKind kind, bool rotates_heads, std::uint64_t seed);
 
   const ModelConfig& config() const override { return original_.config(); }
   LinearGroup group(Index index, const GroupLayout& layout) const override;
@@ -34,8 +36,7 @@ class RotatedModel : public Model {
   VectorF final_norm() const override;
   MatrixF head_rows(Index first, Index rows) const override;
 
-  /// R4, or nullptr.
-  const HadamardTransform* online_rotation() const { return online_ ? &*online_ : nullptr; }
+  const OnlineRotations& online_rotations() const { return online_; }
 
   /// How the rotations were constructed, for the log.
   std::string description() const;
@@ -44,6 +45,7 @@ class RotatedModel : public Model {
   void rotate_residual(MatrixD& rows) const;
   void rotate_inputs(MatrixF& weight, const VectorF& norm) const;
   void rotate_outputs(Linear& linear) const;
+  void rotate_at_run_time(LinearGroup& group, const HadamardTransform& rotation) const;
   void rotate_value_heads(LinearGroup& qkv) const;
   void undo_value_heads(Linear& o) const;
 
@@ -51,7 +53,7 @@ class RotatedModel : public Model {
   VectorD signs_;               // hidden_size
   HadamardTransform residual_;  // R1, without its signs
   HadamardTransform head_;      // R2
-  std::optional<HadamardTransform> online_;
+  OnlineRotations online_{};
 };
 
 }  // namespace lrc
