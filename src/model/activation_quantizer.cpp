@@ -24,10 +24,10 @@ void quantize(float* values, Index size, float scale, float highest) {
 
 float highest_code(int bits) { return static_cast<float>((1 << (bits - 1)) - 1); }
 
-// Of the values that a scale is found for; the first of equals.
+// Of the values that a scale is found for; of equals the positive one.
 float signed_extreme(const float* values, Index size) {
-  const float largest = lane_abs_max(values, size);
-  return std::find(values, values + size, largest) != values + size ? largest : -largest;
+  const float highest = lane_max(values, size), lowest = lane_min(values, size);
+  return highest >= -lowest ? highest : lowest;
 }
 
 }  // namespace

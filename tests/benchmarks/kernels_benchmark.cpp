@@ -51,6 +51,14 @@ void quantize_activations(benchmark::State& state) {
   count_bytes(state, 8);
 }
 
+// The default of lrc.
+void fit_activations(benchmark::State& state) {
+  const ActivationQuantizer quantizer{.clip = 1, .group_size = 32, .is_signed = true, .fits_clip = true};
+  MatrixF tokens = random_tokens(state.range(0));
+  for (auto _ : state) quantizer.apply(tokens);
+  count_bytes(state, 8);
+}
+
 void gated_activation(benchmark::State& state) {
   ThreadPool pool(1);
   MatrixF gate = random_tokens(state.range(0));
@@ -75,6 +83,7 @@ void fixed_point_rounding(benchmark::State& state) {
 BENCHMARK(copy)->Arg(1536)->Arg(14336);
 BENCHMARK(hadamard)->Arg(1536)->Arg(4096)->Arg(11008)->Arg(14336);
 BENCHMARK(quantize_activations)->Arg(1536)->Arg(14336);
+BENCHMARK(fit_activations)->Arg(1536)->Arg(14336);
 BENCHMARK(gated_activation)->Arg(1536)->Arg(14336);
 BENCHMARK(fixed_point_rounding)->Arg(1536)->Arg(4096);
 

@@ -41,6 +41,11 @@ inline float lane_max(const float* values, Index size) {
   return lane_fold(values, size, -INFINITY, larger, larger);
 }
 
+inline float lane_min(const float* values, Index size) {
+  const auto smaller = [](float a, float b) { return a < b ? a : b; };
+  return lane_fold(values, size, INFINITY, smaller, smaller);
+}
+
 inline float lane_abs_max(const float* values, Index size) {
   return lane_fold(
       values, size, 0.0F,
