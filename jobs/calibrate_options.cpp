@@ -18,7 +18,8 @@ OptionTable option_table(CalibrateOptions& o) {
       .path("checkpoint", o.checkpoint, "directory of committed work; empty: OUTPUT.checkpoint")
       .choice("export-for", o.export_for, {"native", "stock"},
               "whose loaders run it: lrc's, or those of compressed-tensors and PEFT, which costs accuracy: no R4, "
-              "stacks, centring, residual activations or 8-bit factors")
+              "stacks, centring, residual activations or 8-bit factors (42 and 29 % of GPTQ's lost nats won back on "
+              "the demo models, not 81 and 72 %: jobs/accuracy)")
       .flag("restart", o.restart, "throw the checkpoint away and start anew")
       .flag("allow-mixed", o.allow_mixed, "go on with a checkpoint of another BLAS or lrc: the bytes may then differ");
   table.group("Method")

@@ -67,7 +67,8 @@ for model in demo-llama demo-mixtral; do
     result=$work/$model/$name.json
     awk -v model=$model -v name=$name -v ppl="$(json perplexity "$result")" -v bits="$(json bits_per_weight "$result")" \
       -v seconds="$(cat "$work/$model/$name.seconds")" -v full="$full" -v gptq="$gptq" 'BEGIN {
-        printf "%-13s %-8s %11.3f %9.0f %% %14.2f %8d\n", model, name, ppl, 100 * log(gptq / ppl) / log(gptq / full),
-          bits, seconds }'
+        share = 100 * log(gptq / ppl) / log(gptq / full)
+        printf "%-13s %-8s %11.3f %9d %% %14.2f %8d\n", model, name, ppl, share + (share < 0 ? -0.5 : 0.5), bits,
+          seconds }'
   done
 done

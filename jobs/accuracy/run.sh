@@ -52,7 +52,7 @@ measure_full() {  # MODEL
 }
 
 measure() {  # MODEL ROW SEED INI OPTION...
-  local model=$1 row=$2 seed=$3 ini=$4 sequences length
+  local model=$1 row=$2 seed=$3 ini=$4 sequences length code=0
   shift 4
   is_measured "$model" "$row" "$seed" && return
   echo "== $(basename "$model") $row, seed $seed"
@@ -60,7 +60,12 @@ measure() {  # MODEL ROW SEED INI OPTION...
   read -r sequences _ length <<< "$(windows_of "$model")"
   mpirun -n 2 "$bin/lrc_calibrate" --config "jobs/accuracy/$ini.ini" --model "$model" --calibration "$model/calibration.npy" \
     --sequences "$sequences" --sequence-length "$length" --threads 1 --seed "$seed" --output "$work/model" "$@" \
-    2> "$work/log" || { tail -n 3 "$work/log" >&2; exit 1; }
+    2> "$work/log" || code=$?
+  if [[ $code -ne 0 ]]; then
+    grep "^lrc: error" "$work/log" >&2
+    [[ $code -eq 2 ]] && return  # options that don't go with this model
+    exit 1
+  fi
   evaluate "$model" "$work/model" 2> "$work/log"
   jobs/accuracy/record.py "$model" "$row" "$seed" "$commit" "$work/result.json" "$work/model/lrc_report.json"
 }

@@ -19,6 +19,7 @@ LINES = [
     ("SVD", "C3", ["svd-10"]),
     ("LRC, the paper's", "C4", ["lrc-10", "lrc-30"]),
     ("LRC, default", "C0", ["best-cheap", "best", "best-30"]),
+    ("LRC, default, but a token has one scale", "C9", ["best-token"]),
 ]
 
 
