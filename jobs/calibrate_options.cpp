@@ -7,6 +7,27 @@
 
 namespace lrc {
 
+namespace {
+
+void add_number_formats(OptionTable& table, CalibrateOptions& o) {
+  table.group("Number formats")
+      .number("weight-bits", o.weight_bits, 2, 8, "bits of a weight")
+      .number("weight-group-size", o.weight_group_size, 0, Index{1} << 20,
+              "weights that share a scale, the last of a row maybe fewer; 0 = an output channel")
+      .number("activation-bits", o.activation_bits, 2, 16, "bits of an activation, 2 to 8; 16 = not quantized")
+      .path("activation-clip", o.activation_clip,
+            "scale = clip*absmax/7; 14/15 for compressed-tensors' quantizer; auto: chosen for each group of linears; "
+            "fitted: for each scale at run time, that of the least error")
+      .choice("activation-scale", o.activation_scale, {"absmax", "signed"},
+              "signed: what is largest in magnitude gets the code -8, by a scale that has its sign: 16 codes, not 15")
+      .number("activation-group-size", o.activation_group_size, 0, Index{1} << 20,
+              "channels of a token that share a scale, the last maybe fewer; 0 = all")
+      .number("factor-bits", o.factor_bits, 8, 16,
+              "bits of the low-rank factors, 16, or 8 with twice the rank for the same bits");
+}
+
+}  // namespace
+
 OptionTable option_table(CalibrateOptions& o) {
   OptionTable table("lrc_calibrate", "quantizes a model to 4-bit weights and activations with low-rank corrections");
   table.group("Input and output")
@@ -46,20 +67,7 @@ OptionTable option_table(CalibrateOptions& o) {
               "an expert that fewer tokens reach borrows from the moments of all; 0 = twice its inputs")
       .real("damping", o.damping, 0, 10, "added to the moments' diagonals, relative to their mean")
       .number("seed", o.seed, 0, std::numeric_limits<Index>::max(), "of the rotation");
-  table.group("Number formats")
-      .number("weight-bits", o.weight_bits, 2, 8, "bits of a weight")
-      .number("weight-group-size", o.weight_group_size, 0, Index{1} << 20,
-              "weights that share a scale, the last of a row maybe fewer; 0 = an output channel")
-      .number("activation-bits", o.activation_bits, 2, 16, "bits of an activation, 2 to 8; 16 = not quantized")
-      .path("activation-clip", o.activation_clip,
-            "scale = clip*absmax/7; 14/15 for compressed-tensors' quantizer; auto: chosen for each group of linears; "
-            "fitted: for each scale at run time, that of the least error")
-      .choice("activation-scale", o.activation_scale, {"absmax", "signed"},
-              "signed: what is largest in magnitude gets the code -8, by a scale that has its sign: 16 codes, not 15")
-      .number("activation-group-size", o.activation_group_size, 0, Index{1} << 20,
-              "channels of a token that share a scale, the last maybe fewer; 0 = all")
-      .number("factor-bits", o.factor_bits, 8, 16,
-              "bits of the low-rank factors, 16, or 8 with twice the rank for the same bits");
+  add_number_formats(table, o);
   table.group("Beyond the paper")
       .flag("center-activations", o.center_activations, "quantize x - mean(x), and add the bias W mean(x)")
       .flag("stack-groups", o.stack_groups, "one V for q, k, v, and for gate, up, of the rank that their budgets buy")
