@@ -106,7 +106,7 @@ def plot(models):
         axis.set_ylim(bottom=0)
         axis.grid(alpha=0.3)
     axes[0][0].set_ylabel("nats a token lost against full precision")
-    figure.legend(handles.values(), handles.keys(), loc="lower center", ncol=3, frameon=False)
+    figure.legend(handles.values(), handles.keys(), loc="lower center", ncol=4, frameon=False)
     figure.tight_layout(rect=(0, 0.14, 1, 1))
     figure.savefig(HERE / "accuracy.svg", metadata={"Date": None})
 
