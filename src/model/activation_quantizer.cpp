@@ -44,15 +44,15 @@ float ActivationQuantizer::fitted(const float* values, Index size, float extreme
   for (const float candidate : kFittedClips) {
     const float scale = scale_of(candidate * extreme), inverse = 1 / scale;
     if (!std::isfinite(inverse)) break;
-    const float error = lane_fold(
+    const float steps = lane_fold(  // squared error in units of the scale
         values, size, 0.0F,
         [&](float sum, float x) {
           const float off = x * inverse - code(x * inverse, highest);
           return sum + off * off;
         },
         [](float a, float b) { return a + b; });
-    if (error * scale * scale < least) {
-      least = error * scale * scale;
+    if (const float error = steps * scale * scale; error < least) {
+      least = error;
       best = candidate * extreme;
     }
   }

@@ -14,6 +14,14 @@ void rotate_stretches(const HadamardTransform& transform, ViewD rows) {
   for (Index first = 0; first < rows.cols(); first += n) transform.apply(rows.middleCols(first, n));
 }
 
+// Calls `rotate` on the weight: the inputs as columns.
+template <class Rotate>
+void change_inputs(MatrixF& weight, const Rotate& rotate) {
+  MatrixD rows = weight.cast<double>();  // d_out×d_in
+  rotate(rows);
+  weight = rows.cast<float>();
+}
+
 // Calls `rotate` on the transpose of the linear's [weight, bias]: the outputs as columns.
 template <class Rotate>
 void change_outputs(Linear& linear, const Rotate& rotate) {
@@ -24,6 +32,12 @@ void change_outputs(Linear& linear, const Rotate& rotate) {
   MatrixD bias = linear.bias.transpose().cast<double>();  // 1×d_out
   rotate(bias);
   linear.bias = bias.transpose().cast<float>();
+}
+
+// W ← W H, for the inputs x H.
+void rotate_at_run_time(LinearGroup& group, const HadamardTransform& rotation) {
+  change_inputs(group.linears[0].weight, [&](MatrixD& rows) { rotation.apply(rows); });
+  group.rotation = &rotation;
 }
 
 }  // namespace
@@ -45,10 +59,10 @@ void RotatedModel::rotate_residual(MatrixD& rows) const {
 
 // W ← W diag(norm) Q: the linear now reads the rotated, unscaled residual stream.
 void RotatedModel::rotate_inputs(MatrixF& weight, const VectorF& norm) const {
-  MatrixD rows = weight.cast<double>();  // d_out×hidden_size
-  rows.array().rowwise() *= norm.cast<double>().transpose().array();
-  rotate_residual(rows);
-  weight = rows.cast<float>();
+  change_inputs(weight, [&](MatrixD& rows) {
+    rows.array().rowwise() *= norm.cast<double>().transpose().array();
+    rotate_residual(rows);
+  });
 }
 
 // W ← Qᵀ W, b ← b Q: the linear now writes the rotated residual stream.
@@ -63,17 +77,7 @@ void RotatedModel::rotate_value_heads(LinearGroup& qkv) const {
 }
 
 void RotatedModel::undo_value_heads(Linear& o) const {
-  MatrixD rows = o.weight.cast<double>();  // hidden_size×(heads·head_dim)
-  rotate_stretches(head_, rows);
-  o.weight = rows.cast<float>();
-}
-
-// W ← W H, for the inputs x H.
-void RotatedModel::rotate_at_run_time(LinearGroup& group, const HadamardTransform& rotation) const {
-  MatrixD rows = group.linears[0].weight.cast<double>();  // hidden_size×d_in
-  rotation.apply(rows);
-  group.linears[0].weight = rows.cast<float>();
-  group.rotation = &rotation;
+  change_inputs(o.weight, [this](MatrixD& rows) { rotate_stretches(head_, rows); });
 }
 
 LinearGroup RotatedModel::group(Index index, const GroupLayout& layout) const {

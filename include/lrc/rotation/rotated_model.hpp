@@ -45,7 +45,6 @@ class RotatedModel : public Model {
   void rotate_residual(MatrixD& rows) const;
   void rotate_inputs(MatrixF& weight, const VectorF& norm) const;
   void rotate_outputs(Linear& linear) const;
-  void rotate_at_run_time(LinearGroup& group, const HadamardTransform& rotation) const;
   void rotate_value_heads(LinearGroup& qkv) const;
   void undo_value_heads(Linear& o) const;
 
