@@ -1,8 +1,10 @@
 // Overhead of the work queue, with tasks that do nothing, and its load balance, with tasks that sleep:
-// mpirun -n N queue_benchmark. Sleeping tasks need no core, so more ranks than cores are measured fairly.
+// mpirun -n N queue_benchmark. Sleeping tasks need no core, so more ranks than cores are measured fairly, and whatever
+// processor time a rank takes then is the queue's.
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <ctime>
 #include <random>
 #include <thread>
 
@@ -36,18 +38,21 @@ void measure(const Communicator& world) {
   const int asking = std::max(1, world.size() - 1);
 
   const std::vector<Task> tasks = uneven_tasks(world.size());
+  const std::clock_t start = std::clock();
   const QueueUse use = run_queue(world, tasks, [&](std::size_t i, const Communicator&) {
     std::this_thread::sleep_for(std::chrono::duration<double>(tasks[i].cost));
   });
+  const double awake = static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC / use.makespan_seconds;
+  const double most_awake = world.max(awake);
   std::vector<double> busy{use.busy_seconds};
   const double longest = world.max(use.makespan_seconds);
   world.sum_in_place(busy);
   if (!world.is_root()) return;
   fmt::print(
       "{} ranks: {:.3f} ms an empty task on each asking rank; {} uneven tasks: busy time / (ranks × makespan) = "
-      "{:.3f}\n",
+      "{:.3f}, and {:.1f} % of a core on a rank that waits\n",
       world.size(), 1e3 * overhead.makespan_seconds * asking / static_cast<double>(kEmptyTasks), tasks.size(),
-      busy[0] / (world.size() * longest));
+      busy[0] / (world.size() * longest), 100 * most_awake);
 }
 
 }  // namespace

@@ -12,6 +12,17 @@ free_ports() {  # COUNT
   done
 }
 
+# A job has a temporary directory of its own on each node, as if they were two hosts: mpirun's daemons make and remove
+# directories of one name there, and in one place for all they now and then take them away from each other.
+write_task_prolog() {
+  cat >"$cluster/task_prolog" <<P
+#!/bin/sh
+mkdir -p "$cluster/tmp/\$SLURM_JOB_ID.\$SLURMD_NODENAME"
+echo "export TMPDIR=$cluster/tmp/\$SLURM_JOB_ID.\$SLURMD_NODENAME"
+P
+  chmod +x "$cluster/task_prolog"
+}
+
 # cred_expire is also what a requeued job waits for: two minutes by default.
 write_configuration() {
   local ports
@@ -32,6 +43,7 @@ SlurmctldLogFile=$cluster/slurmctld.log
 SlurmdLogFile=$cluster/slurmd-%n.log
 ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
+TaskProlog=$cluster/task_prolog
 SelectType=select/cons_tres
 SelectTypeParameters=CR_Core
 ReturnToService=2
@@ -55,6 +67,7 @@ start_munge() {
 
 start_cluster() {
   mkdir -p "$cluster"/{state,spool}
+  write_task_prolog
   write_configuration
   start_munge && slurmctld && slurmd -N n1 && slurmd -N n2
   for _ in $(seq 150); do

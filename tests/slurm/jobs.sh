@@ -35,9 +35,12 @@ has_ended() {
 }
 # A job on its way to be requeued counts as FAILED for some seconds, too: but then the script has said something else.
 has_failed() { [[ $(state_of "$1") == FAILED ]] && log "$1" | tail -n 1 | grep -q "not requeued\|submit .* again"; }
-# Where both nodes are one host, mpirun's daemon on the second one fails to start once in a hundred times: nothing of
-# ours has run then, and the start does not count.
-is_lost_at_launch() { [[ $(state_of "$1") == FAILED ]] && log_says "$1" "ORTE daemon has unexpectedly failed"; }
+# Where both nodes are one host, a daemon of mpirun may be lost before it has started anything of ours: then the start
+# does not count.
+is_lost_at_launch() {
+  [[ $(state_of "$1") == FAILED ]] && log_says "$1" "ORTE daemon has unexpectedly failed\|ORTE has lost communication" &&
+    ! log_says "$1" '^\[ '
+}
 start_again() {
   echo "$1 starts again"
   rm -f "lrc_calibrate-${job[$1]}.out"

@@ -56,14 +56,24 @@ check requeued "scontrol requeue" 2
 check killed "a rank killed" 2
 check cancelled "scancel, and a new submission on one node" 1
 
+submit lost_node "${two_nodes[@]}"
+await_work lost_node
+scontrol update NodeName=n2 State=DOWN Reason=lost
+scontrol update NodeName=n2 State=RESUME
+
 # Over two nodes PMIx does not work where both are one host.
 LRC_LAUNCHER=srun submit by_srun "${one_node[@]}"
 LRC_LAUNCHER=srun submit srun_warned "${one_node[@]}"
 await_work srun_warned
 scancel --batch --signal=USR1 "${job[srun_warned]}"
+LRC_LAUNCHER=srun submit srun_killed "${one_node[@]}"
+await_work srun_killed
+kill -KILL "$(root_rank srun_killed)"
 submit_array
+check lost_node "a node lost" 2
 check by_srun "srun" 1
 check srun_warned "srun, a warning of the time limit" 2
+check srun_killed "srun, a rank killed" 2
 for task in 1 2; do check array-$task "an array's task $task, requeued by itself" $task; done
 
 # Slurm's own warning, half a minute after the start at the latest. Until then a rank is held, or the job would be done.
