@@ -178,16 +178,20 @@ void Hdf5Writer::close() { file_.close("H5Fclose", path_); }
 Hdf5Reader::Hdf5Reader(const fs::path& file) : path_(file), file_(open_file(file)) {}
 
 Hdf5Handle Hdf5Reader::open_dataset(const std::string& name) const {
+  if (!has(name)) throw InputError(path_.string(), fmt::format("has no dataset '{}'", name));
   H5L_info_t link;
-  if (H5Lget_info(file_.get(), name.c_str(), &link, H5P_DEFAULT) < 0)
-    throw InputError(path_.string(), fmt::format("has no dataset '{}'", name));
+  check(H5Lget_info(file_.get(), name.c_str(), &link, H5P_DEFAULT), "H5Lget_info", path_);
   if (link.type != H5L_TYPE_HARD) throw InputError(path_.string(), fmt::format("'{}' is a link, not a dataset", name));
   Hdf5Handle dataset(H5Dopen2(file_.get(), name.c_str(), H5P_DEFAULT), H5Dclose, "H5Dopen", path_);
   refuse_foreign_storage(dataset.get(), name, path_);
   return dataset;
 }
 
-bool Hdf5Reader::has(const std::string& name) const { return H5Lexists(file_.get(), name.c_str(), H5P_DEFAULT) > 0; }
+bool Hdf5Reader::has(const std::string& name) const {
+  const htri_t exists = H5Lexists(file_.get(), name.c_str(), H5P_DEFAULT);
+  check(exists, "H5Lexists", path_);
+  return exists > 0;
+}
 
 std::vector<Index> Hdf5Reader::dimensions(const std::string& name) const {
   const std::vector<hsize_t> sizes = dimensions_of(open_dataset(name).get(), path_);

@@ -116,6 +116,7 @@ void DiskModel::apply(const Operation& operation) {
     case OperationKind::unlink:
       return rename_entry(operation.path, "", -1);
     case OperationKind::close:
+    case OperationKind::read:
       return;
   }
 }

@@ -1,10 +1,11 @@
 // A library to be preloaded (LD_PRELOAD) into a program: it counts the operations that change files below a directory,
-// can make one of them fail or kill the process there, and can record them all. It stands between the program, HDF5
-// included, and the operating system, so nothing in the program knows of it.
+// or those that read them, can make one of them fail or kill the process there, and can record them all. It stands
+// between the program, HDF5 included, and the operating system, so nothing in the program knows of it.
 //
 //   LRC_FAULT_ROOT   absolute path of the directory
 //   LRC_FAULT_AT     number of the operation, from 0; none: nothing fails
-//   LRC_FAULT        kill (before it), kill_after, enospc, eio, short (a write of half the bytes)
+//   LRC_FAULT        kill (before it), kill_after, enospc, eio, short (half the bytes are written or read)
+//   LRC_FAULT_READS  set: only what reads counts; otherwise only what changes something
 //   LRC_FAULT_ALWAYS set: the operations after it fail too
 //   LRC_FAULT_RANK   only on this rank of an mpirun
 //   LRC_FAULT_TRACE  file that all operations are appended to (operation_trace.hpp)
@@ -64,6 +65,7 @@ class Faults {
   /// Counts an operation, does it (or not), and returns its result. `shorten` does it by half.
   template <class Do, class DoHalf>
   auto carry_out(const Operation& operation, const Do& whole, const DoHalf& half) {
+    if ((operation.kind == OperationKind::read) != reads_) return whole();
     const std::lock_guard lock(carrying_out_);
     const long number = count_++;
     const bool here = at_ >= 0 && (number == at_ || (always_ && number > at_));
@@ -95,6 +97,7 @@ class Faults {
     active_ = !root_.empty() && (rank.empty() || rank == environment("OMPI_COMM_WORLD_RANK"));
     if (!at.empty()) at_ = std::atol(at.c_str());
     always_ = !environment("LRC_FAULT_ALWAYS").empty();
+    reads_ = !environment("LRC_FAULT_READS").empty();
     if (active_ && !trace.empty()) trace_ = std::fopen(trace.c_str(), "ab");
   }
 
@@ -105,7 +108,7 @@ class Faults {
   }
 
   std::string root_, fault_;
-  bool active_ = false, always_ = false;
+  bool active_ = false, always_ = false, reads_ = false;
   long at_ = -1;
   std::FILE* trace_ = nullptr;
   std::mutex carrying_out_, mutex_;
@@ -145,6 +148,20 @@ ssize_t pwrite_through(int descriptor, const void* bytes, std::size_t size, off_
        .other = {},
        .offset = static_cast<std::uint64_t>(offset),
        .data = bytes_of(bytes, size)},
+      [&] { return real(descriptor, bytes, size, offset); },
+      [&] { return real(descriptor, bytes, (size + 1) / 2, offset); });
+}
+
+ssize_t pread_through(int descriptor, void* bytes, std::size_t size, off_t offset) {
+  static const auto real = next<ssize_t (*)(int, void*, std::size_t, off_t)>("pread");
+  const std::string path = Faults::instance().path_of(descriptor);
+  if (path.empty()) return real(descriptor, bytes, size, offset);
+  return Faults::instance().carry_out(
+      {.kind = OperationKind::read,
+       .path = path,
+       .other = {},
+       .offset = static_cast<std::uint64_t>(offset),
+       .data = {}},
       [&] { return real(descriptor, bytes, size, offset); },
       [&] { return real(descriptor, bytes, (size + 1) / 2, offset); });
 }
@@ -209,6 +226,22 @@ ssize_t write(int descriptor, const void* bytes, size_t size) {
        .offset = static_cast<std::uint64_t>(status.st_size),
        .data = bytes_of(bytes, size)},
       [&] { return real(descriptor, bytes, size); }, [&] { return real(descriptor, bytes, (size + 1) / 2); });
+}
+
+ssize_t read(int descriptor, void* bytes, size_t size) {
+  static const auto real = next<ssize_t (*)(int, void*, size_t)>("read");
+  const std::string path = Faults::instance().path_of(descriptor);
+  if (path.empty()) return real(descriptor, bytes, size);
+  return Faults::instance().carry_out(
+      {.kind = OperationKind::read, .path = path, .other = {}, .offset = 0, .data = {}},
+      [&] { return real(descriptor, bytes, size); }, [&] { return real(descriptor, bytes, (size + 1) / 2); });
+}
+
+ssize_t pread(int descriptor, void* bytes, size_t size, off_t offset) {
+  return pread_through(descriptor, bytes, size, offset);
+}
+ssize_t pread64(int descriptor, void* bytes, size_t size, off_t offset) {
+  return pread_through(descriptor, bytes, size, offset);
 }
 
 ssize_t pwrite(int descriptor, const void* bytes, size_t size, off_t offset) {

@@ -29,17 +29,24 @@ KindOfRun make_kind(const fs::path& work, const fs::path& model, const std::vect
   KindOfRun kind{.arguments = {"--model", model.string(), "--calibration", (model / "tokens.npy").string(),
                                "--sequences", "160", "--sequence-length", "48", "--threads", "1"},
                  .operations = {},
+                 .reads = {},
                  .expected = {}};
   kind.arguments.insert(kind.arguments.end(), options.begin(), options.end());
-  fs::remove_all(directory);
-  fs::create_directories(directory);
   const fs::path trace = work / "trace";
-  fs::remove(trace);
-  Job job(launch(kind, directory, {"LRC_FAULT_TRACE=" + trace.string()}), work / "log");
-  demand(job.wait(kLimit) == 0, "the undisturbed run failed: " + job.output());
+  const auto record = [&](std::vector<std::string> settings) {
+    fs::remove_all(directory);
+    fs::create_directories(directory);
+    fs::remove(trace);
+    settings.push_back("LRC_FAULT_TRACE=" + trace.string());
+    Job job(launch(kind, directory, settings), work / "log");
+    demand(job.wait(kLimit) == 0, "the undisturbed run failed: " + job.output());
+    std::vector<Operation> operations = recorded(trace, directory);
+    demand(operations.size() > 100, "the operations of the undisturbed run were not recorded");
+    return operations;
+  };
+  kind.reads = record({"LRC_FAULT_READS=1"});
+  kind.operations = record({});
   kind.expected = digest(directory / "out");
-  kind.operations = recorded(trace, directory);
-  demand(kind.operations.size() > 100, "the operations of the undisturbed run were not recorded");
   fs::remove_all(directory);
   return kind;
 }

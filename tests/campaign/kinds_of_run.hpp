@@ -12,7 +12,8 @@ constexpr std::chrono::milliseconds kLimit{120'000};
 /// One kind of run, undisturbed: what it does to its files, and what it writes.
 struct KindOfRun {
   std::vector<std::string> arguments;
-  std::vector<Operation> operations;  ///< paths relative to the directory of the run
+  std::vector<Operation> operations;  ///< that change something; paths relative to the directory of the run
+  std::vector<Operation> reads;
   std::map<std::string, std::string> expected;
 };
 

@@ -1,7 +1,9 @@
-// At every operation of a run on its files: the process killed, the disk full, an I/O error, a short write. Each run
-// either completes with the right bytes, or fails with a message that names the file, and the next one completes.
+// At every operation of a run on its files: the process killed, the disk full, an I/O error, a short write or read.
+// Each run either completes with the right bytes, or fails with a message that names the file, and the next one
+// completes.
 //
-//   operation_faults [--cases N] [--kills] [--seed S] [--workers W] [--work DIRECTORY]       N = 0: all there are
+//   operation_faults [--cases N] [--kind K] [--kills] [--seed S] [--workers W] [--work DIRECTORY]   N = 0: all there
+//   are
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -23,7 +25,7 @@ namespace fs = std::filesystem;
 constexpr int kKilled = 128 + 9;
 
 struct Settings {
-  Index cases = 0, seed = 1, workers = 4;
+  Index cases = 0, kind = -1, seed = 1, workers = 4;
   bool kills = false;
   std::string work = "campaign-operation-faults";
 };
@@ -31,16 +33,30 @@ struct Settings {
 struct Case {
   std::size_t kind, operation;
   std::string fault;  // of file_faults.cpp
-  bool always;
+  bool always = false;
+  bool read = false;  // of the operations that read, not of those that change something
+
+  bool kills() const { return fault.starts_with("kill"); }
+
+  std::vector<std::string> settings() const {
+    std::vector<std::string> all{fmt::format("LRC_FAULT_AT={}", operation), "LRC_FAULT=" + fault};
+    if (always) all.emplace_back("LRC_FAULT_ALWAYS=1");
+    if (read) all.emplace_back("LRC_FAULT_READS=1");
+    return all;
+  }
 };
 
 std::vector<Case> all_cases(const std::vector<KindOfRun>& kinds) {
   std::vector<Case> cases;
   for (std::size_t kind = 0; kind < kinds.size(); ++kind) {
     for (std::size_t i = 0; i < kinds[kind].operations.size(); ++i) {
-      for (const char* fault : {"kill", "kill_after", "enospc", "eio"}) cases.push_back({kind, i, fault, false});
-      cases.push_back({kind, i, "enospc", true});
-      if (kinds[kind].operations[i].kind == OperationKind::write) cases.push_back({kind, i, "short", false});
+      for (const char* fault : {"kill", "kill_after", "enospc", "eio"}) cases.push_back({kind, i, fault});
+      cases.push_back({.kind = kind, .operation = i, .fault = "enospc", .always = true});
+      if (kinds[kind].operations[i].kind == OperationKind::write) cases.push_back({kind, i, "short"});
+    }
+    for (std::size_t i = 0; i < kinds[kind].reads.size(); ++i) {
+      for (const char* fault : {"eio", "short"})
+        cases.push_back({.kind = kind, .operation = i, .fault = fault, .read = true});
     }
   }
   return cases;
@@ -53,14 +69,10 @@ class Worker {
   void play(const KindOfRun& kind, const Case& test) {
     fs::remove_all(directory_);
     fs::create_directories(directory_);
-    std::vector<std::string> fault{fmt::format("LRC_FAULT_AT={}", test.operation), "LRC_FAULT=" + test.fault};
-    if (test.always) fault.emplace_back("LRC_FAULT_ALWAYS=1");
-    if (!disturbed(kind, fault, test.fault)) return;
-    // The recovery may be hit, too.
-    if (random_() % 4 == 0) {
-      const std::size_t again = random_() % kind.operations.size();
-      disturbed(kind, {fmt::format("LRC_FAULT_AT={}", again), "LRC_FAULT=kill"}, "kill");
-    }
+    const Case somewhere{test.kind, random_() % kind.operations.size(), "kill"};
+    if (test.read && random_() % 2 == 0) disturbed(kind, somewhere);  // a run that resumes reads more
+    if (!disturbed(kind, test)) return;
+    if (random_() % 4 == 0) disturbed(kind, somewhere);  // the recovery may be hit, too
     Job job(launch(kind, directory_), log());
     const std::optional<int> code = job.wait(kLimit);
     demand(code == 0, fmt::format("the run after it ended with {}: {}", code.value_or(-1), job.output()));
@@ -74,8 +86,8 @@ class Worker {
   fs::path log() const { return directory_.string() + ".log"; }
 
   // Whether the run has to be made again.
-  bool disturbed(const KindOfRun& kind, const std::vector<std::string>& fault, const std::string& name) {
-    Job job(launch(kind, directory_, fault), log());
+  bool disturbed(const KindOfRun& kind, const Case& test) {
+    Job job(launch(kind, directory_, test.settings()), log());
     const std::optional<int> code = job.wait(kLimit);
     demand(code.has_value(), "it hangs");
     if (code == 0) {
@@ -83,7 +95,7 @@ class Worker {
       demand(different.empty(), "exit code 0, but the output differs: " + different);
       return false;
     }
-    if (name.starts_with("kill")) {
+    if (test.kills()) {
       demand(code == kKilled, fmt::format("exit code {}: {}", *code, job.output()));
       ++kills_;
       return true;
@@ -107,7 +119,10 @@ class Campaign {
     fs::create_directories(work_);
     kinds_ = all_kinds(work_);
     cases_ = all_cases(kinds_);
-    if (settings_.kills) std::erase_if(cases_, [](const Case& test) { return !test.fault.starts_with("kill"); });
+    std::erase_if(cases_, [&](const Case& test) {
+      return (settings_.kills && !test.kills()) ||
+             (settings_.kind >= 0 && test.kind != static_cast<std::size_t>(settings_.kind));
+    });
     all_ = cases_.size();
     std::shuffle(cases_.begin(), cases_.end(), std::mt19937_64(static_cast<std::uint64_t>(settings_.seed)));
     if (settings_.cases > 0) cases_.resize(std::min(cases_.size(), static_cast<std::size_t>(settings_.cases)));
@@ -147,7 +162,7 @@ class Campaign {
   void report(const Case& test, const std::string& problem) {
     ++findings_;
     const KindOfRun& kind = kinds_[test.kind];
-    const Operation& operation = kind.operations[test.operation];
+    const Operation& operation = (test.read ? kind.reads : kind.operations)[test.operation];
     fmt::print("{}{} at operation {} ({} {}): {}\n  arguments:", test.fault, test.always ? " from there on" : "",
                test.operation, name_of(operation.kind), operation.path, problem);
     for (const std::string& argument : kind.arguments) fmt::print(" {}", argument);
@@ -172,6 +187,7 @@ int main(int argc, char** argv) {
   lrc::OptionTable table("operation_faults", "lets each operation of a run on its files fail, and resumes");
   table.group("Campaign")
       .number("cases", settings.cases, 0, 10'000'000, "how many, chosen at random; 0 = all")
+      .number("kind", settings.kind, -1, 1000, "of run, of which alone faults are tried; -1 = all")
       .flag("kills", settings.kills, "of the faults only SIGKILL")
       .number("seed", settings.seed, 0, 1'000'000'000, "of the choice")
       .number("workers", settings.workers, 1, 256, "runs at a time; they mostly wait")

@@ -8,7 +8,7 @@
 
 namespace lrc {
 
-enum class OperationKind : std::uint32_t { open, write, truncate, sync, close, rename, link, unlink, mkdir };
+enum class OperationKind : std::uint32_t { open, write, truncate, sync, close, rename, link, unlink, mkdir, read };
 
 struct Operation {
   OperationKind kind;
@@ -39,7 +39,8 @@ inline std::vector<Operation> read_operations(std::FILE* file) {
 }
 
 inline const char* name_of(OperationKind kind) {
-  constexpr const char* kNames[] = {"open", "write", "truncate", "sync", "close", "rename", "link", "unlink", "mkdir"};
+  constexpr const char* kNames[] = {"open",   "write", "truncate", "sync",  "close",
+                                    "rename", "link",  "unlink",   "mkdir", "read"};
   return kNames[static_cast<std::size_t>(kind)];
 }
 

@@ -1,8 +1,8 @@
-// Instead of lrc/io/child_process: no child. A target with this one is some twenty times as fast, and libFuzzer sees what
-// of ours runs beside HDF5 and sentencepiece; a crash of theirs ends it, and is for the target with a child to survive.
-#include "lrc/io/child_process.hpp"
-
+// Instead of lrc/io/child_process: no child. A target with this one is some twenty times as fast, and libFuzzer sees
+// what of ours runs beside HDF5 and sentencepiece; a crash of theirs ends it, and is for the target with a child to
+// survive.
 #include "lrc/core/error.hpp"
+#include "lrc/io/child_process.hpp"
 
 namespace lrc {
 

@@ -60,6 +60,7 @@ class Hdf5Reader {
  public:
   explicit Hdf5Reader(const std::filesystem::path& file);
 
+  /// Throws CallError where the file can't be read: that is no answer.
   bool has(const std::string& name) const;
   std::vector<Index> dimensions(const std::string& name) const;
   /// The whole dataset, converted to Element (float, std::int8_t, std::int64_t).
