@@ -43,6 +43,11 @@ scontrol requeue "${job[requeued]}"
 submit killed "${two_nodes[@]}"
 await_work killed
 kill -KILL "$(root_rank killed)"
+submit hung "${one_node[@]}" --nodelist n1
+await_work hung
+kill -STOP "$(pgrep -f "mpirun.*--output hung")"
+kill -KILL "$(root_rank hung)"
+scancel --batch --signal=USR1 "${job[hung]}"
 submit cancelled "${two_nodes[@]}"
 await_work cancelled
 scancel "${job[cancelled]}"
@@ -75,6 +80,8 @@ check by_srun "srun" 1
 check srun_warned "srun, a warning of the time limit" 2
 check srun_killed "srun, a rank killed" 2
 for task in 1 2; do check array-$task "an array's task $task, requeued by itself" $task; done
+
+check hung "an mpirun that hangs" 2
 
 # Slurm's own warning, half a minute after the start at the latest. Until then a rank is held, or the job would be done.
 LRC_MAX_REQUEUES=1 submit own_limit "${two_nodes[@]}" -- --time-limit 1
