@@ -49,13 +49,14 @@ fuzz() {  # TARGET LIMIT FINDINGS OPTIONS...: the log is in $log
 
 executions() { sed -n 's/^stat::number_of_executed_units: *//p' "$log" | grep . || echo 0; }
 
-# The library's crashes end the target; it is started again until it has run often enough. Nor is what the library
-# allocates limited as with a child.
+# The library's crashes end the target; it is started again until it has run often enough. What the library allocates is
+# not limited as with a child, and what it prints is dropped.
 fuzz_in_process() {  # TARGET
   local crashes
   [[ $limit == -runs=* ]] || { echo "$1 takes --runs N" >"$log"; return 1; }
   crashes=$(mktemp -d)
-  until fuzz "$1" "-runs=$((${limit#-runs=} - ran))" "$crashes/" -malloc_limit_mb=1024 -rss_limit_mb=4096; do
+  until fuzz "$1" "-runs=$((${limit#-runs=} - ran))" "$crashes/" -malloc_limit_mb=1024 -rss_limit_mb=4096 \
+    -close_fd_mask=3; do
     [[ $(executions) -gt 0 ]] || return 1
     ran=$((ran + $(executions)))
   done
