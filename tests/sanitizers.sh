@@ -35,7 +35,7 @@ for preset in tsan asan; do
   calibrate $preset $preset-groups 16 --paper --group-inputs 512
   calibrate $preset $preset-staged 16 --propagate quantized --rank-allocation adaptive
   calibrate $preset $preset-whole 32
-  calibrate $preset $preset-interrupted 32 --time-limit 8 || [[ $? -eq 75 ]]
+  calibrate $preset $preset-interrupted 32 --time-limit 3 || [[ $? -eq 75 ]]
   calibrate $preset $preset-interrupted 32
   diff -r -x lrc_report.json "$work/$preset-whole" "$work/$preset-interrupted"
 done

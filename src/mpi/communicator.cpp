@@ -14,11 +14,18 @@ void check_mpi(int code, const char* call) {
   throw CallError(call, std::string(text.data(), static_cast<std::size_t>(length)));
 }
 
-void wait_asleep(MPI_Request request, std::chrono::microseconds pause) {
+void Pause::sleep() const {
+  using std::chrono::microseconds;
+  const auto waited = std::chrono::duration_cast<microseconds>(std::chrono::steady_clock::now() - start_);
+  std::this_thread::sleep_for(
+      std::clamp<microseconds>(waited / 64, shortest_, std::max(shortest_, microseconds(1000))));
+}
+
+void wait_asleep(MPI_Request request, Pause pause) {
   int done = 0;
   check_mpi(MPI_Test(&request, &done, MPI_STATUS_IGNORE), "MPI_Test");
   while (done == 0) {
-    std::this_thread::sleep_for(pause);
+    pause.sleep();
     check_mpi(MPI_Test(&request, &done, MPI_STATUS_IGNORE), "MPI_Test");
   }
 }

@@ -18,7 +18,7 @@ namespace {
 using std::chrono::microseconds;
 
 constexpr int kRequestTag = 1, kTaskTag = 2, kTeamTag = 3;
-constexpr microseconds kPause{200};
+constexpr microseconds kShortestPause{200};
 
 // What a rank tells rank 0 when it asks for its next task. Sent as bytes: all ranks run the same program.
 struct Request {
@@ -68,14 +68,16 @@ class Desk {
   }
 
   void serve_others() try {
+    Pause pause(kShortestPause);
     while (others_ > 0) {
       int waiting = 0;
       MPI_Status status;
       check_mpi(MPI_Iprobe(MPI_ANY_SOURCE, kRequestTag, world_.handle(), &waiting, &status), "MPI_Iprobe");
       if (waiting == 0) {
-        std::this_thread::sleep_for(kPause);
+        pause.sleep();
         continue;
       }
+      pause = Pause(kShortestPause);
       Request request;
       check_mpi(MPI_Recv(&request, sizeof request, MPI_BYTE, status.MPI_SOURCE, kRequestTag, world_.handle(),
                          MPI_STATUS_IGNORE),
@@ -101,7 +103,7 @@ class Desk {
     check_mpi(MPI_Irecv(message.data(), narrow<int>(message.size()), MPI_INT64_T, 0, kTaskTag, world_.handle(), &reply),
               "MPI_Irecv");
     check_mpi(MPI_Send(&request, sizeof request, MPI_BYTE, 0, kRequestTag, world_.handle()), "MPI_Send");
-    wait_asleep(reply, kPause);
+    wait_asleep(reply, Pause(kShortestPause));
     Assignment mine{.rank = world_.rank(), .task = message[0]};
     for (std::size_t i = 1; i < message.size() && message[i] != Assignment::kNone; ++i)
       mine.team.push_back(narrow<int>(message[i]));

@@ -62,8 +62,20 @@ class Communicator {
   int rank_ = 0, size_ = 1;
 };
 
-/// Waits for `request` asleep between looks of `pause`.
-void wait_asleep(MPI_Request request, std::chrono::microseconds pause = std::chrono::microseconds(50));
+/// For waiting without a core: sleeps between looks, at first for `shortest`, then for a 64th of the time since it was
+/// made, at most a millisecond. (A barrier of P ranks sleeps log2(P) times after the last has come.)
+class Pause {
+ public:
+  explicit Pause(std::chrono::microseconds shortest = std::chrono::microseconds(50)) : shortest_(shortest) {}
+  void sleep() const;
+
+ private:
+  std::chrono::microseconds shortest_;
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
+
+/// Waits for `request`, asleep between looks.
+void wait_asleep(MPI_Request request, Pause pause = Pause());
 
 /// Ranks on this rank's host: what the cores are shared among.
 int ranks_on_this_host(const Communicator& world);
