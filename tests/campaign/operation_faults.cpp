@@ -2,8 +2,7 @@
 // Each run either completes with the right bytes, or fails with a message that names the file, and the next one
 // completes.
 //
-//   operation_faults [--cases N] [--kind K] [--kills] [--seed S] [--workers W] [--work DIRECTORY]   N = 0: all there
-//   are
+//   operation_faults [--cases N] [--kind K] [--kills] [--seed S] [--workers W] [--work DIRECTORY]
 #include <fmt/core.h>
 
 #include <algorithm>
