@@ -24,6 +24,7 @@
 #include <cstring>
 #include <mutex>
 #include <string>
+#include <string_view>
 
 #include "operation_trace.hpp"
 
@@ -65,10 +66,10 @@ class Faults {
   /// Counts an operation, does it (or not), and returns its result. `shorten` does it by half.
   template <class Do, class DoHalf>
   auto carry_out(const Operation& operation, const Do& whole, const DoHalf& half) {
-    if ((operation.kind == OperationKind::read) != reads_) return whole();
     const std::lock_guard lock(carrying_out_);
-    const long number = count_++;
-    const bool here = at_ >= 0 && (number == at_ || (always_ && number > at_));
+    const bool counts = (operation.kind == OperationKind::read) == reads_;
+    const long number = counts ? count_++ : -1;
+    const bool here = counts && at_ >= 0 && (number == at_ || (always_ && number > at_));
     if (here && fault_ == "kill") raise(SIGKILL);
     if (here && (fault_ == "enospc" || fault_ == "eio")) {
       if (operation.kind == OperationKind::close) whole();
@@ -136,46 +137,41 @@ int open_through(const char* path, int flags, mode_t mode) {
 
 mode_t mode_of(int flags, va_list arguments) { return (flags & O_CREAT) != 0 ? va_arg(arguments, mode_t) : 0; }
 
-std::string bytes_of(const void* bytes, std::size_t size) { return {static_cast<const char*>(bytes), size}; }
+std::string_view bytes_of(const void* bytes, std::size_t size) { return {static_cast<const char*>(bytes), size}; }
+
+// An operation at a place of an open file.
+template <class Do, class DoHalf>
+auto on_file(OperationKind kind, int descriptor, off_t offset, std::string_view data, const Do& whole,
+             const DoHalf& half) {
+  const std::string path = Faults::instance().path_of(descriptor);
+  if (path.empty()) return whole();
+  return Faults::instance().carry_out({.kind = kind,
+                                       .path = path,
+                                       .other = {},
+                                       .offset = static_cast<std::uint64_t>(offset),
+                                       .data = std::string(data)},
+                                      whole, half);
+}
 
 ssize_t pwrite_through(int descriptor, const void* bytes, std::size_t size, off_t offset) {
   static const auto real = next<ssize_t (*)(int, const void*, std::size_t, off_t)>("pwrite");
-  const std::string path = Faults::instance().path_of(descriptor);
-  if (path.empty()) return real(descriptor, bytes, size, offset);
-  return Faults::instance().carry_out(
-      {.kind = OperationKind::write,
-       .path = path,
-       .other = {},
-       .offset = static_cast<std::uint64_t>(offset),
-       .data = bytes_of(bytes, size)},
+  return on_file(
+      OperationKind::write, descriptor, offset, bytes_of(bytes, size),
       [&] { return real(descriptor, bytes, size, offset); },
       [&] { return real(descriptor, bytes, (size + 1) / 2, offset); });
 }
 
 ssize_t pread_through(int descriptor, void* bytes, std::size_t size, off_t offset) {
   static const auto real = next<ssize_t (*)(int, void*, std::size_t, off_t)>("pread");
-  const std::string path = Faults::instance().path_of(descriptor);
-  if (path.empty()) return real(descriptor, bytes, size, offset);
-  return Faults::instance().carry_out(
-      {.kind = OperationKind::read,
-       .path = path,
-       .other = {},
-       .offset = static_cast<std::uint64_t>(offset),
-       .data = {}},
-      [&] { return real(descriptor, bytes, size, offset); },
+  return on_file(
+      OperationKind::read, descriptor, offset, {}, [&] { return real(descriptor, bytes, size, offset); },
       [&] { return real(descriptor, bytes, (size + 1) / 2, offset); });
 }
 
 int ftruncate_through(int descriptor, off_t size) {
   static const auto real = next<int (*)(int, off_t)>("ftruncate");
-  const std::string path = Faults::instance().path_of(descriptor);
-  if (path.empty()) return real(descriptor, size);
-  return Faults::instance().carry_out({.kind = OperationKind::truncate,
-                                       .path = path,
-                                       .other = {},
-                                       .offset = static_cast<std::uint64_t>(size),
-                                       .data = {}},
-                                      [&] { return real(descriptor, size); });
+  const auto whole = [&] { return real(descriptor, size); };
+  return on_file(OperationKind::truncate, descriptor, size, {}, whole, whole);
 }
 
 // An operation on names alone.
@@ -224,17 +220,15 @@ ssize_t write(int descriptor, const void* bytes, size_t size) {
        .path = path,
        .other = {},
        .offset = static_cast<std::uint64_t>(status.st_size),
-       .data = bytes_of(bytes, size)},
+       .data = std::string(bytes_of(bytes, size))},
       [&] { return real(descriptor, bytes, size); }, [&] { return real(descriptor, bytes, (size + 1) / 2); });
 }
 
 ssize_t read(int descriptor, void* bytes, size_t size) {
   static const auto real = next<ssize_t (*)(int, void*, size_t)>("read");
-  const std::string path = Faults::instance().path_of(descriptor);
-  if (path.empty()) return real(descriptor, bytes, size);
-  return Faults::instance().carry_out(
-      {.kind = OperationKind::read, .path = path, .other = {}, .offset = 0, .data = {}},
-      [&] { return real(descriptor, bytes, size); }, [&] { return real(descriptor, bytes, (size + 1) / 2); });
+  return on_file(
+      OperationKind::read, descriptor, 0, {}, [&] { return real(descriptor, bytes, size); },
+      [&] { return real(descriptor, bytes, (size + 1) / 2); });
 }
 
 ssize_t pread(int descriptor, void* bytes, size_t size, off_t offset) {
@@ -255,10 +249,8 @@ int ftruncate64(int descriptor, off_t size) noexcept { return ftruncate_through(
 
 int fsync(int descriptor) {
   static const auto real = next<int (*)(int)>("fsync");
-  const std::string path = Faults::instance().path_of(descriptor);
-  if (path.empty()) return real(descriptor);
-  return Faults::instance().carry_out({.kind = OperationKind::sync, .path = path, .other = {}, .offset = 0, .data = {}},
-                                      [&] { return real(descriptor); });
+  const auto whole = [&] { return real(descriptor); };
+  return on_file(OperationKind::sync, descriptor, 0, {}, whole, whole);
 }
 
 int close(int descriptor) {

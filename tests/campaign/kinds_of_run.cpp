@@ -33,19 +33,15 @@ KindOfRun make_kind(const fs::path& work, const fs::path& model, const std::vect
                  .expected = {}};
   kind.arguments.insert(kind.arguments.end(), options.begin(), options.end());
   const fs::path trace = work / "trace";
-  const auto record = [&](std::vector<std::string> settings) {
-    fs::remove_all(directory);
-    fs::create_directories(directory);
-    fs::remove(trace);
-    settings.push_back("LRC_FAULT_TRACE=" + trace.string());
-    Job job(launch(kind, directory, settings), work / "log");
-    demand(job.wait(kLimit) == 0, "the undisturbed run failed: " + job.output());
-    std::vector<Operation> operations = recorded(trace, directory);
-    demand(operations.size() > 100, "the operations of the undisturbed run were not recorded");
-    return operations;
-  };
-  kind.reads = record({"LRC_FAULT_READS=1"});
-  kind.operations = record({});
+  fs::remove_all(directory);
+  fs::create_directories(directory);
+  fs::remove(trace);
+  Job job(launch(kind, directory, {"LRC_FAULT_TRACE=" + trace.string()}), work / "log");
+  demand(job.wait(kLimit) == 0, "the undisturbed run failed: " + job.output());
+  for (Operation& operation : recorded(trace, directory))
+    (operation.kind == OperationKind::read ? kind.reads : kind.operations).push_back(std::move(operation));
+  demand(kind.operations.size() > 100 && kind.reads.size() > 100,
+         "the operations of the undisturbed run were not recorded");
   kind.expected = digest(directory / "out");
   fs::remove_all(directory);
   return kind;
