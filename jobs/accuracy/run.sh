@@ -2,8 +2,8 @@
 # Calibrates and evaluates every row of rows.txt on the demo models and on every MODEL, for each seed, appends what comes
 # of it to measured.csv, and makes the tables and the plot (table.py):
 #   jobs/accuracy/run.sh [--seeds "0 1 2"] [--rows "NAME..."] [--only] [MODEL...]
-# A MODEL is a directory with calibration.npy and evaluation.npy; --only: without the demo models. Needs build/release. What stands in measured.csv is not
-# measured again: remove it there to have it measured anew.
+# A MODEL is a directory with calibration.npy and evaluation.npy; --only: without the demo models. Needs build/release.
+# What stands in measured.csv is not measured again: remove it there to have it measured anew.
 set -euo pipefail
 seeds="0 1 2" rows="" only=""
 while (($# > 0)); do

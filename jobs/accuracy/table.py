@@ -11,15 +11,13 @@ import statistics
 
 HERE = pathlib.Path(__file__).parent
 BEGIN, END = "<!-- tables: made by table.py -->\n", "<!-- end of tables -->\n"
-# A line of the plot: its label, its colour, and the rows it goes through.
+# A line of the plot: its label, its colour, and the rows it goes through, from rank 0 on.
 LINES = [
     ("RTN", "C7", ["rtn"]),
-    ("GPTQ", "C1", ["gptq"]),
-    ("GPTQ with the default's activations", "C2", ["gptq-best"]),
-    ("SVD", "C3", ["svd-10"]),
-    ("LRC, the paper's", "C4", ["lrc-10", "lrc-30"]),
-    ("LRC, default", "C0", ["best-cheap", "best", "best-30"]),
-    ("LRC, default, but a token has one scale", "C9", ["best-token"]),
+    ("SVD, from GPTQ on", "C3", ["gptq", "svd-10"]),
+    ("LRC, the paper's, from GPTQ on", "C4", ["gptq", "lrc-10", "lrc-30"]),
+    ("LRC, default, from GPTQ with its activations on", "C0", ["gptq-best", "best-cheap", "best", "best-30"]),
+    ("LRC, default, but a token has one scale", "C1", ["best-token"]),
 ]
 
 
@@ -92,7 +90,9 @@ def plot(models):
     import matplotlib
     matplotlib.use("svg")
     import matplotlib.pyplot as plt
-    figure, axes = plt.subplots(1, len(models), figsize=(4 * len(models), 3.6), squeeze=False)
+    from matplotlib import ticker
+    plt.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "lrc"})  # text as text, and the same file each time
+    figure, axes = plt.subplots(1, len(models), figsize=(4 * len(models), 4), squeeze=False)
     handles = {}
     for axis, (model, rows) in zip(axes[0], models.items()):
         full = rows["full"][0].perplexity
@@ -103,11 +103,14 @@ def plot(models):
                 handles[label], = axis.plot(*zip(*points), marker="o", color=colour)
         axis.set_title(model)
         axis.set_xlabel("bits a weight, all that is stored")
-        axis.set_ylim(bottom=0)
+        axis.set_yscale("log")
+        axis.yaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
+        axis.yaxis.set_major_formatter("{x:g}")
+        axis.yaxis.set_minor_locator(ticker.NullLocator())
         axis.grid(alpha=0.3)
     axes[0][0].set_ylabel("nats a token lost against full precision")
-    figure.legend(handles.values(), handles.keys(), loc="lower center", ncol=4, frameon=False)
-    figure.tight_layout(rect=(0, 0.14, 1, 1))
+    figure.legend(handles.values(), handles.keys(), loc="lower center", ncol=3, frameon=False)
+    figure.tight_layout(rect=(0, 0.13, 1, 1))
     figure.savefig(HERE / "accuracy.svg", metadata={"Date": None})
 
 

@@ -5,43 +5,53 @@
 #include <cmath>
 
 #include "lrc/core/dtype.hpp"
-#include "lrc/linalg/gemm.hpp"
+#include "lrc/linalg/triangular.hpp"
 
 namespace lrc {
 namespace {
 
-constexpr Index kRows = 64;  // a tile of rows and their gradients stay in the cache while H passes by
+// Rows don't know of each other: a band of them at a time, so that little is held beside H. The gradients of a tile
+// stay in the cache while H passes by.
+constexpr Index kBand = 1024, kTile = 32;
 
-// The state of a descent: `gradient` = (T − Ŵ) H (d_out×d_in), half of what L falls by for a step in Ŵ.
+// A band's descent: `goal` = T H and `gradient` = (T − Ŵ) H (rows×d_in), half of what L falls by for a step in Ŵ.
 struct Descent {
   ThreadPool& pool;
   const MatrixD& hessian;  // d_in×d_in
   const WeightGrid& grid;
-  QuantizedWeight& quantized;
-  MatrixD gradient;
+  QuantizedWeight quantized;  // of the band
+  MatrixD goal, gradient;
 };
 
 // A change of L for a step δ·w of one row: δ² w H wᵀ − 2 δ ⟨w, gradient⟩.
 double change(double step, double curvature, double slope) { return step * (step * curvature - 2 * slope); }
 
-// Scales of one group of columns [begin, end).
-void move_scales(Descent& d, Index group, Index begin, Index end) {
+// Ŵ_g H for one group of columns [begin, end): rows×d_in. Where it is all columns, no product is needed.
+MatrixD moved_by(const Descent& d, Index group, Index begin, Index end) {
   const Index rows = d.gradient.rows();
-  MatrixD values(rows, end - begin);  // Ŵ of the group
+  if (end - begin == d.gradient.cols()) return d.goal - d.gradient;
+  MatrixD values(rows, end - begin);  // Ŵ_g
   for (Index i = 0; i < rows; ++i) {
     values.row(i) = d.quantized.codes.row(i).segment(begin, end - begin).cast<double>() *
                     static_cast<double>(d.quantized.scales(i, group));
   }
-  const MatrixD moved = product(d.pool, values, MatrixD(d.hessian.middleRows(begin, end - begin)));  // d_out×d_in
-  d.pool.for_each(ceil_div(rows, kRows), [&](Index tile) {
-    for (Index i = tile * kRows; i < std::min(rows, (tile + 1) * kRows); ++i) {
+  return product(d.pool, values, d.hessian.middleRows(begin, end - begin));
+}
+
+// Scales of one group of columns [begin, end).
+void move_scales(Descent& d, Index group, Index begin, Index end) {
+  const Index rows = d.gradient.rows();
+  const MatrixD moved = moved_by(d, group, begin, end);  // rows×d_in
+  d.pool.for_each(ceil_div(rows, kTile), [&](Index tile) {
+    for (Index i = tile * kTile; i < std::min(rows, (tile + 1) * kTile); ++i) {
+      float& scale = d.quantized.scales(i, group);
       double slope = 0, curvature = 0;
       for (Index j = begin; j < end; ++j) {
-        slope += values(i, j - begin) * d.gradient(i, j);
-        curvature += values(i, j - begin) * moved(i, j);
+        const double value = static_cast<double>(d.quantized.codes(i, j)) * static_cast<double>(scale);
+        slope += value * d.gradient(i, j);
+        curvature += value * moved(i, j);
       }
       if (!(curvature > 0)) continue;
-      float& scale = d.quantized.scales(i, group);
       const float best = rounded_to(Dtype::bf16, static_cast<float>(scale * (1 + slope / curvature)));
       const double step = static_cast<double>(best) / static_cast<double>(scale) - 1;
       if (!(best > 0) || !(change(step, curvature, slope) < 0)) continue;
@@ -69,23 +79,41 @@ void move_codes(Descent& d, Index first, Index last) {
   }
 }
 
+void sweep(Descent& d) {
+  const Index rows = d.gradient.rows(), cols = d.gradient.cols(), width = d.grid.group_width(cols);
+  for (Index group = 0; group < d.grid.groups(cols); ++group)
+    move_scales(d, group, group * width, std::min(cols, (group + 1) * width));
+  d.pool.for_each(ceil_div(rows, kTile),
+                  [&](Index tile) { move_codes(d, tile * kTile, std::min(rows, (tile + 1) * kTile)); });
+}
+
+// R Rᵀ
+MatrixD squared(ThreadPool& pool, const MatrixD& factor) {
+  MatrixD hessian = factor.triangularView<Eigen::Upper>();
+  multiply_upper(pool, Op::transpose, factor, hessian);
+  return hessian;
+}
+
 }  // namespace
 
 void descend(ThreadPool& pool, const MatrixD& target, const MatrixD& factor, const WeightGrid& grid, Index sweeps,
              QuantizedWeight& quantized) {
-  const Index rows = target.rows(), cols = target.cols(), width = grid.group_width(cols);
-  assert(factor.rows() == cols && factor.cols() == cols);
-  assert(quantized.codes.rows() == rows && quantized.codes.cols() == cols);
-  MatrixD upper = factor.triangularView<Eigen::Upper>();
-  const MatrixD hessian = symmetric_product(pool, upper, upper, Op::none, Op::transpose);
-  const MatrixD error =
-      target - dequantized(quantized.codes, quantized.scales, grid.group_size).cast<double>();  // d_out×d_in
-  Descent descent{pool, hessian, grid, quantized, product(pool, error, hessian)};
-  for (Index sweep = 0; sweep < sweeps; ++sweep) {
-    for (Index group = 0; group < grid.groups(cols); ++group)
-      move_scales(descent, group, group * width, std::min(cols, (group + 1) * width));
-    pool.for_each(ceil_div(rows, kRows),
-                  [&](Index tile) { move_codes(descent, tile * kRows, std::min(rows, (tile + 1) * kRows)); });
+  assert(factor.rows() == target.cols() && factor.cols() == target.cols());
+  assert(quantized.codes.rows() == target.rows() && quantized.codes.cols() == target.cols());
+  const MatrixD hessian = squared(pool, factor);
+  for (Index first = 0; first < target.rows(); first += kBand) {
+    const Index rows = std::min(kBand, target.rows() - first);
+    Descent band{pool,
+                 hessian,
+                 grid,
+                 {quantized.codes.middleRows(first, rows), quantized.scales.middleRows(first, rows)},
+                 product(pool, target.middleRows(first, rows), hessian),
+                 {}};
+    const MatrixF values = dequantized(band.quantized.codes, band.quantized.scales, grid.group_size);
+    band.gradient = product(pool, target.middleRows(first, rows) - values.cast<double>(), hessian);
+    for (Index i = 0; i < sweeps; ++i) sweep(band);
+    quantized.codes.middleRows(first, rows) = band.quantized.codes;
+    quantized.scales.middleRows(first, rows) = band.quantized.scales;
   }
 }
 
@@ -97,8 +125,8 @@ QuantizedWeight gptq_and_descent(ThreadPool& pool, const MatrixD& target, const 
 }
 
 double descent_workspace_bytes(Index d_out, Index d_in) {
-  const auto rows = static_cast<double>(d_out), cols = static_cast<double>(d_in);
-  return sizeof(double) * (2 * cols * cols + 3 * rows * cols);
+  const auto rows = static_cast<double>(std::min(d_out, kBand)), cols = static_cast<double>(d_in);
+  return sizeof(double) * (cols * cols + 4 * rows * cols);
 }
 
 }  // namespace lrc

@@ -85,7 +85,7 @@ TEST_P(CodeDescent, GivesTheSameBitsOnAnyNumberOfThreads) {
 
 INSTANTIATE_TEST_SUITE_P(Cases, CodeDescent,
                          testing::Values(Case{1, 1, 0}, Case{3, 7, 0}, Case{65, 17, 0}, Case{130, 33, 0},
-                                         Case{7, 33, 8}, Case{20, 24, 24}));
+                                         Case{7, 33, 8}, Case{20, 24, 24}, Case{1030, 5, 0}, Case{1030, 6, 4}));
 
 }  // namespace
 }  // namespace lrc
