@@ -51,7 +51,7 @@ struct Preference {
 constexpr bool always(const CalibrateOptions&) { return true; }
 constexpr bool quantizes(const CalibrateOptions& o) { return o.activation_bits != 16; }
 
-constexpr std::array<Preference, 10> kBest{
+constexpr std::array<Preference, 9> kBest{
     {{"center-activations", "on", always},
      {"stack-groups", "on", [](const CalibrateOptions& o) { return o.has_low_rank(); }},
      {"residual-activations", "on", [](const CalibrateOptions& o) { return o.has_low_rank() && o.stack_groups; }},
@@ -60,7 +60,6 @@ constexpr std::array<Preference, 10> kBest{
      {"activation-scale", "signed", quantizes},
      {"activation-group-size", "32", quantizes},
      {"rotate-heads", "on", [](const CalibrateOptions& o) { return o.rotation == "full"; }},
-     {"descent-sweeps", "4", always},
      {"moments", "diagonal", always}}};
 
 // Likewise, of what stock loaders run.

@@ -98,13 +98,6 @@ std::optional<QuantizedFormat> read_quantized_format(const std::filesystem::path
   return format;
 }
 
-OnlineRotations online_rotations(const QuantizedFormat& format, const ModelConfig& config) {
-  OnlineRotations rotations;
-  if (format.rotated_heads) rotations.heads.emplace(config.query_size());
-  if (format.online_rotation) rotations.down.emplace(config.intermediate_size);
-  return rotations;
-}
-
 ordered_json quantization_config(const QuantizedFormat& format) {
   const ordered_json weights = {{"num_bits", format.weight_bits},
                                 {"type", "int"},

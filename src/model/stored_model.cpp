@@ -42,7 +42,7 @@ StoredModel::StoredModel(std::filesystem::path directory)
       config_(read_model_config(directory_)),
       tensors_(directory_),
       format_(read_quantized_format(directory_)) {
-  if (format_) rotations_ = online_rotations(*format_, config_);
+  if (format_) rotations_ = online_rotations(config_, format_->rotated_heads, format_->online_rotation);
   if (format_ && format_->has_adapter) adapter_.emplace(directory_ / kAdapterDirectory, "adapter_model.safetensors");
   if (format_ && format_->native) low_rank_.emplace(directory_, *format_);
   if (const Family* family = find_family(config_.family); family->look_at_tensors)

@@ -46,10 +46,9 @@ RotatedModel::RotatedModel(const Model& original, RotationKind kind, bool rotate
     : original_(original),
       signs_(random_signs(original.config().hidden_size, seed, kResidualStream)),
       residual_(original.config().hidden_size),
-      head_(original.config().head_dim) {
+      head_(original.config().head_dim),
+      online_(lrc::online_rotations(original.config(), rotates_heads, kind == RotationKind::full)) {
   assert(kind == RotationKind::full || (kind == RotationKind::offline && !rotates_heads));
-  if (kind == RotationKind::full) online_.down.emplace(original.config().intermediate_size);
-  if (rotates_heads) online_.heads.emplace(original.config().query_size());
 }
 
 void RotatedModel::rotate_residual(MatrixD& rows) const {

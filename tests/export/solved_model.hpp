@@ -31,7 +31,7 @@ class SolvedModel {
   explicit SolvedModel(ExportCase what) : what_(std::move(what)) {
     write_random_model(directory_ / "model", random_model_config(what_.family, {{"attention_bias", true}}));
     original_.emplace(directory_ / "model");
-    rotations_ = online_rotations(format(), original_->config());
+    rotations_ = online_rotations(original_->config(), format().rotated_heads, format().online_rotation);
     for (Index block = 0; block < original_->config().blocks; ++block) {
       const BlockLayout layout = block_layout(original_->config(), block);
       for (const GroupLayout& group : layout.groups) solve(group);

@@ -5,6 +5,7 @@
 
 #include "lrc/linalg/hadamard.hpp"
 #include "lrc/model/block.hpp"
+#include "lrc/model/config.hpp"
 
 namespace lrc {
 
@@ -19,5 +20,8 @@ struct OnlineRotations {
     return role == GroupRole::down ? found(down) : nullptr;
   }
 };
+
+/// Over all heads of o's inputs, and R4, as far as asked for.
+OnlineRotations online_rotations(const ModelConfig& config, bool heads, bool down);
 
 }  // namespace lrc

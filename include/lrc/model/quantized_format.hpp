@@ -8,7 +8,6 @@
 
 #include "lrc/model/activation_quantizer.hpp"
 #include "lrc/model/config.hpp"
-#include "lrc/model/online_rotations.hpp"
 
 namespace lrc {
 
@@ -31,9 +30,6 @@ struct QuantizedFormat {
 /// The format of DIRECTORY, or nothing where its config.json has no `quantization_config`. Throws InputError for one
 /// that lrc did not write, and for values out of range.
 std::optional<QuantizedFormat> read_quantized_format(const std::filesystem::path& directory);
-
-/// Those that a model of the format runs.
-OnlineRotations online_rotations(const QuantizedFormat& format, const ModelConfig& config);
 
 /// The value of `quantization_config`: what compressed-tensors reads, and, under `lrc`, what it has no key for.
 nlohmann::ordered_json quantization_config(const QuantizedFormat& format);

@@ -9,6 +9,7 @@
 #include "lrc/model/layout.hpp"
 #include "lrc/model/low_rank_file.hpp"
 #include "lrc/model/model.hpp"
+#include "lrc/model/online_rotations.hpp"
 #include "lrc/model/quantized_format.hpp"
 
 namespace lrc {

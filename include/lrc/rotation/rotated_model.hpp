@@ -52,7 +52,7 @@ class RotatedModel : public Model {
   VectorD signs_;               // hidden_size
   HadamardTransform residual_;  // R1, without its signs
   HadamardTransform head_;      // R2
-  OnlineRotations online_{};
+  OnlineRotations online_;
 };
 
 }  // namespace lrc
