@@ -40,7 +40,7 @@ OptionTable option_table(CalibrateOptions& o) {
       .choice("export-for", o.export_for, {"native", "stock"},
               "whose loaders run it: lrc's, or those of compressed-tensors and PEFT, which costs accuracy: no R4, "
               "stacks, centring, residual activations or 8-bit factors (57 % of GPTQ's lost nats won back on "
-              "SmolLM2-135M, 42 and 29 % on the demo models, not 89, 81 and 72 %: jobs/accuracy)")
+              "SmolLM2-135M, 42 % on demo-llama, not 89 and 81 %: jobs/accuracy), and does not go with experts")
       .flag("restart", o.restart, "throw the checkpoint away and start anew")
       .flag("allow-mixed", o.allow_mixed, "go on with a checkpoint of another BLAS or lrc: the bytes may then differ");
   table.group("Method")
@@ -202,8 +202,12 @@ SolveOptions CalibrateOptions::solve_options(const std::string& name, Index rank
           .factor_dtype = factor_dtype()};
 }
 
-void demand_whole_groups(const CalibrateOptions& options, const ModelConfig& config) {
+void demand_stock_model(const CalibrateOptions& options, const ModelConfig& config) {
   if (options.export_for != "stock") return;
+  if (config.experts > 0)
+    throw InputError("--export-for",
+                     "stock does not go with experts: stock loaders fuse them, and don't quantize their "
+                     "inputs; it must be native");
   for (const auto& [option, size] : {std::pair{"--activation-group-size", options.activation_group_size},
                                      std::pair{"--weight-group-size", options.weight_group_size}}) {
     for (const GroupLayout& group : block_layout(config, 0).groups) {

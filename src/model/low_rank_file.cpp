@@ -54,7 +54,8 @@ Index check_factor(const TensorDirectory& tensors, const std::string& name, Inde
 
 // All that the file may hold for a group.
 std::set<std::string> names_of(const GroupLayout& layout, const QuantizedFormat& format) {
-  std::set<std::string> names{layout.name + ".clip"};
+  std::set<std::string> names;
+  if (!format.activations.fits_clip) names.insert(layout.name + ".clip");
   if (format.centered) names.insert(layout.name + ".mean");
   for (const LinearStack& stack : stacks_of(layout, format.stacked)) {
     for (const char* part : {".u", ".u_scale", ".v", ".v_scale"}) names.insert(stack.name + part);

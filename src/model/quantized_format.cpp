@@ -1,5 +1,7 @@
 #include "lrc/model/quantized_format.hpp"
 
+#include <cmath>
+
 #include "lrc/io/json.hpp"
 
 namespace lrc {
@@ -58,6 +60,14 @@ class Entries {
   const std::filesystem::path& file_;
   const json& values_;
 };
+
+// compressed-tensors has scales of absmax / (2^(b−1) − ½), and no others.
+bool quantizes_as_stock(const ActivationQuantizer& activations) {
+  if (!activations.quantizes()) return true;
+  const float largest = std::ldexp(1.0F, activations.bits - 1) - 1;
+  const float clip = largest / (largest + 0.5F);
+  return !activations.is_signed && !activations.fits_clip && std::abs(activations.clip - clip) < 1e-6F;
+}
 
 }  // namespace
 
@@ -132,9 +142,9 @@ ordered_json quantization_config(const QuantizedFormat& format) {
                             {"residual", format.residual},
                             {"bits_per_weight", format.bits_per_weight}};
   // Loaders that know only the layout would leave out the online rotations and what is in low_rank.safetensors, and
-  // compute nonsense: so they are not to recognise a model that needs it.
-  const bool is_own = format.online_rotation || format.rotated_heads || format.native || format.activations.is_signed ||
-                      format.activations.fits_clip;
+  // quantize activations their own way: so they are not to recognise a model that needs another.
+  const bool is_own =
+      format.online_rotation || format.rotated_heads || format.native || !quantizes_as_stock(format.activations);
   const char* method = is_own ? "lrc" : "compressed-tensors";
   return {{"quant_method", method},
           {"format", "pack-quantized"},

@@ -84,6 +84,7 @@ TEST_F(HostileLowRank, TensorsThatNobodyReads) {
   const auto add = [](Tensors&, Tensor& tensor) { tensor = {Dtype::f32, {1}, floats({1})}; };
   expect_refused(".V", add);
   expect_refused(".mean", add, {.stacked = true});
+  expect_refused(".clip", add, {.stacked = true, .fitted = true});  // each scale finds its own
 }
 
 TEST_F(HostileLowRank, WrongShapes) {

@@ -83,10 +83,10 @@ class WholeRuns : public testing::Test {
   // A run that is killed once a solve is committed, and one on another number of ranks that goes on.
   void expect_resume(const std::string& options);
 
-  void expect_refused(const std::string& options, const std::string& named) {
+  void expect_refused(const std::string& options, const std::string& named, const std::string& family = "llama") {
     const std::string alone = "OMPI_MCA_ess_singleton_isolated=1 ";  // no daemon of MPI's: starts at once
     const Outcome outcome =
-        run_command(alone + LRC_BIN_DIR + "/lrc_calibrate " + arguments("llama", directory_ / "refused", options));
+        run_command(alone + LRC_BIN_DIR + "/lrc_calibrate " + arguments(family, directory_ / "refused", options));
     EXPECT_EQ(outcome.exit_code, 2) << outcome.output;
     EXPECT_NE(outcome.output.find(named), std::string::npos) << "'" << named << "' is not in: " << outcome.output;
   }
@@ -202,6 +202,19 @@ TEST_F(WholeRuns, StockLoadersFindAllThatTheyNeed) {
   expect_bits(directory_ / "out");
 }
 
+TEST_F(WholeRuns, StockLoadersAreKeptFromWhatTheyWouldQuantizeOtherwise) {
+  for (const auto& [name, options] : {std::pair{"wider", "--activation-clip 0.9"}, {"eight", "--activation-bits 8"}}) {
+    run("llama", directory_ / name, std::string("--method gptq --rotation offline ") + options);
+    EXPECT_EQ(format(name)["quant_method"], "lrc") << name;
+  }
+  for (const auto& [name, options] : {std::pair{"four", "--activation-clip 14/15"},
+                                      {"sixteen", "--activation-bits 16"},
+                                      {"whole", "--activation-bits 8 --activation-clip 254/255"}}) {
+    run("llama", directory_ / name, std::string("--method gptq --rotation offline ") + options);
+    EXPECT_EQ(format(name)["quant_method"], "compressed-tensors") << name;
+  }
+}
+
 TEST_F(WholeRuns, OptionsThatContradictAreRefusedByName) {
   expect_refused("--paper --factor-bits 8", "--factor-bits: 8 does not go with --paper; it must be 16");
   expect_refused("--paper --method gptq", "--method: gptq does not go with --paper; it must be lrc");
@@ -212,6 +225,8 @@ TEST_F(WholeRuns, OptionsThatContradictAreRefusedByName) {
   expect_refused("--export-for stock --activation-clip auto", "--activation-clip: auto does not go with");
   expect_refused("--export-for stock", "--activation-group-size: 32 does not divide the 48 inputs of");
   expect_refused("--export-for stock --activation-scale signed", "--activation-scale: signed does not go with");
+  expect_refused("--export-for stock --activation-group-size 16", "--export-for: stock does not go with experts",
+                 "mixtral");
   expect_refused("--rotate-heads on --rotation offline", "--rotate-heads: does not go with --rotation offline");
   expect_refused("--iterations 5", "take --paper");
   expect_refused("--target-blend 0.5", "--target-blend: needs --propagate quantized");
