@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cassert>
 #include <map>
+#include <set>
 
 #include "lrc/io/packing.hpp"
 #include "lrc/model/family.hpp"
@@ -33,6 +34,10 @@ void check_tensor(const TensorDirectory& tensors, const std::string& name, const
   }
 }
 
+// The factors of a linear in a PEFT adapter: Vᵀ and U.
+std::string lora_a(const LinearLayout& layout) { return "base_model.model." + layout.name + ".lora_A.weight"; }
+std::string lora_b(const LinearLayout& layout) { return "base_model.model." + layout.name + ".lora_B.weight"; }
+
 std::span<float> span_of(MatrixF& matrix) { return {matrix.data(), static_cast<std::size_t>(matrix.size())}; }
 
 }  // namespace
@@ -62,7 +67,29 @@ void StoredModel::check_tensors() const {
   check_tensor(tensors_, head().name, {config_.vocabulary_size, config_.hidden_size});
   check_tensor(tensors_, kFinalNormTensor, {config_.hidden_size});
   for (Index index = 0; index < config_.blocks; ++index) check_block(block_layout(config_, index));
+  if (adapter_) check_adapter();
   if (low_rank_) low_rank_->check(config_);
+}
+
+// A linear of rank 0 has no factors; nothing else may be missing, and nothing may be left over.
+void StoredModel::check_adapter() const {
+  std::set<std::string> known;
+  for (Index index = 0; index < config_.blocks; ++index) {
+    for (const GroupLayout& group : block_layout(config_, index).groups) {
+      for (const LinearLayout& linear : group.linears) {
+        known.insert({lora_a(linear), lora_b(linear)});
+        if (!adapter_->find(lora_a(linear)) && !adapter_->find(lora_b(linear))) continue;
+        const TensorInfo& a = adapter_->at(lora_a(linear));
+        const Index rank = a.shape.empty() ? 0 : a.shape[0];
+        check_tensor(*adapter_, a.name, {rank, linear.cols});
+        check_tensor(*adapter_, lora_b(linear), {linear.rows, rank});
+      }
+    }
+  }
+  for (const TensorInfo& info : adapter_->tensors()) {
+    if (!known.contains(info.name))
+      throw InputError(info.file.string(), fmt::format("tensor '{}' has no place in the model", info.name));
+  }
 }
 
 void StoredModel::check_block(const BlockLayout& layout) const {
@@ -141,16 +168,10 @@ MatrixF StoredModel::read_packed(const LinearLayout& layout) const {
 }
 
 void StoredModel::read_correction(const LinearLayout& layout, Linear& linear) const {
-  if (!adapter_) return;
-  const std::string prefix = "base_model.model." + layout.name;
-  const TensorInfo* a = adapter_->find(prefix + ".lora_A.weight");
+  const TensorInfo* a = adapter_ ? adapter_->find(lora_a(layout)) : nullptr;
   if (!a) return;
-  if (a->shape.size() != 2) throw InputError(a->file.string(), fmt::format("tensor '{}' is not a matrix", a->name));
-  const Index rank = a->shape[0];
-  check_tensor(*adapter_, a->name, {rank, layout.cols});
-  check_tensor(*adapter_, prefix + ".lora_B.weight", {layout.rows, rank});
   linear.v = read_matrix(*adapter_, *a).transpose();
-  linear.u = read_matrix(*adapter_, adapter_->at(prefix + ".lora_B.weight"));
+  linear.u = read_matrix(*adapter_, adapter_->at(lora_b(layout)));
 }
 
 LinearGroup StoredModel::group(Index, const GroupLayout& layout) const {

@@ -16,7 +16,8 @@ namespace lrc {
 
 class StoredModel : public Model {
  public:
-  /// Throws InputError where a tensor is missing or has another shape or number format than config.json says.
+  /// Throws InputError where a tensor is missing or has another shape or number format than config.json says, or where
+  /// the file of a correction has one with no place in the model.
   explicit StoredModel(std::filesystem::path directory);
 
   const ModelConfig& config() const override { return config_; }
@@ -35,6 +36,7 @@ class StoredModel : public Model {
 
  private:
   void check_tensors() const;
+  void check_adapter() const;
   void check_block(const BlockLayout& layout) const;
   void check_linear(const LinearLayout& layout) const;
   const TensorInfo& embedding() const;
