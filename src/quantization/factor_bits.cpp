@@ -19,7 +19,7 @@ float column_scale(const MatrixD& factor, Index column) {
   double largest = 0;
   for (Index row = 0; row < factor.rows(); ++row) {
     const double size = std::abs(factor(row, column));
-    if (!(size <= largest)) largest = size;  // not a number stays one
+    if (size > largest || std::isnan(size)) largest = size;  // not a number stays one
   }
   const float scale = rounded_to(Dtype::bf16, static_cast<float>(largest / kHighest));
   if (!std::isfinite(scale))

@@ -231,7 +231,9 @@ SolveResult group_solve(ThreadPool& pool, const ProcessGrid& grid, Method method
   assert(method != Method::rtn && &problem.weight.grid() == &grid);
   assert(options.rank >= 0 && options.rank <= std::min(problem.weight.rows(), problem.weight.cols()));
   assert(options.iterations >= 1);
-  grid.agree([&] { require_data(problem.xx.diagonal(), options.name); });
+  assert(!options.directions && !options.deflated && options.sweeps == 0 && options.factor_bits == 16);
+  const VectorD diagonal = problem.xx.diagonal();
+  grid.agree([&] { require_data(diagonal, options.name); });
   try {
     return with_damping(options, [&](double damping) {
       SolveOptions damped_options = options;

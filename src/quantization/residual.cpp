@@ -22,7 +22,7 @@ SolveResult solve_residual(ThreadPool& pool, const MatrixD& weight, const Moment
   const MatrixF values = dequantized(quantized.codes, quantized.scales, options.grid.group_size);
   // With E orthonormal and Y free of its span, U would be W E.
   const MatrixD u = fitted_left_factor(pool, weight, values, branch, product(pool, weight, e));
-  StoredFactor stored_u = stored_factor(u, options.factor_bits);
+  StoredFactor stored_u = stored_factor(u, options.factor_bits, options.factor_dtype);
   SolveResult result;
   result.relative_loss = relative_loss(pool, weight, values, stored_u.values, directions.values, moments);
   result.codes = std::move(quantized.codes);

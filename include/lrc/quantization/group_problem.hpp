@@ -33,7 +33,7 @@ struct GroupProblem {
 double group_workspace_bytes(Method method, Index d_out, Index d_in, Index rank);
 
 /// The grid for a solve: the fewest ranks out of 1, 2, 4, 6, 8, … (`least` or more of them) whose share of
-/// group_workspace_bytes is at most `bytes_per_rank`, as square as possible, with no more rows than columns. It depends
+/// group_workspace_bytes is at most `bytes_per_rank`, as square as possible, with no more columns than rows. It depends
 /// on the arguments alone, and with it the bytes of the result. Throws InputError naming --solve-memory where
 /// kLargestGroup ranks would not do.
 GridShape group_grid(Method method, Index d_out, Index d_in, Index rank, double bytes_per_rank, int least = 1);

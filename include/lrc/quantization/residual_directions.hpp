@@ -12,7 +12,7 @@ enum class Directions {
 };
 // d_out outputs have d_out weighted directions at most: where that is too few, there are more of pca before them.
 
-/// E (d_in×k): orthonormal columns; a column is zero where the data or the weights have fewer directions. `xx` is the
+/// E (d_in×k): orthonormal columns; a weighted one is zero where the weights have fewer directions. `xx` is the
 /// undamped Sx (d_in×d_in), `weight` (d_out×d_in) may be a stack. Throws CholeskyFailure (weighted and mixed with
 /// d_out > d_in, from the factorization of Sx damped by `damping`). Precondition: 0 ≤ k ≤ d_in.
 /// One eigenproblem of size d_in (pca) or min(d_out, d_in) (weighted); mixed has both.
