@@ -41,7 +41,7 @@ OptionTable option_table(CalibrateOptions& o) {
               "whose loaders run it: lrc's, or those of compressed-tensors and PEFT, which costs accuracy: no R4, "
               "stacks, centring, residual activations or 8-bit factors (57 % of GPTQ's lost nats won back on "
               "SmolLM2-135M, 42 % on demo-llama, not 89 and 81 %: jobs/accuracy), and does not go with experts")
-      .flag("restart", o.restart, "throw the checkpoint away and start anew")
+      .flag("restart", o.restart, "throw the checkpoint away and start anew; a requeued Slurm job goes on")
       .flag("allow-mixed", o.allow_mixed, "go on with a checkpoint of another BLAS or lrc: the bytes may then differ");
   table.group("Method")
       .flag("paper", o.paper, "the form of arXiv 2412.07902: none of what is beyond the paper, three moments, clip 0.9")

@@ -1,6 +1,7 @@
 #include "calibration_run.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "export_phase.hpp"
 #include "fingerprint.hpp"
@@ -104,10 +105,18 @@ bool CalibrationRun::output_is_done() {
   return done;
 }
 
+// A requeued Slurm job has the arguments of its first start, which has restarted already.
+bool CalibrationRun::restarts() const {
+  const char* starts = std::getenv("SLURM_RESTART_COUNT");
+  if (!options_.restart || !starts || std::atoi(starts) == 0) return options_.restart;
+  log_info("--restart: not again, this Slurm job is requeued and goes on");
+  return false;
+}
+
 void CalibrationRun::open_checkpoint() {
   world_.agree([&] {
     if (!world_.is_root()) return;
-    CheckpointOptions how{.restart = options_.restart};
+    CheckpointOptions how{.restart = restarts()};
     if (options_.allow_mixed) how.may_differ = {"blas", "lrc version"};
     checkpoint_ = std::make_unique<Checkpoint>(Checkpoint::open(options_.checkpoint, fingerprint_, how));
     for (const std::string& warning : checkpoint_->warnings()) log_warning(warning);

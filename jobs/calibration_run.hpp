@@ -19,6 +19,7 @@ class CalibrationRun {
   void open_inputs();
   void plan_memory();
   bool output_is_done();
+  bool restarts() const;
   void open_checkpoint();
   void work();
   static void measure_and_solve(const RunContext& run, const WorkPlan& plan);

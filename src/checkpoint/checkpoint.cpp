@@ -73,7 +73,8 @@ Checkpoint Checkpoint::open(const fs::path& directory, const nlohmann::ordered_j
   checkpoint.lease_ = std::make_unique<Lease>(directory / kLeases, options.timing);
   if (!checkpoint.lease_->takeover().empty())
     checkpoint.warnings_.push_back("took over from an earlier job: " + checkpoint.lease_->takeover());
-  if (options.restart) throw_away(directory);
+  // Without a manifest, what is there is of a run that was being thrown away when it was interrupted.
+  if (options.restart || !fs::exists(manifest)) throw_away(directory);
   if (!fs::exists(manifest)) checkpoint.create(fingerprint);
   check_manifest(manifest, fingerprint, options.may_differ);
   write_state(directory, RunState::resumable);

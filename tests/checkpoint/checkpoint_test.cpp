@@ -153,6 +153,13 @@ TEST(Checkpoint, OfAnotherRunIsRefusedWithEveryDifference) {
   EXPECT_EQ(Checkpoint::open(directory / "c", {{"method", "gptq"}}, {.restart = true}).committed_solves(), 0);
 }
 
+TEST(Checkpoint, WhatAnInterruptedRestartLeftIsNotAnotherRuns) {
+  const TemporaryDirectory directory;
+  Checkpoint::open(directory / "c", kFingerprint).commit(record("a"));
+  std::filesystem::remove(directory / "c" / "manifest.json");  // what is thrown away first
+  EXPECT_EQ(Checkpoint::open(directory / "c", {{"method", "gptq"}}).committed_solves(), 0);
+}
+
 TEST(Checkpoint, ADirectoryOfSomethingElseIsRefused) {
   const TemporaryDirectory directory;
   write_file(directory / "thesis.tex", "years of work");

@@ -189,6 +189,16 @@ TEST(Calibrate, TheCheckpointOfAnotherRunIsRefusedAndCanBeThrownAway) {
       0);
 }
 
+TEST(Calibrate, ARequeuedJobRestartsOnce) {
+  const TemporaryDirectory directory;
+  const std::string arguments = small_run(directory / "a", "--threads 1 --method rtn --restart");
+  ASSERT_EQ(run_program("lrc_calibrate", arguments).exit_code, 0);
+  std::filesystem::remove_all(directory / "a");
+  const Outcome again = run_command("SLURM_RESTART_COUNT=1 " LRC_BIN_DIR "/lrc_calibrate " + arguments);
+  EXPECT_EQ(again.exit_code, 0);
+  EXPECT_NE(again.output.find("solves are committed already"), std::string::npos) << again.output;
+}
+
 TEST(Calibrate, TheCheckpointOfAnotherConfigOrTokenizerIsRefused) {
   const TemporaryDirectory directory;
   const std::filesystem::path model = directory / "model";
