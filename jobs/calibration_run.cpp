@@ -1,10 +1,10 @@
 #include "calibration_run.hpp"
 
 #include <algorithm>
-#include <cstdlib>
 
 #include "export_phase.hpp"
 #include "fingerprint.hpp"
+#include "lrc/checkpoint/owner.hpp"
 #include "lrc/core/interrupt.hpp"
 #include "lrc/core/log.hpp"
 #include "lrc/io/hash.hpp"
@@ -107,8 +107,8 @@ bool CalibrationRun::output_is_done() {
 
 // A requeued Slurm job has the arguments of its first start, which has restarted already.
 bool CalibrationRun::restarts() const {
-  const char* starts = std::getenv("SLURM_RESTART_COUNT");
-  if (!options_.restart || !starts || std::atoi(starts) == 0) return options_.restart;
+  const std::string requeues = this_owner().restarts;
+  if (!options_.restart || requeues.empty() || requeues == "0") return options_.restart;
   log_info("--restart: not again, this Slurm job is requeued and goes on");
   return false;
 }

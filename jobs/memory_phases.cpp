@@ -296,8 +296,8 @@ double own_solve_bytes(const MemoryInputs& in, const GroupLayout& group, const L
   const double stored = kFloat * d * d * ((exact ? 3 : 1) + (drifts ? 1 : 0)), expanded = 3 * kDouble * d * d;
   const double expanding = in.options.residual_activations && !exact ? 2 * kDouble * d * d : 0;
   const double loading = stored + std::min(stored, kStoredPanel);
-  // LRC's other steps hold more than its descent.
-  const bool descends = in.options.descent_sweeps > 0 && in.options.solve_method() != Method::lrc;
+  // With residual activations, other steps hold more than the descent.
+  const bool descends = in.options.descent_sweeps > 0 && !in.options.residual_activations;
   const double descent = descends ? descent_workspace_bytes(stack.rows, group.inputs()) : 0;
   const double work = solve_workspace_bytes(in.options.solve_method(), stack.rows, group.inputs(), rank) + descent;
   const double blending = drifts ? kFloat * d * d + 2 * kDouble * d * d + 2 * kDouble * w : 0;

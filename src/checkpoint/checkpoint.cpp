@@ -74,8 +74,10 @@ Checkpoint Checkpoint::open(const fs::path& directory, const nlohmann::ordered_j
   if (!checkpoint.lease_->takeover().empty())
     checkpoint.warnings_.push_back("took over from an earlier job: " + checkpoint.lease_->takeover());
   // Without a manifest, what is there is of a run that was being thrown away when it was interrupted.
-  if (options.restart || !fs::exists(manifest)) throw_away(directory);
-  if (!fs::exists(manifest)) checkpoint.create(fingerprint);
+  if (options.restart || !fs::exists(manifest)) {
+    throw_away(directory);
+    checkpoint.create(fingerprint);
+  }
   check_manifest(manifest, fingerprint, options.may_differ);
   write_state(directory, RunState::resumable);
   checkpoint.remove_leftovers();

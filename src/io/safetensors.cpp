@@ -84,6 +84,13 @@ const TensorInfo* TensorDirectory::find(const std::string& name) const {
   return at == tensors_.end() || at->name != name ? nullptr : &*at;
 }
 
+void TensorDirectory::refuse_others(const std::set<std::string>& known) const {
+  for (const TensorInfo& info : tensors_) {
+    if (!known.contains(info.name))
+      throw InputError(info.file.string(), fmt::format("tensor '{}' has no place in the model", info.name));
+  }
+}
+
 const TensorInfo& TensorDirectory::at(const std::string& name) const {
   const TensorInfo* info = find(name);
   if (!info) {

@@ -78,10 +78,7 @@ void LowRankFile::check(const ModelConfig& config) const {
       known.merge(names_of(group, format_));
     }
   }
-  for (const TensorInfo& info : tensors_.tensors()) {
-    if (!known.contains(info.name))
-      throw InputError(info.file.string(), fmt::format("tensor '{}' has no place in the model", info.name));
-  }
+  tensors_.refuse_others(known);
 }
 
 void LowRankFile::check(const GroupLayout& layout) const {

@@ -86,10 +86,7 @@ void StoredModel::check_adapter() const {
       }
     }
   }
-  for (const TensorInfo& info : adapter_->tensors()) {
-    if (!known.contains(info.name))
-      throw InputError(info.file.string(), fmt::format("tensor '{}' has no place in the model", info.name));
-  }
+  adapter_->refuse_others(known);
 }
 
 void StoredModel::check_block(const BlockLayout& layout) const {

@@ -20,7 +20,7 @@ struct Descent {
   const MatrixD& hessian;  // d_in×d_in
   const WeightGrid& grid;
   QuantizedWeight quantized;  // of the band
-  MatrixD goal, gradient;
+  MatrixD goal, gradient;     // goal: empty with groups of weights, which have no use for it
 };
 
 // A change of L for a step δ·w of one row: δ² w H wᵀ − 2 δ ⟨w, gradient⟩.
@@ -107,7 +107,7 @@ void descend(ThreadPool& pool, const MatrixD& target, const MatrixD& factor, con
                  hessian,
                  grid,
                  {quantized.codes.middleRows(first, rows), quantized.scales.middleRows(first, rows)},
-                 product(pool, target.middleRows(first, rows), hessian),
+                 grid.groups(target.cols()) == 1 ? product(pool, target.middleRows(first, rows), hessian) : MatrixD(),
                  {}};
     const MatrixF values = dequantized(band.quantized.codes, band.quantized.scales, grid.group_size);
     band.gradient = product(pool, target.middleRows(first, rows) - values.cast<double>(), hessian);

@@ -21,7 +21,7 @@
 namespace {
 using namespace lrc;
 
-constexpr Index kSweeps = 4;  // the default of lrc_calibrate
+constexpr Index kSweeps = 4;  // as many as jobs/accuracy measures
 
 template <class Work>
 double seconds(Work work, int times = 1) {

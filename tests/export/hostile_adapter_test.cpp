@@ -13,8 +13,8 @@ using Shapes = std::map<std::string, std::vector<Index>>;
 
 const std::string kFactors = "base_model.model.model.layers.0.self_attn.q_proj";
 
-// An adapter of the right names and shapes, changed; its values are zero.
-void expect_refused(const std::string& named, const std::function<void(Shapes&)>& change) {
+// What is said of an adapter of the right names and shapes, changed; nothing where it is taken. Its values are zero.
+std::string refusal(const std::function<void(Shapes&)>& change) {
   const SolvedModel model({});
   model.write();
   const std::filesystem::path adapter = model.output() / "adapter";
@@ -30,15 +30,19 @@ void expect_refused(const std::string& named, const std::function<void(Shapes&)>
   writer.commit();
   try {
     const StoredModel opened(model.output());
-    EXPECT_TRUE(named.empty()) << named << " was taken";
   } catch (const InputError& error) {
-    EXPECT_FALSE(named.empty()) << error.what();
-    EXPECT_NE(std::string(error.what()).find(named), std::string::npos) << error.what();
+    return error.what();
   }
+  return "";
+}
+
+void expect_refused(const std::string& named, const std::function<void(Shapes&)>& change) {
+  const std::string said = refusal(change);
+  EXPECT_NE(said.find(named), std::string::npos) << "'" << named << "' is not in: " << said;
 }
 
 TEST(HostileAdapter, WithoutAChangeItIsTaken) {
-  expect_refused("", [](Shapes&) {});
+  EXPECT_EQ(refusal([](Shapes&) {}), "");
 }
 
 TEST(HostileAdapter, OneFactorWithoutTheOther) {
@@ -47,10 +51,11 @@ TEST(HostileAdapter, OneFactorWithoutTheOther) {
 }
 
 TEST(HostileAdapter, ALinearWithoutFactorsHasRankZero) {
-  expect_refused("", [](Shapes& shapes) {
+  const auto without_both = [](Shapes& shapes) {
     shapes.erase(kFactors + ".lora_A.weight");
     shapes.erase(kFactors + ".lora_B.weight");
-  });
+  };
+  EXPECT_EQ(refusal(without_both), "");
 }
 
 TEST(HostileAdapter, NamesThatFitNoLinear) {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -50,6 +51,8 @@ class TensorDirectory {
   const TensorInfo* find(const std::string& name) const;
   /// Throws InputError naming the tensor that is missing and the file, or the directory where there are several.
   const TensorInfo& at(const std::string& name) const;
+  /// Throws InputError naming a tensor that is not among `known`.
+  void refuse_others(const std::set<std::string>& known) const;
 
   /// Rows first … first + rows − 1 of a floating-point tensor whose first dimension is rows, converted to float.
   /// Throws InputError naming the tensor and the element where one is NaN or infinite.

@@ -10,8 +10,8 @@ namespace lrc {
 /// of the `sweeps` first moves every scale to its least-squares value, Δs/s = ⟨ŵ_g, ((T − Ŵ) H)_g⟩ / (ŵ_g H_gg ŵ_gᵀ)
 /// with the codes held (rounded to bfloat16; left where that would not lower L), and then every code in its order to
 /// the grid point nearest ŵ_j + ((T − Ŵ) H)_j / H_jj. No step raises L (up to rounding of doubles). Operations:
-/// d_in³ + 4 d_out·d_in² once, 2 d_in for every code that changes, and with groups of weights 2 d_out·d_in² a sweep for
-/// their scales. Preconditions: sizes fit, H's diagonal is positive.
+/// d_in³ + 4 d_out·d_in² once and 2 d_in for every code that changes; with groups of weights d_in³ + 2 d_out·d_in²
+/// once, and as many a sweep for their scales. Preconditions: sizes fit, H's diagonal is positive.
 void descend(ThreadPool& pool, const MatrixD& target, const MatrixD& factor, const WeightGrid& grid, Index sweeps,
              QuantizedWeight& quantized);
 
