@@ -1,8 +1,14 @@
-# Every header compiles on its own: one source file for each, which includes it and nothing else.
+# Every header compiles on its own. That of a source file is the first thing it includes (include_table.sh), which proves
+# it; for each of the others there is a source file here, which includes it and nothing else.
 file(GLOB_RECURSE headers CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/include/*.hpp ${PROJECT_SOURCE_DIR}/jobs/*.hpp ${CMAKE_CURRENT_SOURCE_DIR}/*.hpp)
 set(header_sources "")
 foreach(header ${headers})
   file(RELATIVE_PATH name ${PROJECT_SOURCE_DIR} ${header})
+  string(REGEX REPLACE "^include/lrc/" "src/" own_source ${name})
+  string(REGEX REPLACE "hpp$" "cpp" own_source ${own_source})
+  if(EXISTS ${PROJECT_SOURCE_DIR}/${own_source})
+    continue()
+  endif()
   set(source ${CMAKE_CURRENT_BINARY_DIR}/headers/${name}.cpp)
   file(CONFIGURE OUTPUT ${source} CONTENT "#include \"${header}\"\n")
   list(APPEND header_sources ${source})

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Checks that a module includes only the modules its line of src/CMakeLists.txt lists after USES, and nothing of jobs/.
+# Checks that a module includes only the modules its line of src/CMakeLists.txt lists after USES, and nothing of jobs/;
+# and that a source file includes its own header before all else, so that the header is known to compile on its own.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -27,6 +28,14 @@ while IFS=: read -r file line include; do
     complain "$file:$line: $module includes $target, but may include only:${uses[$module]}"
   fi
 done < <(grep -rnE '^ *# *include *("|<lrc/|<jobs/)' include src)
+
+while read -r source; do
+  header=${source%.cpp}.hpp
+  header=${header/#src/include\/lrc}
+  [[ -e $header ]] || continue
+  grep -m 1 '^#include' "$source" | grep -q "[\"/]$(basename "$header")\"$" ||
+    complain "$source: its first #include is to be that of its own header, $header"
+done < <(find src jobs tests -name '*.cpp')
 
 echo "$files includes of ${#uses[@]} modules, $errors errors"
 [[ $files -gt 0 && $errors -eq 0 ]]
