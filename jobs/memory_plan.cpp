@@ -2,12 +2,11 @@
 
 #include <malloc.h>
 #include <sys/resource.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <fstream>
 
 #include "lrc/core/log.hpp"
+#include "memory_limit.hpp"
 
 namespace lrc {
 namespace {
@@ -28,17 +27,6 @@ std::string terms_text(const PhaseMemory& phase) {
   }
   return fmt::format("phase '{}' needs {} ({}), most of it for '{}'", phase.phase, bytes_text(phase.bytes()), terms,
                      largest->name);
-}
-
-// The smallest number in the files of a control group and of the host.
-double memory_of_host() {
-  double bytes = static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGESIZE));
-  for (const char* name : {"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"}) {
-    std::ifstream file(name);
-    double limit = 0;
-    if (file >> limit) bytes = std::min(bytes, limit);  // "max" is no number
-  }
-  return bytes;
 }
 
 }  // namespace
@@ -103,7 +91,7 @@ void demand_groups(const ModelConfig& model, const CalibrateOptions& options, in
   }
 }
 
-double memory_of_a_rank(int ranks_on_host) { return 0.9 * memory_of_host() / ranks_on_host; }
+double memory_of_a_rank(int ranks_on_host) { return 0.9 * memory_of_job() / ranks_on_host; }
 
 double peak_memory() {
   rusage usage{};

@@ -34,8 +34,7 @@ class MemoryPlan {
 /// Throws InputError naming the linear whose solve needs a group of more ranks than there are.
 void demand_groups(const ModelConfig& model, const CalibrateOptions& options, int ranks);
 
-/// What each rank of this host may use where --memory does not say: its share of nine tenths of the memory of the host,
-/// or of the job's control group.
+/// What each rank of this host may use where --memory does not say: its share of nine tenths of the job's memory there.
 double memory_of_a_rank(int ranks_on_host);
 
 /// The most memory that this process has used so far.

@@ -96,6 +96,13 @@ submit own_limit "${two_nodes[@]}"
 check own_limit "a new submission after that" 1
 check slurm_limit "Slurm's time limit" 2
 
+# What is killed before it has committed anything gets a second chance, and no third.
+cat >doomed.sh <<<'#!/bin/sh
+mkdir -p doomed.checkpoint && echo RESUMABLE >doomed.checkpoint/state && kill -KILL $$'
+chmod +x doomed.sh
+LRC_CALIBRATE=$cluster/doomed.sh submit doomed "${one_node[@]}"
+check_refused doomed "killed without getting on" "killed twice" 2
+
 lonely_mpi >lonely.sh
 chmod +x lonely.sh
 LRC_LAUNCHER=srun LRC_SRUN_MPI=none LRC_CALIBRATE=$cluster/lonely.sh submit mismatched "${one_node[@]}"
