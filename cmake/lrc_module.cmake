@@ -14,7 +14,7 @@ if(LRC_ARCHITECTURE)
 elseif(CMAKE_SYSTEM_PROCESSOR STREQUAL "x86_64")
   target_compile_options(lrc_flags INTERFACE -march=x86-64-v3)
 endif()
-target_compile_definitions(lrc_flags INTERFACE LRC_VERSION="${PROJECT_VERSION}" EIGEN_DONT_PARALLELIZE)
+target_compile_definitions(lrc_flags INTERFACE EIGEN_DONT_PARALLELIZE)
 
 function(lrc_module name)
   cmake_parse_arguments(module "" "" "USES" ${ARGN})

@@ -33,7 +33,15 @@ double parse_bytes(const std::string& name, const std::string& text) {
   constexpr std::string_view kSuffixes = "KMGT";
   const std::size_t suffix = text.empty() ? std::string::npos : kSuffixes.find(text.back());
   const bool bare = suffix == std::string_view::npos;
-  const auto value = parse_number<double>(name, bare ? text : text.substr(0, text.size() - 1));
+  double value = 0;
+  try {
+    value = parse_number<double>(name, bare ? text : text.substr(0, text.size() - 1));
+  } catch (const InputError&) {
+    throw InputError("--" + name,
+                     fmt::format("'{}' is no size; it may be bytes, or such as 1.5G: a number and one of K, M, "
+                                 "G, T, which are powers of 1024",
+                                 text));
+  }
   check_range(name, value, 0.0, 1e18);
   return bare ? value : std::ldexp(value, 10 * (static_cast<int>(suffix) + 1));
 }
@@ -241,7 +249,5 @@ nlohmann::ordered_json OptionTable::effective() const {
 bool OptionTable::given(const std::string& name) const {
   return std::find(given_.begin(), given_.end(), name) != given_.end();
 }
-
-std::string version_text() { return LRC_VERSION; }
 
 }  // namespace lrc

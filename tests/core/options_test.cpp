@@ -11,7 +11,7 @@ namespace {
 struct Values {
   std::string model, method = "lrc";
   Index sequences = 128;
-  double clip = 0.9;
+  double clip = 0.9, memory = 0;
   bool restart = false;
 };
 
@@ -20,6 +20,7 @@ OptionTable table(Values& v) {
   options.path("model", v.model, "a directory")
       .number("sequences", v.sequences, 1, 1000, "how many")
       .real("clip", v.clip, 0.05, 1, "ratio")
+      .bytes("memory", v.memory, "size")
       .choice("method", v.method, {"lrc", "gptq"}, "how")
       .flag("restart", v.restart, "anew");
   return options;
@@ -50,6 +51,17 @@ TEST(Options, FillTheirFields) {
   EXPECT_DOUBLE_EQ(v.clip, 14.0 / 15);
   EXPECT_TRUE(v.restart);
   EXPECT_EQ(v.method, "gptq");
+}
+
+TEST(Options, SizesAreInPowersOf1024) {
+  for (const auto& [text, bytes] : {std::pair{"7", 7.0}, {"2K", 2048.0}, {"1.5G", 1.5 * (1 << 30)}}) {
+    Values v;
+    parse(v, {"--memory", text});
+    EXPECT_EQ(v.memory, bytes);
+  }
+  EXPECT_NE(refusal({"--memory", "4GB"}).find("--memory: '4GB' is no size; it may be bytes, or such as 1.5G"),
+            std::string::npos);
+  EXPECT_NE(refusal({"--memory", "-1K"}).find("--memory: -1 is out of range"), std::string::npos);
 }
 
 TEST(Options, CommandLineWinsOverTheFile) {
@@ -88,7 +100,8 @@ TEST(Options, EffectiveValuesAreAllThere) {
   OptionTable options = table(v);
   const char* arguments[] = {"program", "--sequences", "3"};
   options.parse(3, arguments);
-  EXPECT_EQ(options.effective().dump(), R"({"model":"","sequences":"3","clip":"0.9","method":"lrc","restart":"off"})");
+  EXPECT_EQ(options.effective().dump(),
+            R"({"model":"","sequences":"3","clip":"0.9","memory":"0","method":"lrc","restart":"off"})");
   EXPECT_TRUE(options.given("sequences"));
   EXPECT_FALSE(options.given("clip"));
 }

@@ -75,7 +75,7 @@ class OptionTable {
 /// A decimal number or a fraction such as 14/15. Throws InputError naming the option.
 double parse_fraction(const std::string& name, const std::string& text);
 
-/// The version of the project and of the libraries that decide about the last bits.
+/// The version of the project, and in parentheses the commit that was built, where it is known (cmake/version.cmake).
 std::string version_text();
 
 }  // namespace lrc
