@@ -27,12 +27,14 @@ Index number_of(const fs::path& file) {
   return error == std::errc() && (end == name.data() + name.size() || *end == '.') ? number : 0;
 }
 
-// The last lease; empty where there is none.
+// The last lease; empty where there is none. Of the same number there is one that has ended and one that has not where
+// a job took it and left between another's two looks.
 fs::path last_lease(const fs::path& directory) {
+  const auto place = [](const fs::path& file) { return std::pair(number_of(file), file.extension() != kEnded); };
   fs::path last;
   for (const fs::directory_entry& entry : fs::directory_iterator(directory)) {
-    if (!is_temporary(entry.path()) && number_of(entry.path()) > (last.empty() ? 0 : number_of(last)))
-      last = entry.path();
+    const fs::path& file = entry.path();
+    if (!is_temporary(file) && number_of(file) > 0 && (last.empty() || place(file) > place(last))) last = file;
   }
   return last;
 }

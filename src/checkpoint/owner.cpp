@@ -5,8 +5,10 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <chrono>
 #include <cmath>
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -52,6 +54,12 @@ std::string start_of_process(long process) {
   const std::vector<std::string> words{std::istream_iterator<std::string>(rest), {}};
   constexpr std::size_t kState = 0, kStart = 19;
   return words.size() > kStart && words[kState] != "Z" && words[kState] != "X" ? words[kStart] : "";
+}
+
+// That of another user where /proc is mounted with hidepid: it is there, but nothing is to be seen of it.
+bool is_hidden(long process) {
+  return !std::ifstream(fmt::format("/proc/{}/stat", process)) && ::kill(static_cast<pid_t>(process), 0) != 0 &&
+         errno == EPERM;
 }
 
 double now() { return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count(); }
@@ -102,7 +110,7 @@ bool is_dead(const Owner& owner) {
   const Owner self = this_owner();
   if (!owner.job.empty() && owner.job == self.job && owner.restarts != self.restarts) return true;
   const bool visible = !owner.boot.empty() && owner.boot == self.boot && !owner.pids.empty() && owner.pids == self.pids;
-  return visible && start_of_process(owner.process) != owner.process_start;
+  return visible && start_of_process(owner.process) != owner.process_start && !is_hidden(owner.process);
 }
 
 }  // namespace lrc

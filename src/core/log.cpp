@@ -36,18 +36,22 @@ void write_line(std::string_view mark, std::string_view message) {
   if (!enabled) return;
   std::lock_guard lock(mutex);
   const double now = seconds_between(program_start, std::chrono::steady_clock::now());
-  fmt::print(stderr, "{}[{:8.1f} s] {}{}\n", bar_on_screen ? "\r\033[K" : "", now, mark, message);
+  print_stderr(fmt::format("{}[{:8.1f} s] {}{}\n", bar_on_screen ? "\r\033[K" : "", now, mark, message));
   bar_on_screen = false;
 }
 
 void draw_bar(const std::string& line) {
   std::lock_guard lock(mutex);
-  fmt::print(stderr, "\r{}\033[K", line);
-  std::fflush(stderr);
+  print_stderr(fmt::format("\r{}\033[K", line));
   bar_on_screen = true;
 }
 
 }  // namespace
+
+void print_stderr(std::string_view text) {
+  std::fwrite(text.data(), 1, text.size(), stderr);
+  std::fflush(stderr);
+}
 
 void set_log_enabled(bool enable) { enabled = enable; }
 bool log_enabled() { return enabled; }

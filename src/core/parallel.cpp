@@ -5,9 +5,11 @@
 #include <condition_variable>
 #include <exception>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <vector>
 
+#include "lrc/core/error.hpp"
 #include "lrc/core/interrupt.hpp"
 
 namespace lrc {
@@ -25,6 +27,15 @@ struct ThreadPool::State {
   std::uint64_t round = 0;
   int busy = 0;
   bool stop = false;
+
+  // Before `workers` are joined, be it because one of them could not be made.
+  ~State() {
+    {
+      std::lock_guard lock(mutex);
+      stop = true;
+    }
+    work_came.notify_all();
+  }
 
   void run_tiles() {
     for (Index i = next++; i < tiles; i = next++) {
@@ -56,16 +67,19 @@ struct ThreadPool::State {
 
 ThreadPool::ThreadPool(int threads) : state_(std::make_unique<State>()) {
   assert(threads >= 1);
-  for (int i = 1; i < threads; ++i) state_->workers.emplace_back([state = state_.get()] { state->work(); });
+  for (int i = 1; i < threads; ++i) {
+    try {
+      state_->workers.emplace_back([state = state_.get()] { state->work(); });
+    } catch (const std::system_error& error) {
+      throw CallError("pthread_create",
+                      fmt::format("{} for thread {} of {}; take fewer (--threads), or raise the limit "
+                                  "of processes or of memory (ulimit -u, -v)",
+                                  error.code().message(), i + 1, threads));
+    }
+  }
 }
 
-ThreadPool::~ThreadPool() {
-  {
-    std::lock_guard lock(state_->mutex);
-    state_->stop = true;
-  }
-  state_->work_came.notify_all();
-}
+ThreadPool::~ThreadPool() = default;
 
 int ThreadPool::threads() const noexcept { return static_cast<int>(state_->workers.size()) + 1; }
 

@@ -42,7 +42,8 @@ void make_directories(const fs::path& directory) {
     const int failed = ::mkdir(directory.c_str(), 0777) == 0 ? 0 : errno;
     if (failed != 0 && !fs::is_directory(directory)) fail_call("mkdir", directory, failed);  // else others were faster
   }
-  sync_directory(directory_of(directory));  // whoever made it may not have come so far
+  // Whoever made it may not have come so far; but that was none of us where we may not write.
+  if (::access(directory_of(directory).c_str(), W_OK | R_OK) == 0) sync_directory(directory_of(directory));
 }
 
 void remove_path(const fs::path& path) {

@@ -1,12 +1,13 @@
 #include "lrc/io/tokens.hpp"
 
+#include <algorithm>
+#include <cassert>
 #include <charconv>
 #include <cstring>
 #include <limits>
 #include <string_view>
 
 #include "lrc/core/error.hpp"
-#include "lrc/core/types.hpp"
 #include "lrc/io/child_process.hpp"
 #include "lrc/io/file.hpp"
 #include "lrc/io/hdf5.hpp"
@@ -100,22 +101,22 @@ std::vector<std::int32_t> checked_ids(const std::filesystem::path& file, const s
 }
 
 template <class Integer>
-std::vector<std::int32_t> convert(const InputFile& file, const NpyHeader& header) {
+std::vector<std::int32_t> convert(const InputFile& file, const NpyHeader& header, std::uint64_t most) {
   if (file.size() - header.data != header.elements * sizeof(Integer)) {
     throw InputError(file.path().string(), fmt::format("its header promises {} ids of {} bytes, but {} bytes follow",
                                                        header.elements, sizeof(Integer), file.size() - header.data));
   }
-  std::vector<Integer> ids(header.elements);
+  std::vector<Integer> ids(std::min(header.elements, most));
   file.read(header.data, std::as_writable_bytes(std::span(ids)));
   return checked_ids(file.path(), ids);
 }
 
-std::vector<std::int32_t> read_npy(const std::filesystem::path& path) {
+std::vector<std::int32_t> read_npy(const std::filesystem::path& path, std::uint64_t most) {
   const InputFile file(path);
   const NpyHeader header = read_npy_header(file);
-  if (header.type == "<u2") return convert<std::uint16_t>(file, header);
-  if (header.type == "<i4") return convert<std::int32_t>(file, header);
-  if (header.type == "<i8") return convert<std::int64_t>(file, header);
+  if (header.type == "<u2") return convert<std::uint16_t>(file, header, most);
+  if (header.type == "<i4") return convert<std::int32_t>(file, header, most);
+  if (header.type == "<i8") return convert<std::int64_t>(file, header, most);
   throw InputError(
       path.string(),
       fmt::format("holds numbers of type '{}'; it may be uint16, int32 or int64 (<u2, <i4, <i8)", header.type));
@@ -131,9 +132,15 @@ std::vector<std::int32_t> read_h5(const std::filesystem::path& path) {
 
 }  // namespace
 
-std::vector<std::int32_t> read_tokens(const std::filesystem::path& file) {
-  if (file.extension() == ".npy") return read_npy(file);
-  if (file.extension() == ".h5") return read_h5(file);
+std::vector<std::int32_t> read_tokens(const std::filesystem::path& file, Index most) {
+  assert(most >= 0);
+  const std::uint64_t limit = most == 0 ? std::numeric_limits<std::uint64_t>::max() : static_cast<std::uint64_t>(most);
+  if (file.extension() == ".npy") return read_npy(file, limit);
+  if (file.extension() == ".h5") {
+    std::vector<std::int32_t> ids = read_h5(file);
+    ids.resize(std::min<std::size_t>(ids.size(), limit));
+    return ids;
+  }
   throw InputError(file.string(), "is of no known kind; it may be .txt, .npy or .h5");
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "lrc/core/interrupt.hpp"
+#include "lrc/core/log.hpp"
 #include "lrc/mpi/communicator.hpp"
 #include "lrc/mpi/interruption_watch.hpp"
 
@@ -36,7 +37,7 @@ const char* word_for(ExitCode code) { return code == ExitCode::interrupted ? "st
 void abort_job(const std::exception& error) {
   const auto* of_lrc = dynamic_cast<const Error*>(&error);
   const ExitCode code = of_lrc ? of_lrc->code() : ExitCode::failed;
-  fmt::print(stderr, "lrc: {} on rank {}: {}\n", word_for(code), Communicator().rank(), error.what());
+  print_stderr(fmt::format("lrc: {} on rank {}: {}\n", word_for(code), Communicator().rank(), error.what()));
   MPI_Abort(MPI_COMM_WORLD, static_cast<int>(code));
   std::abort();
 }
@@ -45,7 +46,7 @@ int run_with_mpi(int argc, char** argv, const std::function<void()>& body) {
   interrupt_on_signals();  // before MPI starts: mpirun may hang on a rank that a signal ends while it does
   int provided = 0;
   if (MPI_Init_thread(&argc, &argv, MPI_THREAD_MULTIPLE, &provided) != MPI_SUCCESS || provided < MPI_THREAD_MULTIPLE) {
-    fmt::print(stderr, "lrc: error: MPI does not start with MPI_THREAD_MULTIPLE, which the work queue needs\n");
+    print_stderr("lrc: error: MPI does not start with MPI_THREAD_MULTIPLE, which the work queue needs\n");
     return static_cast<int>(ExitCode::failed);
   }
   MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
@@ -57,11 +58,11 @@ int run_with_mpi(int argc, char** argv, const std::function<void()>& body) {
     body();
   } catch (const AgreedError& error) {
     code = error.code();
-    if (world.is_root()) fmt::print(stderr, "lrc: {}: {}\n", word_for(code), error.what());
+    if (world.is_root()) print_stderr(fmt::format("lrc: {}: {}\n", word_for(code), error.what()));
   } catch (const Error& error) {
     if (world.size() > 1) abort_job(error);
     code = error.code();
-    fmt::print(stderr, "lrc: {}: {}\n", word_for(code), error.what());
+    print_stderr(fmt::format("lrc: {}: {}\n", word_for(code), error.what()));
   } catch (const std::exception& error) {
     abort_job(error);
   }

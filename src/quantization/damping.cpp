@@ -1,6 +1,7 @@
 #include "lrc/quantization/damping.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 #include "lrc/core/log.hpp"
 #include "lrc/linalg/cholesky.hpp"
@@ -32,6 +33,12 @@ void with_damping(const std::string& name, double first, const std::function<voi
 SolveResult with_damping(const SolveOptions& options, const std::function<SolveResult(double)>& attempt) {
   SolveResult result;
   with_damping(options.name, options.damping, [&](double damping) { result = attempt(damping); });
+  if (!std::isfinite(result.relative_loss)) {
+    throw Error(
+        fmt::format("{}: the loss of its solve is {}; are its moments finite? Remove its file of moments from the "
+                    "checkpoint to have them measured again, or --restart",
+                    options.name, result.relative_loss));
+  }
   return result;
 }
 

@@ -27,8 +27,9 @@ QuantizedWeight quantize_step(ThreadPool& pool, const MatrixD& weight, const Mom
 
 SolveResult solve_lrc(ThreadPool& pool, const MatrixD& weight, const Moments& moments, const SolveOptions& options) {
   assert(options.iterations >= 1);
-  const MatrixD yy_factor = damped_factor(pool, moments.yy, options.damping);
+  MatrixD yy_factor = damped_factor(pool, moments.yy, options.damping);  // d_in×d_in
   LowRank correction = initial_correction(pool, weight, moments, yy_factor, options.damping, options.rank);
+  if (options.deflated) yy_factor = {};  // those steps have factors of their own
   const MatrixD xx_factor = damped_factor(pool, moments.xx, options.damping);
   SolveResult best;
   best.relative_loss = std::numeric_limits<double>::infinity();

@@ -18,7 +18,7 @@ std::string RunReport::text() const {
   nlohmann::ordered_json all = values_;
   all["phases"] = phases_;
   all["linears"] = linears_;
-  return all.dump(1) + "\n";
+  return all.dump(1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";  // a path may be no UTF-8
 }
 
 PhaseTimer::~PhaseTimer() noexcept {

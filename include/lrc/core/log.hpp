@@ -13,9 +13,11 @@ namespace lrc {
 void set_log_enabled(bool enable);
 bool log_enabled();
 
+/// To stderr as it is. One that takes nothing (a full disk behind it, a pipe that is closed) is no reason to end a run.
+void print_stderr(std::string_view text);
 /// A line for whoever watches, with the time since the program began.
 void log_info(std::string_view message);
-/// The same, marked; also kept for the report.
+/// The same, marked.
 void log_warning(std::string_view message);
 
 /// Progress of one phase with an ETA: a bar that is drawn over on a terminal, a line every half minute in a batch log.

@@ -11,7 +11,7 @@ namespace lrc {
 
 class ThreadPool {
  public:
-  /// `threads` >= 1, the calling thread included.
+  /// `threads` >= 1, the calling thread included. Throws CallError where the system gives no more threads.
   explicit ThreadPool(int threads = 1);
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;
