@@ -132,6 +132,15 @@ TEST(Lease, WhoseDirectoryIsRemovedInterruptsItsOwner) {
   expect_interruption();
 }
 
+// Another job may have taken the number and left it between two looks of this one.
+TEST(Lease, AnEndedOneOfTheSameNumberIsNotItsSuccessor) {
+  const TemporaryDirectory directory;
+  const Lease lease(directory / "leases", kQuick);
+  write_file(directory / "leases/1.ended", "");
+  EXPECT_NO_THROW(lease.check());
+  EXPECT_NE(message_of_refusal(directory / "leases"), "not refused");
+}
+
 TEST(Lease, OneOfManyGetsIt) {
   const TemporaryDirectory directory;
   std::filesystem::create_directories(directory / "leases");

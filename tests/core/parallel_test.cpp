@@ -1,12 +1,17 @@
 #include "lrc/core/parallel.hpp"
 
+#include <fmt/core.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <set>
 #include <stdexcept>
 #include <thread>
 #include <vector>
+
+#include "lrc/core/error.hpp"
 
 namespace lrc {
 namespace {
@@ -44,6 +49,26 @@ TEST(ThreadPool, PassesOnTheFirstErrorAndSkipsWhatIsLeft) {
                std::runtime_error);
   EXPECT_LT(ran, 100000);
   pool.for_each(10, [&](Index) { ++ran; });  // the pool goes on working
+}
+
+// Under a limit of memory that has no room for the threads' stacks.
+TEST(ThreadPoolDeathTest, AThreadThatCannotBeMadeIsAnError) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "a sanitizer needs memory of its own";
+#endif
+  const auto ask_for_too_many = [] {
+    alarm(30);  // the others must not be waited for
+    const rlimit limit{std::uint64_t{1} << 31, std::uint64_t{1} << 31};
+    setrlimit(RLIMIT_AS, &limit);
+    try {
+      const ThreadPool pool(2000);
+    } catch (const CallError& error) {
+      fmt::print(stderr, "{}\n", error.what());
+      _exit(7);
+    }
+    _exit(0);
+  };
+  EXPECT_EXIT(ask_for_too_many(), testing::ExitedWithCode(7), "pthread_create: .* of 2000; take fewer .--threads.");
 }
 
 TEST(Narrow, RefusesWhatDoesNotFit) {

@@ -37,6 +37,15 @@ TEST(Tokens, OfEveryTypeAndShapeAreOneStream) {
   EXPECT_TRUE(read(npy<std::int64_t>("<i8", "(0, 7)", {})).empty());
 }
 
+TEST(Tokens, AreReadAsFarAsTheyAreAskedFor) {
+  const TemporaryDirectory directory;
+  write_file(directory / "t.npy", npy<std::int32_t>("<i4", "(6,)", {1, 2, 3, 4, -5, 6}));
+  EXPECT_EQ(read_tokens(directory / "t.npy", 4), (std::vector<std::int32_t>{1, 2, 3, 4}));
+  EXPECT_THROW(read_tokens(directory / "t.npy", 5), InputError);
+  write_file(directory / "t.npy", npy<std::uint16_t>("<u2", "(2,)", {1, 2}));
+  EXPECT_EQ(read_tokens(directory / "t.npy", 4), (std::vector<std::int32_t>{1, 2}));
+}
+
 TEST(Tokens, BadFilesAreRefused) {
   const std::string good = npy<std::int32_t>("<i4", "(6,)", {1, 2, 3, 4, 5, 6});
   EXPECT_THROW(read(""), InputError);

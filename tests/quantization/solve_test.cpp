@@ -167,6 +167,15 @@ TEST_F(SolveFailures, MomentsThatAreNotFiniteAreAnErrorThatNamesTheLinear) {
   }
 }
 
+TEST_F(SolveFailures, CrossMomentsThatAreNotFiniteAreAnErrorAtAnyRank) {
+  problem_.moments.xy(2, 2) = std::nan("");
+  for (const Index rank : {0, 2}) {
+    options_.rank = rank;
+    for (const Method method : {Method::svd, Method::lrc})
+      EXPECT_NE(message_of(method).find("model.layers.0.mlp.down_proj: "), std::string::npos) << message_of(method);
+  }
+}
+
 TEST_F(SolveFailures, NoCalibrationDataIsAnErrorThatNamesTheLinear) {
   problem_.moments = {0, MatrixD::Zero(20, 20), MatrixD::Zero(20, 20), MatrixD::Zero(20, 20)};
   EXPECT_NE(message_of(Method::lrc).find("model.layers.0.mlp.down_proj: no calibration token"), std::string::npos);
