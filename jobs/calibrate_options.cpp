@@ -56,7 +56,9 @@ OptionTable option_table(CalibrateOptions& o) {
       .choice("rank-allocation", o.rank_allocation, {"uniform", "adaptive"},
               "adaptive: the same bits in all, spent where the spectra say; up to four times the uniform rank")
       .number("iterations", o.iterations, 1, 1000, "alternations of the joint solve")
-      .choice("rotation", o.rotation, {"full", "offline", "none"}, "Hadamard rotations R1, R2, R4; R1, R2; or none")
+      .choice("rotation", o.rotation, {"full", "offline", "none"},
+              "Hadamard rotations; offline: of the residual stream (R1) and of each head's values (R2); full: also, at "
+              "run time, of down's input (R4)")
       .flag("rotate-heads", o.rotate_heads,
             "instead of R2, one rotation over all heads of o's input, at run time; needs rotation full")
       .choice("propagate", o.propagate, {"original", "quantized"}, "whose activations the statistics see")
@@ -79,7 +81,7 @@ OptionTable option_table(CalibrateOptions& o) {
       .flag("deflated", o.deflated, "eliminate U from the quantize step instead of holding it fixed");
   table.group("Machine")
       .number("threads", o.threads, 0, 4096, "compute threads of each rank; 0 = cores / ranks of the host")
-      .bytes("memory", o.memory, "that each rank may use, as 1.5G; 0 = its share of the host's or the job's")
+      .bytes("memory", o.memory, "that each rank may use, such as 1.5G; 0 = its share of the host's or the job's")
       .bytes("solve-memory", o.solve_memory,
              "that a solve may use on a rank; a group of ranks shares a larger one, which changes its last bits")
       .number(

@@ -43,10 +43,6 @@ void CalibrationRun::open_inputs() {
   world_.agree([&] { stored_ = std::make_unique<StoredModel>(options_.model); });
   world_.agree([&] {
     if (stored_->quantized()) throw InputError(options_.model, "the model is quantized already; take the original");
-    if (options_.sequence_length > stored_->config().max_positions) {
-      throw InputError("--sequence-length", fmt::format("{} is more than the model's {} positions",
-                                                        options_.sequence_length, stored_->config().max_positions));
-    }
   });
   sequences_ = load_sequences(world_, source_of(options_.calibration), options_.calibration, *stored_,
                               options_.sequences, options_.sequence_length);

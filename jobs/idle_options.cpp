@@ -24,7 +24,10 @@ std::vector<Use> uses_of(const CalibrateOptions& o) {
           {"residual-directions", o.residual_activations, "--residual-activations on"},
           {"activation-scale", o.activation_bits != 16, "activations of fewer than 16 bits"},
           {"activation-group-size", o.activation_bits != 16, "activations of fewer than 16 bits"},
-          {"descent-sweeps", o.method != "rtn", "--method lrc, gptq or svd"}};
+          {"activation-clip", o.activation_bits != 16, "activations of fewer than 16 bits"},
+          {"descent-sweeps", o.method != "rtn", "--method lrc, gptq or svd"},
+          {"damping", o.method != "rtn", "--method lrc, gptq or svd"},
+          {"group-inputs", o.method != "rtn", "--method lrc, gptq or svd"}};
 }
 
 }  // namespace
@@ -37,9 +40,6 @@ void refuse_idle_options(const OptionTable& table, const CalibrateOptions& optio
     throw InputError(fmt::format("--{}", use.option),
                      fmt::format("{} has no effect: it needs {}", values[use.option].get<std::string>(), use.needs));
   }
-  if ((options.chooses_clip() || options.fits_clip()) && !options.quantizer().quantizes())
-    throw InputError("--activation-clip", fmt::format("{} has no effect with 16-bit activations, which are not clipped",
-                                                      options.activation_clip));
 }
 
 }  // namespace lrc

@@ -1,6 +1,8 @@
 // lrc_evaluate: perplexity of an original or a quantized model directory.
 #include <fmt/core.h>
 
+#include <cstdio>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "lrc/core/log.hpp"
@@ -36,6 +38,9 @@ void check(const Options& o) {
   if (o.model.empty()) throw InputError("--model", "is missing; see lrc_evaluate --help");
   if (o.text.empty() == o.tokens.empty())
     throw InputError("--text, --tokens", "one of the two is needed, and only one");
+  const std::filesystem::path directory = std::filesystem::path(o.json).parent_path();
+  if (!directory.empty() && !std::filesystem::is_directory(directory))
+    throw InputError("--json", fmt::format("the directory {} of {} does not exist", directory.string(), o.json));
 }
 
 // Bits of an original weight where the model is not quantized.
@@ -71,6 +76,7 @@ void evaluate(const Communicator& world, const Options& options) {
   if (!world.is_root()) return;
   fmt::print("perplexity {:.4f} ({} tokens, {:.4f} nats each, {:.2f} bits per weight)\n", result.value(), result.tokens,
              result.negative_log_likelihood / static_cast<double>(result.tokens), bits_per_weight(*model));
+  if (std::fflush(stdout) != 0) throw CallError("write", "stdout does not take the result");
   if (!options.json.empty()) write_atomically(options.json, result_json(*model, result).dump(1) + "\n");
 }
 

@@ -72,13 +72,14 @@ struct Measurement {
   MomentKind kind;
   bool prepared;
   bool drifts = false;
+  std::set<GroupRole> by_panels{};
   std::set<GroupRole> roles{GroupRole::qkv, GroupRole::attention_out, GroupRole::gate_up, GroupRole::down};
 };
 
 MomentKind first_kind(const Measurement& measured) { return measured.prepared ? MomentKind::inputs : measured.kind; }
 
-bool is_by_panels(const MemoryInputs& in, const Measurement& measured, const GroupLayout& group) {
-  return !measured.prepared && in.by_panels.contains(group.role);
+bool is_by_panels(const Measurement& measured, const GroupLayout& group) {
+  return !measured.prepared && measured.by_panels.contains(group.role);
 }
 
 double all_channels(MomentKind kind, const GroupLayout& group) {
@@ -94,8 +95,8 @@ double largest_panel(MomentKind kind, const GroupLayout& group) {
 }
 
 // Of one set of tokens.
-double sums_of(const MemoryInputs& in, const Measurement& measured, const GroupLayout& group) {
-  const double first = is_by_panels(in, measured, group) ? 0 : all_channels(first_kind(measured), group);
+double sums_of(const Measurement& measured, const GroupLayout& group) {
+  const double first = is_by_panels(measured, group) ? 0 : all_channels(first_kind(measured), group);
   return first + (measured.drifts ? all_channels(MomentKind::drift, group) : 0);
 }
 
@@ -113,8 +114,8 @@ Sums sums_of(const MemoryInputs& in, const Measurement& measured) {
   Sums all;
   for (const GroupLayout& group : layout.groups) {
     if (!measured.roles.contains(group.role)) continue;
-    const bool keeps = measured.prepared || is_by_panels(in, measured, group);
-    const double kept = keeps ? kFloat * shard * real(group.inputs()) : 0, sums = sums_of(in, measured, group);
+    const bool keeps = measured.prepared || is_by_panels(measured, group);
+    const double kept = keeps ? kFloat * shard * real(group.inputs()) : 0, sums = sums_of(measured, group);
     all.sums += sums;
     all.kept += kept * share_of_tokens(in.model, group);
     const auto starved = in.starved.find(group.role);
@@ -135,7 +136,7 @@ double reading(const GroupLayout& group) { return kFloat * weights(group) + 2 * 
 // Summing and committing a group's panels, one after the other.
 double storing(const MemoryInputs& in, const Measurement& measured, const GroupLayout& group) {
   const double panel = largest_panel(first_kind(measured), group);
-  const double sums = is_by_panels(in, measured, group)
+  const double sums = is_by_panels(measured, group)
                           ? panel * (may_starve(in, group) ? 2 : 1) + kFloat * tokens_of(in).unit * real(group.inputs())
                           : 0;
   return sums + std::min(panel, kReduced) + std::min(panel, kStoredPanel);
@@ -273,7 +274,10 @@ std::vector<PhaseMemory> stage_by_stage(const MemoryInputs& in, GroupRole stage,
 }
 
 Measurement plain_measurement(const MemoryInputs& in) {
-  return {.name = "calibrate", .kind = in.options.statistics().kind, .prepared = in.options.prepares_inputs()};
+  return {.name = "calibrate",
+          .kind = in.options.statistics().kind,
+          .prepared = in.options.prepares_inputs(),
+          .by_panels = in.by_panels};
 }
 
 // A linear's solve by a group of ranks: while the matrices are made, panel by panel; while they are solved; what the

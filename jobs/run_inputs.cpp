@@ -3,9 +3,11 @@
 #include <sched.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
 #include <thread>
 
+#include "lrc/core/log.hpp"
 #include "lrc/io/file.hpp"
 #include "lrc/io/hash.hpp"
 #include "lrc/io/tokens.hpp"
@@ -22,8 +24,10 @@ int allowed_cores() {
 
 constexpr std::uint64_t kMaxTextBytes = std::uint64_t{4} << 30;
 
-std::vector<std::int32_t> read_stream(TokenSource source, const std::filesystem::path& file, const StoredModel& model) {
-  if (source == TokenSource::tokens) return read_tokens(file);
+// `most` = 0: all.
+std::vector<std::int32_t> read_stream(TokenSource source, const std::filesystem::path& file, const StoredModel& model,
+                                      Index most) {
+  if (source == TokenSource::tokens) return read_tokens(file, most);
   const std::string text = read_text(file, kMaxTextBytes);
   return load_tokenizer(model.directory())->encode(text);
 }
@@ -75,8 +79,13 @@ std::string hash_and_check(const StoredModel& model, const TensorInfo& info) {
 int thread_count(const Communicator& world, Index wanted) {
   const int local = ranks_on_this_host(world);
   if (wanted > 0) return narrow<int>(wanted);
-  const int cores = static_cast<int>(std::thread::hardware_concurrency());
-  return std::max(1, std::min(allowed_cores(), cores / local));
+  const int cores = static_cast<int>(std::thread::hardware_concurrency()), allowed = allowed_cores();
+  if (allowed < cores / local && std::getenv("OMPI_COMM_WORLD_SIZE") && !std::getenv("SLURM_JOB_ID")) {
+    log_warning(
+        fmt::format("mpirun binds each rank to {} of the {} cores that it could have: give mpirun --bind-to none",
+                    allowed, cores / local));
+  }
+  return std::max(1, std::min(allowed, cores / local));
 }
 
 TokenSource source_of(const std::filesystem::path& file) {
@@ -87,8 +96,11 @@ Sequences load_sequences(const Communicator& world, TokenSource source, const st
                          const StoredModel& model, Index count, Index length) {
   Sequences sequences;
   world.agree([&] {
+    if (length > model.config().max_positions)
+      throw InputError("--sequence-length",
+                       fmt::format("{} is more than the model's {} positions", length, model.config().max_positions));
     if (!world.is_root()) return;
-    std::vector<std::int32_t> stream = read_stream(source, file, model);
+    std::vector<std::int32_t> stream = read_stream(source, file, model, count * length);
     check_tokens(file, stream, model.config().vocabulary_size);
     sequences = cut(file, std::move(stream), count, length);
   });

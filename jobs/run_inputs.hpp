@@ -11,7 +11,8 @@
 
 namespace lrc {
 
-/// `wanted`, or, where it is 0, the cores this process may run on shared among the host's ranks.
+/// `wanted`, or, where it is 0, the cores this process may run on shared among the host's ranks. Warns where these are
+/// few because mpirun binds ranks, as it does where there are one or two.
 int thread_count(const Communicator& world, Index wanted);
 
 /// Text is tokenized by the model's own tokenizer; tokens come as .npy or .h5.
@@ -20,7 +21,8 @@ enum class TokenSource { text, tokens };
 TokenSource source_of(const std::filesystem::path& file);
 
 /// The first `count` sequences (0 = as many as there are) of `length` tokens of a file taken as one stream. Collective:
-/// rank 0 reads. Throws InputError for too few tokens (both numbers named) and for a token outside the vocabulary.
+/// rank 0 reads. Throws InputError for too few tokens (both numbers named), for one outside the vocabulary, and for
+/// sequences that are longer than the model's positions.
 Sequences load_sequences(const Communicator& world, TokenSource source, const std::filesystem::path& file,
                          const StoredModel& model, Index count, Index length);
 

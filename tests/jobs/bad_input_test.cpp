@@ -264,6 +264,12 @@ TEST_F(SpoiltModel, OptionsThatDoNotGoTogether) {
                  "--export-for stock --config " + (directory_ / "run.ini").string());
 }
 
+// What can't be said, because the disk of the log is full, does not change how the run ends.
+TEST_F(SpoiltModel, IsRefusedInTheSameWayWhereStderrTakesNothing) {
+  const std::string arguments = small_run(directory_ / "out", "--threads 1 --method magic");
+  EXPECT_EQ(run_command("bash -c '" LRC_BIN_DIR "/lrc_calibrate " + arguments + " 2> /dev/full'").exit_code, 2);
+}
+
 TEST_F(SpoiltModel, AForeignOutputDirectory) {
   fs::create_directory(directory_ / "foreign");
   const Outcome outcome = run_program("lrc_calibrate", small_run(directory_ / "foreign"), 2);

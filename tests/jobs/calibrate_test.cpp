@@ -269,6 +269,26 @@ TEST(Evaluate, PerplexitiesAreThoseOfAnIndependentImplementation) {
   }
 }
 
+TEST(Evaluate, RefusesWhatCannotBeDoneBeforeItBegins) {
+  const auto expect_refused = [](const std::string& options, const std::string& message) {
+    const Outcome outcome =
+        run_program("lrc_evaluate", "--model " + demo_directory() + " --tokens " + demo_directory() +
+                                        "/evaluation.npy --sequences 2 " + options);
+    EXPECT_EQ(outcome.exit_code, 2) << options;
+    EXPECT_NE(outcome.output.find(message), std::string::npos) << outcome.output;
+  };
+  expect_refused("--sequence-length 257", "--sequence-length: 257 is more than the model's 256 positions");
+  expect_refused("--sequence-length 256 --json /nowhere/result.json", "--json: the directory /nowhere of");
+}
+
+TEST(Evaluate, FailsWhereNobodyTakesItsResult) {
+  const Outcome outcome = run_command(std::string("bash -c '" LRC_BIN_DIR "/lrc_evaluate --threads 1 --sequences 2 ") +
+                                      "--sequence-length 64 --model " + demo_directory() + " --tokens " +
+                                      demo_directory() + "/evaluation.npy > /dev/full'");
+  EXPECT_EQ(outcome.exit_code, 1);
+  EXPECT_NE(outcome.output.find("stdout does not take the result"), std::string::npos) << outcome.output;
+}
+
 TEST(Evaluate, ReadsAQuantizedModelBackAndSaysWhatItIs) {
   const TemporaryDirectory directory;
   const std::string windows =

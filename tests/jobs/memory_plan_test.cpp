@@ -58,6 +58,16 @@ TEST(MemoryPlan, TheWidestGroupsAreSummedByPanelsUntilTheRestFits) {
   EXPECT_TRUE(MemoryPlan(prepared, 1.5 * kGiB, true).by_panels().empty());
 }
 
+TEST(MemoryPlan, SpectraAreNeverOfPanels) {
+  MemoryInputs adaptive = quarter_of_70b();
+  adaptive.options.rank_allocation = "adaptive";
+  const MemoryPlan large(adaptive, 8 * kGiB, true), small(adaptive, 1.5 * kGiB, true);
+  ASSERT_FALSE(small.by_panels().empty());
+  const auto sums = [](const MemoryPlan& plan) { return term(phase(plan.phases(), "spectra: forward"), "sums"); };
+  EXPECT_GT(sums(large), 0);
+  EXPECT_EQ(sums(small), sums(large));
+}
+
 // The last of the ten panels has a third of the rows of the others.
 TEST(MemoryPlan, CountsTheLargestPanel) {
   const MemoryPlan plan(quarter_of_70b(), 1.5 * kGiB, true);

@@ -246,7 +246,10 @@ TEST_F(WholeRuns, OptionsWithoutEffectAreRefusedByName) {
   expect_refused("--method rtn --rank-rule dim", "--rank-rule: dim has no effect: it needs a low-rank part");
   expect_refused("--method gptq --factor-bits 8", "--factor-bits: 8 has no effect: it needs a low-rank part");
   expect_refused("--method svd --rank-fraction 0 --stack-groups on", "--stack-groups: on has no effect");
-  expect_refused("--activation-bits 16 --activation-clip auto", "--activation-clip: auto has no effect with 16-bit");
+  expect_refused("--activation-bits 16 --activation-clip auto",
+                 "--activation-clip: auto has no effect: it needs activ");
+  expect_refused("--activation-bits 16 --activation-clip 0.8", "--activation-clip: 0.8 has no effect");
+  expect_refused("--method rtn --damping 0.1", "--damping: 0.1 has no effect: it needs --method lrc, gptq or svd");
 }
 
 // Nothing is in the way of a config that serves all methods, and nothing of lrc's defaults where they have no effect.
