@@ -5,6 +5,7 @@
 #include "distributed/grids.hpp"
 #include "lrc/core/log.hpp"
 #include "lrc/linalg/cholesky.hpp"
+#include "lrc/quantization/expand_moments.hpp"
 #include "lrc/quantization/group_gptq.hpp"
 #include "lrc/quantization/lrc_steps.hpp"
 #include "quantization/problem.hpp"
@@ -82,6 +83,29 @@ TEST_P(GroupSolve, LrcHasTheLossOfOneRank) {
   on_grid([](const ProcessGrid& grid) {
     for (const Case& c : kCases) {
       for (const Index iterations : {1, 3}) expect_as_solve(grid, Method::lrc, c, iterations);
+    }
+  });
+}
+
+TEST_P(GroupSolve, OfDiagonalMomentsHasTheLossOfOneRank) {
+  on_grid([](const ProcessGrid& grid) {
+    ThreadPool pool;
+    const Problem problem = random_problem(61, 97, 300, 6);
+    const auto diagonal = [](const MatrixD& a) -> MatrixF { return a.diagonal().transpose().cast<float>(); };  // 1×97
+    const SummedMoments sums{.tokens = 300,
+                             .xx = problem.moments.xx.cast<float>(),
+                             .xy = diagonal(problem.moments.xy),
+                             .yy = diagonal(problem.moments.yy)};
+    const Moments moments = expand_moments(sums);
+    GroupSource source = source_of(problem.weight, moments);
+    source.xy = source.yy = {};
+    source.xy_diagonal = sums.xy.row(0).cast<double>();
+    source.yy_diagonal = sums.yy.row(0).cast<double>();
+    const GroupProblem spread_problem = GroupProblem::from(grid, source, 16);
+    for (const Method method : {Method::gptq, Method::svd, Method::lrc}) {
+      const double expected = solve(pool, method, problem.weight, moments, options_for(7)).relative_loss;
+      const double found = group_solve(pool, grid, method, spread_problem, options_for(7)).relative_loss;
+      EXPECT_NEAR(found, expected, 1e-6 * expected);
     }
   });
 }

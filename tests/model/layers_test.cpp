@@ -3,7 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <numbers>
 
 #include "linalg/random_matrix.hpp"
 #include "lrc/linalg/exponential.hpp"
@@ -126,7 +128,8 @@ TEST(Rope, TurnsPairsByThePositionTimesTheFrequency) {
   }
 }
 
-// Published facts about llama3 scaling: high frequencies stay, low ones are divided by the factor.
+// Published facts about llama3 scaling: frequencies that turn four times or more within the original length stay, those
+// that turn once or less are divided by the factor, and between the two what is kept is linear in the turns.
 TEST(Rope, Llama3ScalingKeepsHighAndSlowsLowFrequencies) {
   ThreadPool pool(1);
   ModelConfig config = config_of(1, 1, 128);
@@ -138,11 +141,17 @@ TEST(Rope, Llama3ScalingKeepsHighAndSlowsLowFrequencies) {
     RotaryEmbedding(config, positions).apply(pool, positions, x);
     return std::atan2(x(1, 64 + pair), x(1, pair));
   };
-  const float first = angle_of(0), last = angle_of(63);
   config.llama3_rope =
       Llama3RopeScaling{.factor = 8, .low_freq_factor = 1, .high_freq_factor = 4, .original_max_positions = 8192};
-  EXPECT_FLOAT_EQ(angle_of(0), first);
-  EXPECT_NEAR(angle_of(63) / (last / 8), 1, 1e-4);
+  Index between = 0;
+  for (Index pair = 0; pair < 64; ++pair) {
+    const double frequency = std::pow(500000.0, -static_cast<double>(pair) / 64);
+    const double turns = 8192 * frequency / (2 * std::numbers::pi);  // within the original length
+    const double kept = std::clamp((turns - 1) / (4 - 1), 0.0, 1.0);
+    if (kept > 0 && kept < 1) ++between;
+    EXPECT_NEAR(angle_of(pair) / (kept * frequency + (1 - kept) * frequency / 8), 1, 1e-4) << pair;
+  }
+  EXPECT_GT(between, 3);
 }
 
 // arXiv 2402.13753: a frequency is divided by its own factor; beyond the original length by another; and all grow.

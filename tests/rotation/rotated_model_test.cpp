@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <Eigen/Cholesky>
 #include <cmath>
+#include <numeric>
 
 #include "lrc/linalg/gemm.hpp"
 #include "lrc/model/forward.hpp"
@@ -69,12 +71,18 @@ TEST(RotatedModel, ComputesTheSameFunctionInEveryFamily) {
 TEST(RotatedModel, SpreadsTheOutliersOfTheResidualStream) {
   const StoredModel original(demo_model());
   const RotatedModel rotated(original, RotationKind::full, false, 7);
-  const std::vector<std::int32_t> tokens{5, 100, 1000};
-  MatrixF before(3, original.config().hidden_size), after = before;
+  const Index hidden = original.config().hidden_size, count = 4 * hidden;
+  std::vector<std::int32_t> tokens(static_cast<std::size_t>(count));
+  std::iota(tokens.begin(), tokens.end(), 0);
+  MatrixF before(count, hidden), after(count, hidden);
   original.embed(tokens, before);
   rotated.embed(tokens, after);
-  for (Index r = 0; r < 3; ++r) EXPECT_NEAR(after.row(r).norm() / before.row(r).norm(), 1, 1e-5);
-  EXPECT_GT((before - after).norm(), 0.1F * before.norm());
+  for (Index r = 0; r < count; ++r) EXPECT_NEAR(after.row(r).norm() / before.row(r).norm(), 1, 1e-5);
+  // The rotation by least squares: no channel keeps more of itself than a DCT of its odd part leaves it.
+  const MatrixD x = before.cast<double>(), y = after.cast<double>();
+  const MatrixD rotation = (x.transpose() * x).ldlt().solve(x.transpose() * y);  // hidden×hidden
+  EXPECT_LT((rotation.transpose() * rotation - MatrixD::Identity(hidden, hidden)).norm(), 1e-3);
+  EXPECT_LT(rotation.cwiseAbs().maxCoeff(), 1.001 * std::sqrt(2.0 / static_cast<double>(hidden)));
 }
 
 // R2 leaves a head's energy where it is; the rotation over all heads gives every channel about the same. With one value

@@ -50,15 +50,22 @@ TEST(Queue, ABusyRankHoldsNobodyUp) {
 
 TEST(Queue, ProgressTellsWhatIsDone) {
   const Communicator world;
-  double last = 0;
-  const std::vector<Task> all = tasks(10);
+  std::size_t done = 0;
+  double cost = 0;
   run_queue(
-      world, all, [](std::size_t, const Communicator&) {},
-      [&](std::size_t, double cost) {
-        EXPECT_GE(cost, last);
-        last = cost;
+      world, tasks(10), [](std::size_t, const Communicator&) {},
+      [&](std::size_t done_now, double cost_now) {
+        EXPECT_TRUE(world.is_root());
+        EXPECT_GE(done_now, done);
+        EXPECT_GE(cost_now, cost);
+        done = done_now;
+        cost = cost_now;
       });
-  EXPECT_LE(last, 20);
+  EXPECT_LE(cost, 20);
+  if (world.size() == 1) {
+    EXPECT_EQ(done, 9);  // before the last, whose cost is 0
+    EXPECT_EQ(cost, 20);
+  }
 }
 
 // Tasks of one rank and of several, more groups than fit at once.
