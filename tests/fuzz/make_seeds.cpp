@@ -44,7 +44,10 @@ void make_config(const fs::path& directory, const fs::path& demo) {
                             {"high_freq_factor", 4.0},
                             {"original_max_position_embeddings", 8192}};
   config["layer_types"] = {"full_attention"};
-  config["quantization_config"] = quantization_config({.method = "lrc", .has_adapter = true});
+  QuantizedFormat format;
+  format.method = "lrc";
+  format.has_adapter = true;
+  config["quantization_config"] = quantization_config(format);
   write_file(directory / "quantized", config.dump());
 }
 
@@ -151,7 +154,9 @@ void make_all(const fs::path& seeds, const fs::path& demo) {
   make_h5(h5 / "plain", false, H5F_LIBVER_EARLIEST);
   make_h5(h5 / "chunks", true, H5F_LIBVER_EARLIEST);
   make_h5(h5 / "latest", true, H5F_LIBVER_LATEST);
-  write_record(in("checkpoint") / "solve", SolveRecord{.name = "a"});
+  SolveRecord record;
+  record.name = "a";
+  write_record(in("checkpoint") / "solve", record);
 }
 
 }  // namespace

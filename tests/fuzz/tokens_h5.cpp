@@ -15,6 +15,6 @@ extern "C" int LLVMFuzzerInitialize(int*, char***) {
 }
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  lrc::refuses("tokens.h5", data, size, lrc::read_tokens);
+  lrc::refuses("tokens.h5", data, size, [](const auto& file) { lrc::read_tokens(file); });
   return 0;
 }
