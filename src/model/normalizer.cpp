@@ -1,6 +1,11 @@
 #include "lrc/model/normalizer.hpp"
 
+#include <utf8proc.h>
+
 #include <cassert>
+#include <cstdlib>
+#include <map>
+#include <memory>
 #include <vector>
 
 #include "lrc/core/error.hpp"
@@ -10,11 +15,24 @@ namespace {
 
 using nlohmann::json;
 
+// A file may promise more than memory can hold with a few steps that each double the text. What tokenizers do grows one
+// character to at most 18 (NFKD).
+constexpr std::size_t kMostGrowth = 64;
+
+void check_growth(const std::string& subject, std::size_t from, std::size_t to) {
+  if (to <= kMostGrowth * (from + 1)) return;
+  throw InputError(subject, fmt::format("the normalizer makes {} bytes of a text of {} bytes", to, from));
+}
+
 Normalizer sequence(const std::string& subject, const json& description) {
   std::vector<Normalizer> steps;
   for (const json& step : description.at("normalizers")) steps.push_back(read_normalizer(subject, step));
-  return [steps](std::string text) {
-    for (const Normalizer& step : steps) text = step(std::move(text));
+  return [subject, steps](std::string text) {
+    const std::size_t size = text.size();
+    for (const Normalizer& step : steps) {
+      text = step(std::move(text));
+      check_growth(subject, size, text.size());
+    }
     return text;
   };
 }
@@ -33,8 +51,29 @@ Normalizer replace(const std::string& subject, const json& description) {
   }
   const auto from = pattern.at("String").get<std::string>();
   if (from.empty()) throw InputError(subject, "normalizer Replace: the pattern is empty");
-  return [from, to = description.at("content").get<std::string>()](const std::string& text) {
-    return replace_all(text, from, to);
+  const auto to = description.at("content").get<std::string>();
+  check_growth(subject, from.size(), to.size());
+  return [from, to](const std::string& text) { return replace_all(text, from, to); };
+}
+
+// nullptr: no such form.
+const int* find_normal_form(const std::string& name) {
+  static const std::map<std::string, int> forms{{"NFC", UTF8PROC_COMPOSE},
+                                                {"NFD", UTF8PROC_DECOMPOSE},
+                                                {"NFKC", UTF8PROC_COMPOSE | UTF8PROC_COMPAT},
+                                                {"NFKD", UTF8PROC_DECOMPOSE | UTF8PROC_COMPAT}};
+  const auto at = forms.find(name);
+  return at == forms.end() ? nullptr : &at->second;
+}
+
+Normalizer normal_form(const std::string& subject, int form) {
+  return [subject, options = static_cast<utf8proc_option_t>(form | UTF8PROC_STABLE)](const std::string& text) {
+    utf8proc_uint8_t* bytes = nullptr;
+    const utf8proc_ssize_t size = utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(text.data()),
+                                               static_cast<utf8proc_ssize_t>(text.size()), &bytes, options);
+    const std::unique_ptr<utf8proc_uint8_t, decltype(&std::free)> owner(bytes, &std::free);
+    if (size < 0) throw InputError(subject, fmt::format("a text can't be normalized: {}", utf8proc_errmsg(size)));
+    return std::string(reinterpret_cast<const char*>(bytes), static_cast<std::size_t>(size));
   };
 }
 
@@ -56,7 +95,10 @@ Normalizer read_normalizer(const std::string& subject, const json& description) 
   if (type == "Sequence") return sequence(subject, description);
   if (type == "Prepend") return prepend(description);
   if (type == "Replace") return replace(subject, description);
-  throw InputError(subject, fmt::format("normalizer {} is not known; known are Sequence, Prepend and Replace", type));
+  if (const int* form = find_normal_form(type)) return normal_form(subject, *form);
+  throw InputError(subject, fmt::format("normalizer {} is not known; known are Sequence, Prepend, Replace, NFC, NFD, "
+                                        "NFKC and NFKD",
+                                        type));
 }
 
 }  // namespace lrc

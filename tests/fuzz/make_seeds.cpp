@@ -73,7 +73,8 @@ void make_tokenizer_json(const fs::path& directory, const fs::path& demo) {
   fs::copy_file(demo / "tokenizer.json", directory / "demo", fs::copy_options::overwrite_existing);
   const json replace = {{"type", "Replace"}, {"pattern", {{"String", " "}}}, {"content", "▁"}};
   const json prepend = {{"type", "Prepend"}, {"prepend", "▁"}};
-  const json normalizer = {{"type", "Sequence"}, {"normalizers", {prepend, replace}}};
+  const json form = {{"type", "NFKC"}};
+  const json normalizer = {{"type", "Sequence"}, {"normalizers", {prepend, replace, form}}};
   write_file(directory / "normalizer", tokenizer(normalizer, nullptr, {{"ignore_merges", true}}).dump());
 
   const json metaspace = {{"type", "Metaspace"}, {"replacement", "▁"}, {"prepend_scheme", "first"}, {"split", true}};

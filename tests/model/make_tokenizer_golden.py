@@ -78,6 +78,16 @@ def llama3_style(description):
     return description
 
 
+def qwen2_style(description, form):
+    """How Qwen 2 and 3 cut a text (their own form is NFC)."""
+    description = llama3_style(description)
+    pattern = description["pre_tokenizer"]["pretokenizers"][0]["pattern"]
+    pattern["Regex"] = pattern["Regex"].replace(r"\p{N}{1,3}", r"\p{N}")
+    description["normalizer"] = {"type": form}
+    description["model"]["ignore_merges"] = False
+    return description
+
+
 def main(shared, smollm2):
     demo = HERE.parent.parent / "models" / "demo-llama"
     folders = {name: shared / "tokenizers" / name for name in ("gpt2", "llama2", "phi3")}
@@ -86,6 +96,8 @@ def main(shared, smollm2):
     encoders = {name: encoder(read(folder)) for name, folder in folders.items()}
     encoders["llama3-style"] = encoder(llama3_style(read(demo)))
     encoders["llama3-style-gpt2"] = encoder(llama3_style(read(folders["gpt2"])))  # long tokens: it matters where pieces end
+    for form in ("NFC", "NFD", "NFKC", "NFKD"):
+        encoders[f"qwen2-style-{form}"] = encoder(qwen2_style(read(demo), form))
     model = sentencepiece.SentencePieceProcessor(model_file=str(folders["llama2"] / "tokenizer.model"))
     encoders["llama2-sentencepiece"] = model.encode
 

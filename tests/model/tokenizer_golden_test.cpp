@@ -58,6 +58,28 @@ json llama3_style(json tokenizer) {
   return tokenizer;
 }
 
+// Qwen 2 and 3's way; theirs is NFC.
+json qwen2_style(json tokenizer, const std::string& form) {
+  constexpr const char* kPattern =
+      R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*)"
+      R"(|\s*[\r\n]+|\s+(?!\S)|\s+)";
+  tokenizer["normalizer"] = {{"type", form}};
+  tokenizer["pre_tokenizer"] = sequence(split("Regex", kPattern, "Isolated"), byte_level(false));
+  return tokenizer;
+}
+
+class NormalForm : public testing::TestWithParam<const char*> {};
+
+TEST_P(NormalForm, GivesTheGoldenIds) {
+  const std::string form = GetParam(), name = "qwen2-style-" + form;
+  const auto tokenizer = JsonFile(qwen2_style(read_json_object(demo_model() / "tokenizer.json"), form)).load();
+  expect_golden(*tokenizer, name, "hard_cases.txt");
+  LRC_REQUIRE_SHARED_DATA("wikitext2");
+  expect_golden_wikitext2(*tokenizer, name);
+}
+
+INSTANTIATE_TEST_SUITE_P(GoldenIds, NormalForm, testing::Values("NFC", "NFD", "NFKC", "NFKD"));
+
 TEST(GoldenIds, DemoOnHardCases) {
   expect_golden(*load_tokenizer(demo_model()), "demo-llama", "hard_cases.txt");
   const JsonFile llama3(llama3_style(read_json_object(demo_model() / "tokenizer.json")));

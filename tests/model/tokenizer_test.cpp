@@ -102,6 +102,17 @@ TEST(JsonTokenizer, NormalizersRunBetweenAddedTokens) {
   EXPECT_EQ(encode(tokenizer, "gg<x>g"), (Ids{12, 1, 2, 30, 12}));
 }
 
+TEST(JsonTokenizer, NormalizerThatGrowsWithoutEndIsRefused) {
+  json tokenizer = small_tokenizer();
+  const json twice = {{"type", "Replace"}, {"pattern", {{"String", "a"}}}, {"content", "aa"}};
+  tokenizer["normalizer"] = {{"type", "Sequence"}, {"normalizers", json::array_t(60, twice)}};
+  EXPECT_THROW(encode(tokenizer, "a b"), InputError);
+  json token = added_token(30, "a");
+  token["normalized"] = true;
+  tokenizer["added_tokens"] = {token};
+  EXPECT_THROW(JsonFile(tokenizer).load(), InputError);
+}
+
 TEST(JsonTokenizer, MetaspacePrependsByScheme) {
   const auto ids = [](const std::string& scheme) {
     json tokenizer = small_tokenizer();
@@ -152,7 +163,7 @@ TEST(JsonTokenizer, RefusesByName) {
       {"/model/merges/0", "a b c", "\"a b c\" is not a pair"},
       {"/model/merges/0", 7, "merge 7"},
       {"/model/byte_fallback", "yes", "not a tokenizer"},
-      {"/normalizer", {{"type", "NFKC"}}, "normalizer NFKC"},
+      {"/normalizer", {{"type", "Lowercase"}}, "normalizer Lowercase"},
       {"/normalizer", {{"type", "Replace"}, {"pattern", {{"Regex", "a+"}}}, {"content", ""}}, "Replace"},
       {"/pre_tokenizer", {{"type", "Whitespace"}}, "pre_tokenizer Whitespace"},
       {"/pre_tokenizer", split("Regex", "(a", "Isolated"), "(a"},

@@ -14,8 +14,10 @@ using Normalizer = std::function<std::string(std::string)>;
 /// Precondition: `pattern` is not empty.
 std::string replace_all(const std::string& text, const std::string& pattern, const std::string& content);
 
-/// Knows Sequence, Prepend and Replace of a String; null is the identity. Throws InputError naming `subject`, the file,
-/// for any other kind, and json::exception where a field is missing or of the wrong type.
+/// Knows Sequence, Prepend, Replace of a String, and the normal forms of Unicode (NFC, NFD, NFKC, NFKD; UAX #15); null
+/// is the identity. Throws InputError naming `subject`, the file, for any other kind, and json::exception where a field
+/// is missing or of the wrong type. The normalizer throws InputError where a text grows to more than some 64 times its
+/// length.
 Normalizer read_normalizer(const std::string& subject, const nlohmann::json& description);
 
 }  // namespace lrc
