@@ -204,7 +204,10 @@ SolveOptions CalibrateOptions::solve_options(const std::string& name, Index rank
           .factor_dtype = factor_dtype()};
 }
 
-void demand_stock_model(const CalibrateOptions& options, const ModelConfig& config) {
+void demand_model(const CalibrateOptions& options, const ModelConfig& config) {
+  if (options.min_expert_tokens > 0 && config.experts == 0)
+    throw InputError("--min-expert-tokens",
+                     fmt::format("{} has no effect: the model has no experts", options.min_expert_tokens));
   if (options.export_for != "stock") return;
   if (config.experts > 0)
     throw InputError("--export-for",

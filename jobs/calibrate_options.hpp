@@ -84,10 +84,10 @@ OptionTable option_table(CalibrateOptions& options);
 /// does not go together or does not exist yet.
 void complete(CalibrateOptions& options);
 
-/// Throws InputError naming the option where the loaders of --export-for stock don't run the model: one with experts,
-/// which transformers fuses and whose inputs it then doesn't quantize, or one whose linears' inputs are not divided by
-/// the groups that share a scale.
-void demand_stock_model(const CalibrateOptions& options, const ModelConfig& config);
+/// Throws InputError naming the option that does not go with the model: --min-expert-tokens where there are no experts;
+/// --export-for stock where its loaders don't run the model: one with experts, which transformers fuses and whose
+/// inputs it then doesn't quantize, or one whose linears' inputs are not divided by the groups that share a scale.
+void demand_model(const CalibrateOptions& options, const ModelConfig& config);
 
 /// Sets the run's time limit: the option's, or else what is left of the Slurm job (SLURM_JOB_END_TIME), less a margin
 /// to end in order: a tenth, at most half a minute.

@@ -69,7 +69,7 @@ void CalibrationRun::plan_memory() {
   const double mine = given ? options_.memory : memory_of_a_rank(ranks_on_this_host(world_));
   const double limit = -world_.max(-mine);
   world_.agree([&] {
-    demand_stock_model(options_, stored_->config());
+    demand_model(options_, stored_->config());
     demand_groups(stored_->config(), options_, world_.size());
     memory_ = MemoryPlan({.model = stored_->config(),
                           .options = options_,

@@ -77,24 +77,38 @@ void apply(OptionTable& table, const std::vector<Demand>& demands, const std::st
   for (const Demand& demand : demands) table.demand(demand.option, demand.allowed, asking);
 }
 
-}  // namespace
-
-void describe_presets(OptionTable& table) {
-  const nlohmann::ordered_json others = table.effective();
-  const auto describe = [&](const Preference& best, const char* where) {
-    const std::string elsewhere = others[best.option].get<std::string>();
-    table.describe_default(best.option,
-                           fmt::format("{} with {}; {} with other methods or --paper", best.value, where, elsewhere));
-  };
-  for (const Preference& best : kBestOfStock) describe(best, "--export-for stock");
-  for (const Preference& best : kBest) describe(best, "--method lrc");
+// For --help: `usual` is what the option table has, `best` what --method lrc makes of it, `stock` that for stock
+// loaders.
+std::string default_text(const std::string& usual, const std::string& best, const std::string& stock) {
+  if (best == usual) return fmt::format("{}; {} with --export-for stock", usual, stock);
+  const std::string of_best = fmt::format("{} with --method lrc", best);
+  if (stock == usual) return fmt::format("{}; {} with --export-for stock, other methods or --paper", of_best, usual);
+  const std::string of_stock = stock == best ? "" : fmt::format("; {} with --export-for stock", stock);
+  return fmt::format("{}{}; {} with other methods or --paper", of_best, of_stock, usual);
 }
+
+}  // namespace
 
 void apply_presets(OptionTable& table, const CalibrateOptions& options) {
   if (options.paper) apply(table, of_paper(), "--paper");
   if (options.export_for == "stock") apply(table, of_stock(), "--export-for stock");
   if (options.method != "lrc" || options.paper) return;
   prefer(table, options, options.export_for == "stock" ? std::span<const Preference>(kBestOfStock) : kBest);
+}
+
+void describe_presets(OptionTable& table) {
+  const auto values_for = [](const char* loaders) {
+    CalibrateOptions options;
+    OptionTable untouched = option_table(options);
+    options.export_for = loaders;
+    apply_presets(untouched, options);
+    return untouched.effective();
+  };
+  const nlohmann::ordered_json usual = table.effective(), native = values_for("native"), stock = values_for("stock");
+  for (const auto& [name, value] : usual.items()) {
+    if (name != "export-for" && (native[name] != value || stock[name] != value))
+      table.describe_default(name, default_text(value, native[name], stock[name]));
+  }
 }
 
 }  // namespace lrc

@@ -5,7 +5,8 @@
 
 namespace lrc {
 
-/// Lets --help say what --method lrc has as its defaults, which is not what the table begins with.
+/// Lets --help say what --method lrc and --export-for stock have as their defaults, which is not what the table begins
+/// with. Precondition: `table` is untouched.
 void describe_presets(OptionTable& table);
 
 /// Sets what --paper and --export-for stock ask for; with neither, --method lrc takes what jobs/accuracy found to be

@@ -6,6 +6,7 @@
 #include <cassert>
 #include <charconv>
 #include <cmath>
+#include <filesystem>
 #include <fstream>
 
 namespace lrc {
@@ -190,7 +191,8 @@ OptionTable::Outcome OptionTable::parse(int argc, const char* const* argv, bool 
     if (values.count("help") + values.count("version") > 0) return Outcome::shown;
     if (!config_file_.empty()) {
       std::ifstream file(config_file_);
-      if (!file) throw InputError(config_file_, "the file of --config can't be read");
+      if (!file || std::filesystem::is_directory(config_file_))
+        throw InputError(config_file_, "the file of --config can't be read");
       take(po::parse_config_file(file, description()), config_file_);
     }
     std::erase_if(line.options, [](const po::option& option) { return option.string_key == "config"; });

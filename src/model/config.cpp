@@ -39,13 +39,13 @@ void read_long_rope(const ConfigReader& config, const json& rope, ModelConfig& m
 
 // transformers 5 keeps theta and scaling in `rope_parameters`; before, theta stood at the top and the rest in
 // `rope_scaling`.
-void read_rope(const ConfigReader& config, ModelConfig& model) {
+void read_rope(const ConfigReader& config, double usual_theta, ModelConfig& model) {
   const json* parameters = config.find("rope_parameters");
   const json* scaling = parameters ? parameters : config.find("rope_scaling");
   if (scaling && !scaling->is_object()) config.refuse("'rope_scaling' or 'rope_parameters' is not an object");
   const json none = json::object();
   const json& rope = scaling ? *scaling : none;
-  model.rope_theta = config.number(rope, "rope_theta", config.number(config.values(), "rope_theta", 10000.0));
+  model.rope_theta = config.number(rope, "rope_theta", config.number(config.values(), "rope_theta", usual_theta));
   const double rotated =
       config.number(rope, "partial_rotary_factor", config.number(config.values(), "partial_rotary_factor", 1.0));
   if (rotated != 1) config.refuse(fmt::format("'partial_rotary_factor' is {}; it may be 1", rotated));
@@ -118,11 +118,11 @@ ModelConfig read_model_config(const std::filesystem::path& directory) {
   model.intermediate_size = config.size("intermediate_size");
   model.blocks = config.size("num_hidden_layers");
   model.vocabulary_size = config.size("vocab_size");
-  model.max_positions = config.size("max_position_embeddings", 2048);
-  model.rms_norm_eps = static_cast<float>(config.number(config.values(), "rms_norm_eps", 1e-6));
+  model.max_positions = config.size("max_position_embeddings", family.max_positions);
+  model.rms_norm_eps = static_cast<float>(config.number(config.values(), "rms_norm_eps", family.rms_norm_eps));
   model.tied_embeddings = config.flag("tie_word_embeddings");
   read_heads(config, model);
-  read_rope(config, model);
+  read_rope(config, family.rope_theta, model);
   family.read(config, model);
   read_layer_types(config, model);
   model.dtype = read_dtype(config);

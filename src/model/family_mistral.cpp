@@ -3,6 +3,6 @@
 
 namespace lrc {
 
-const Family kMistral{.name = "mistral", .read = read_sliding_window, .block = dense_block};
+const Family kMistral{.name = "mistral", .read = read_sliding_window, .block = dense_block, .max_positions = 131072};
 
 }  // namespace lrc

@@ -61,6 +61,12 @@ void look_at_tensors(const std::function<bool(const std::string&)>& has, ModelCo
 
 }  // namespace
 
-const Family kMixtral{.name = "mixtral", .read = read, .block = block, .look_at_tensors = look_at_tensors};
+const Family kMixtral{.name = "mixtral",
+                      .read = read,
+                      .block = block,
+                      .max_positions = 131072,
+                      .rope_theta = 1e6,
+                      .rms_norm_eps = 1e-5,
+                      .look_at_tensors = look_at_tensors};
 
 }  // namespace lrc

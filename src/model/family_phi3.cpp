@@ -16,6 +16,7 @@ BlockLayout block(const ModelConfig& config, Index index) {
 
 }  // namespace
 
-const Family kPhi3{.name = "phi3", .read = read_sliding_window, .block = block};
+const Family kPhi3{
+    .name = "phi3", .read = read_sliding_window, .block = block, .max_positions = 4096, .rms_norm_eps = 1e-5};
 
 }  // namespace lrc

@@ -13,6 +13,6 @@ void read(const ConfigReader& config, ModelConfig& model) {
 
 }  // namespace
 
-const Family kQwen2{.name = "qwen2", .read = read, .block = dense_block};
+const Family kQwen2{.name = "qwen2", .read = read, .block = dense_block, .max_positions = 32768};
 
 }  // namespace lrc

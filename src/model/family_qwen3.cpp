@@ -20,6 +20,6 @@ BlockLayout block(const ModelConfig& config, Index index) {
 
 }  // namespace
 
-const Family kQwen3{.name = "qwen3", .read = read, .block = block};
+const Family kQwen3{.name = "qwen3", .read = read, .block = block, .max_positions = 32768};
 
 }  // namespace lrc

@@ -66,14 +66,28 @@ const int* find_normal_form(const std::string& name) {
   return at == forms.end() ? nullptr : &at->second;
 }
 
+void append_normal_form(const std::string& subject, std::string_view text, int form, std::string& result) {
+  utf8proc_uint8_t* bytes = nullptr;
+  const auto options = static_cast<utf8proc_option_t>(form | UTF8PROC_STABLE);
+  const utf8proc_ssize_t size = utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(text.data()),
+                                             static_cast<utf8proc_ssize_t>(text.size()), &bytes, options);
+  const std::unique_ptr<utf8proc_uint8_t, decltype(&std::free)> owner(bytes, &std::free);
+  if (size < 0) throw InputError(subject, fmt::format("a text can't be normalized: {}", utf8proc_errmsg(size)));
+  result.append(reinterpret_cast<const char*>(bytes), static_cast<std::size_t>(size));
+}
+
+// Some lines at a time: utf8proc takes four bytes a character, and nothing composes across the end of a line.
 Normalizer normal_form(const std::string& subject, int form) {
-  return [subject, options = static_cast<utf8proc_option_t>(form | UTF8PROC_STABLE)](const std::string& text) {
-    utf8proc_uint8_t* bytes = nullptr;
-    const utf8proc_ssize_t size = utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(text.data()),
-                                               static_cast<utf8proc_ssize_t>(text.size()), &bytes, options);
-    const std::unique_ptr<utf8proc_uint8_t, decltype(&std::free)> owner(bytes, &std::free);
-    if (size < 0) throw InputError(subject, fmt::format("a text can't be normalized: {}", utf8proc_errmsg(size)));
-    return std::string(reinterpret_cast<const char*>(bytes), static_cast<std::size_t>(size));
+  return [subject, form](const std::string& text) {
+    constexpr std::size_t kAtATime = std::size_t{1} << 20;
+    std::string result;
+    for (std::string_view left = text; !left.empty();) {
+      const std::size_t end = left.find('\n', kAtATime);
+      const std::string_view lines = left.substr(0, end == std::string_view::npos ? end : end + 1);
+      append_normal_form(subject, lines, form, result);
+      left.remove_prefix(lines.size());
+    }
+    return result;
   };
 }
 

@@ -250,6 +250,7 @@ TEST_F(WholeRuns, OptionsWithoutEffectAreRefusedByName) {
                  "--activation-clip: auto has no effect: it needs activ");
   expect_refused("--activation-bits 16 --activation-clip 0.8", "--activation-clip: 0.8 has no effect");
   expect_refused("--method rtn --damping 0.1", "--damping: 0.1 has no effect: it needs --method lrc, gptq or svd");
+  expect_refused("--min-expert-tokens 5", "--min-expert-tokens: 5 has no effect: the model has no experts");
 }
 
 // Nothing is in the way of a config that serves all methods, and nothing of lrc's defaults where they have no effect.
@@ -268,9 +269,10 @@ TEST_F(WholeRuns, OptionsAtTheirDefaultsMayBeThere) {
 TEST_F(WholeRuns, HelpSaysWhatTheDefaultsOfLrcAre) {
   const std::string help = run_program("lrc_calibrate", "--help").output;
   for (const char* part :
-       {"(default 8 with --method lrc; 16 with other methods or --paper)",
-        "(default fitted with --method lrc; 0.9 with", "(default diagonal with --method lrc; exact with",
-        "a budget of p*d_out*d_in 16-bit numbers"})
+       {"(default 8 with --method lrc; 16 with --export-for stock, other methods or --paper)",
+        "(default fitted with --method lrc; 14/15 with --export-for stock; 0.9 with other methods or --paper)",
+        "(default 32 with --method lrc; 0 with other methods or --paper)",
+        "(default full; offline with --export-for stock)", "a budget of p*d_out*d_in 16-bit numbers"})
     EXPECT_NE(help.find(part), std::string::npos) << part;
 }
 

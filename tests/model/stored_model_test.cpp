@@ -86,6 +86,25 @@ TEST(Config, OfRealModels) {
   EXPECT_EQ(phi3.window.of(0), 2047);
 }
 
+// transformers 5.23's MixtralConfig(), LlamaConfig().
+TEST(Config, WhatIsLeftOutIsTheFamilys) {
+  const TemporaryDirectory directory;
+  nlohmann::json left_out = {{"rope_theta", nullptr},
+                             {"rope_parameters", nullptr},
+                             {"rms_norm_eps", nullptr},
+                             {"max_position_embeddings", nullptr}};
+  write_variant(directory / "llama", {.config = left_out});
+  left_out.update({{"model_type", "mixtral"}, {"num_local_experts", 2}, {"num_experts_per_tok", 1}});
+  write_variant(directory / "mixtral", {.config = left_out});
+  const ModelConfig llama = read_model_config(directory / "llama"), mixtral = read_model_config(directory / "mixtral");
+  EXPECT_EQ(llama.rope_theta, 1e4);
+  EXPECT_EQ(mixtral.rope_theta, 1e6);
+  EXPECT_EQ(llama.rms_norm_eps, 1e-6F);
+  EXPECT_EQ(mixtral.rms_norm_eps, 1e-5F);
+  EXPECT_EQ(llama.max_positions, 2048);
+  EXPECT_EQ(mixtral.max_positions, 131072);
+}
+
 TEST(Config, RopeParametersOfTransformers5AreTheSameAsBefore) {
   const TemporaryDirectory directory;
   const nlohmann::json scaling = {

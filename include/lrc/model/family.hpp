@@ -16,6 +16,9 @@ struct Family {
   void (*read)(const ConfigReader& config, ModelConfig& model);
   /// Names and shapes of block `index`.
   BlockLayout (*block)(const ModelConfig& config, Index index);
+  /// What config.json may leave out, and is then as in transformers.
+  Index max_positions = 2048;
+  double rope_theta = 10000, rms_norm_eps = 1e-6;
   /// Where the same family is stored in several ways: looks which it is. Else nullptr.
   void (*look_at_tensors)(const std::function<bool(const std::string& name)>& has, ModelConfig& model) = nullptr;
 };
