@@ -101,27 +101,28 @@ std::string bytes_of(const fs::path& file) {
   return {std::istreambuf_iterator<char>(in), {}};
 }
 
-// Of the file GROUP.PANEL.h5.
-MomentsKey moments_key(const std::string& stem) {
+// Loads the committed file PART/STEM.h5; of moments the stem is GROUP.PANEL, of hidden states BLOCK.UNIT.
+void load(Checkpoint& checkpoint, const std::string& part, const std::string& stem) {
   const std::size_t dot = stem.rfind('.');
-  return {stem.substr(0, dot), std::stoll(stem.substr(dot + 1))};
+  const std::string before = stem.substr(0, dot), after = stem.substr(dot + 1);
+  if (part == "solves") {
+    checkpoint.load_solve(stem);
+  } else if (part == "spectra") {
+    checkpoint.load_spectra(stem);
+  } else if (part == "moments") {
+    checkpoint.load_moments({before, std::stoll(after)});
+  } else {
+    demand(part == "hidden", part + " is of no known kind");
+    checkpoint.load_hidden({std::stoll(before), after == "probe" ? kProbeUnit : std::stoll(after)});
+  }
 }
 
-// What was written last for the name is right, and it loads.
+// What is taken for committed is what was written last for the name, and it loads.
 void expect_right(Checkpoint& checkpoint, const History& history, const fs::path& directory) {
-  for (const char* part : {"solves", "moments", "hidden"}) {
-    for (const fs::directory_entry& entry : fs::directory_iterator(directory / part)) {
-      const std::string file = entry.path().filename(), name = std::string(part) + "/" + file;
-      if (file.ends_with(".damaged")) continue;
-      const std::string stem = file.substr(0, file.size() - 3);
-      const bool committed = part == std::string("solves")    ? checkpoint.is_committed(stem)
-                             : part == std::string("moments") ? checkpoint.has_moments(moments_key(stem))
-                                                              : false;
-      if (!committed) continue;
-      demand(bytes_of(entry.path()) == history.right(name), name + " is taken for committed with other bytes");
-      if (part == std::string("solves")) checkpoint.load_solve(stem);
-      if (part == std::string("moments")) checkpoint.load_moments(moments_key(stem));
-    }
+  for (const auto& [name, hashes] : checkpoint.committed()) {
+    demand(bytes_of(directory / name) == history.right(name), name + " is taken for committed with other bytes");
+    const fs::path file = name;
+    load(checkpoint, file.parent_path(), file.stem());
   }
 }
 
