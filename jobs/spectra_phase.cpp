@@ -6,6 +6,7 @@
 #include "group_source.hpp"
 #include "lrc/quantization/centred.hpp"
 #include "lrc/quantization/damping.hpp"
+#include "lrc/quantization/objective.hpp"
 #include "lrc/quantization/rank_gains.hpp"
 
 namespace lrc {
@@ -93,7 +94,7 @@ void SpectraPhase::store(Index block, const GroupLayout& group, const GroupSums&
     }
     for (Index k = 0; k < record.gains.cols; ++k)
       record.gains.values.push_back(k < gains.size() ? static_cast<float>(gains[k]) : 0.0F);
-    record.powers.values.push_back(static_cast<float>(output_power(run_.pool, weight, xx)));
+    record.powers.values.push_back(static_cast<float>(quadratic_form(run_.pool, weight, xx)));
   }
   run_.checkpoint.commit(record);
 }

@@ -149,16 +149,6 @@ BlockCyclic BlockCyclic::from_panels(const ProcessGrid& grid, Index rows, Index 
   return result;
 }
 
-template <class Visit>
-void BlockCyclic::for_each_diagonal(Visit visit) const {
-  assert(rows_ == cols_);
-  const GridShape shape = grid_->shape();
-  for (Index j = 0; j < local_.cols(); ++j) {
-    const Index i = global_col(j);
-    if (i / block_ % shape.rows == grid_->row()) visit(i, owned_below(i, grid_->row(), shape.rows), j);
-  }
-}
-
 VectorD BlockCyclic::diagonal() const {
   VectorD result = VectorD::Zero(rows_);
   for_each_diagonal([&](Index i, Index row, Index col) { result(i) = local_(row, col); });

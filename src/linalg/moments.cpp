@@ -22,8 +22,6 @@ void put_symmetric(const MatrixF& lower, Index first, MatrixF& whole) {
   whole.block(0, first, lower.cols(), lower.rows()) = lower.transpose();
 }
 
-bool has_diagonals(const SummedMoments& moments) { return moments.xy.rows() == 1; }
-
 SummedMoments empty_whole(const SummedMoments& like, Index d) {
   const Index rows = has_diagonals(like) ? 1 : d;
   const Index drifting = like.drift.size() > 0 ? d : 0;
@@ -54,6 +52,8 @@ RowRange MomentPanels::rows(Index panel) const {
   assert(0 <= panel && panel < count());
   return {panel * height, std::min(inputs, (panel + 1) * height)};
 }
+
+bool has_diagonals(const SummedMoments& moments) { return moments.xy.rows() == 1; }
 
 SummedMoments panel_of(const SummedMoments& whole, RowRange rows) {
   SummedMoments panel;

@@ -39,14 +39,12 @@ void require_sizes(const SummedMoments& sums) {
   assert(sums.xy.rows() == sums.yy.rows() && (sums.xy.rows() == d_in || sums.xy.rows() == 1));
 }
 
-bool has_diagonals_only(const SummedMoments& sums) { return sums.xy.rows() == 1; }
-
 }  // namespace
 
 Moments expand_moments(const SummedMoments& sums) {
   require_sizes(sums);
   Moments moments{sums.tokens, sums.xx.cast<double>(), {}, {}, sums.borrowed};
-  if (has_diagonals_only(sums)) {
+  if (has_diagonals(sums)) {
     set_from_diagonals(moments, sums, moments.xx, moments.xx);
   } else {
     moments.xy = sums.xy.cast<double>();
@@ -57,7 +55,7 @@ Moments expand_moments(const SummedMoments& sums) {
 
 Moments expand_moments(ThreadPool& pool, const SummedMoments& sums, const MatrixF& directions) {
   assert(directions.rows() == sums.xx.rows());
-  if (directions.cols() == 0 || !has_diagonals_only(sums)) return expand_moments(sums);
+  if (directions.cols() == 0 || !has_diagonals(sums)) return expand_moments(sums);
   require_sizes(sums);
   Moments moments{sums.tokens, sums.xx.cast<double>(), {}, {}, sums.borrowed};
   const MatrixD e = directions.cast<double>();      // d_in×k

@@ -17,16 +17,6 @@ RowPanels reversed(const RowPanels& panels, Index n) {
   };
 }
 
-// Calls visit(element, its row and column) for the diagonal's elements on this rank.
-template <class Visit>
-void for_each_local_diagonal(BlockCyclic& a, const Visit& visit) {
-  for (Index j = 0; j < a.local().cols(); ++j) {
-    for (Index i = 0; i < a.local().rows(); ++i) {
-      if (a.global_row(i) == a.global_col(j)) visit(a.local()(i, j), a.global_col(j));
-    }
-  }
-}
-
 RowPanels with_reversed_columns(const RowPanels& panels) {
   return [panels](Index begin, Index end) -> MatrixD { return panels(begin, end).rowwise().reverse(); };
 }
@@ -42,15 +32,17 @@ GroupProblem from_diagonals(BlockCyclic weight, BlockCyclic upper, const GroupSo
   const VectorD squares = xx.diagonal();
   BlockCyclic xy = std::move(upper);  // XXᵀ, both triangles
   xy.local() += xx.local();
-  for_each_local_diagonal(xy, [&](double& element, Index j) { element = squares(j); });
+  xy.for_each_diagonal([&](Index i, Index row, Index col) { xy.local()(row, col) = squares(i); });
   const Index n = source.d_in;
   VectorD slope(n);  // of channel n − 1 − j, as the matrices are
   for (Index j = 0; j < n; ++j) slope(j) = squares(j) > 0 ? source.xy_diagonal(n - 1 - j) / squares(j) : 0.0;
   for (Index j = 0; j < xy.local().cols(); ++j) xy.local().col(j) *= slope(xy.global_col(j));
   BlockCyclic yy = xy;
   for (Index i = 0; i < yy.local().rows(); ++i) yy.local().row(i) *= slope(yy.global_row(i));
-  for_each_local_diagonal(
-      yy, [&](double& element, Index j) { element = std::max(element, source.yy_diagonal(n - 1 - j)); });
+  yy.for_each_diagonal([&](Index i, Index row, Index col) {
+    double& element = yy.local()(row, col);
+    element = std::max(element, source.yy_diagonal(n - 1 - i));
+  });
   return {std::move(weight), std::move(xx), std::move(xy), std::move(yy)};
 }
 

@@ -41,11 +41,4 @@ double rounding_noise(int bits, double clip, Index d) {
   return step * step / 12;
 }
 
-double output_power(ThreadPool& pool, const MatrixD& weight, const MatrixD& xx) {
-  const MatrixD products = product(pool, weight, xx);  // d_out×d_in
-  double power = 0;
-  for (Index i = 0; i < weight.size(); ++i) power += weight.data()[i] * products.data()[i];
-  return power;
-}
-
 }  // namespace lrc

@@ -69,12 +69,5 @@ TEST(RoundingNoise, ForetellsThatOfGaussianTokens) {
   EXPECT_EQ(rounding_noise(16, 1, kChannels), 0);
 }
 
-TEST(OutputPower, IsThatOfTheOutputs) {
-  ThreadPool pool(2);
-  const Problem problem = random_problem(7, 5, 60, 4);
-  const double power = (problem.weight * problem.x).squaredNorm();
-  EXPECT_NEAR(output_power(pool, problem.weight, problem.moments.xx), power, 1e-9 * power);
-}
-
 }  // namespace
 }  // namespace lrc

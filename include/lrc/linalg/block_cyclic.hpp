@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <cassert>
 #include <functional>
 
 #include "lrc/linalg/matrix.hpp"
@@ -46,6 +47,16 @@ class BlockCyclic {
   /// Rows [begin, end) become the `panel` of rank `root`; that of other ranks is not looked at. Collective.
   void set_rows(int root, Index begin, Index end, const MatrixD& panel);
 
+  /// Calls visit(i, row, col) for each diagonal element i of a square matrix on this rank: local()(row, col).
+  template <class Visit>
+  void for_each_diagonal(const Visit& visit) const {
+    assert(rows_ == cols_);
+    const GridShape shape = grid_->shape();
+    for (Index col = 0; col < local_.cols(); ++col) {
+      const Index i = global_col(col);
+      if (i / block_ % shape.rows == grid_->row()) visit(i, owned_below(i, grid_->row(), shape.rows), col);
+    }
+  }
   /// The diagonal of a square matrix, on every rank. Collective.
   VectorD diagonal() const;
   /// Adds `value` to the diagonal of a square matrix.
@@ -67,8 +78,6 @@ class BlockCyclic {
   }
   // How many of the indices below `end` belong to the grid row or column `coordinate` of `count`.
   Index owned_below(Index end, int coordinate, int count) const;
-  template <class Visit>
-  void for_each_diagonal(Visit visit) const;
 
   const ProcessGrid* grid_;
   Index rows_, cols_, block_;

@@ -46,6 +46,9 @@ struct SummedMoments {
   MatrixF drift{};     ///< rows×d_in: (X̄ − X) Xᵀ, X̄ the inputs in the original model; empty where X are those
 };
 
+/// Whether xy and yy are one row, of diagonals.
+bool has_diagonals(const SummedMoments& moments);
+
 /// The panel of these rows of whole moments.
 SummedMoments panel_of(const SummedMoments& whole, RowRange rows);
 

@@ -21,7 +21,4 @@ VectorD residual_gains(const MatrixD& weight, const MatrixD& xx, double noise_ra
 /// times the largest, which is about √(2 ln d) deviations. 0 from 16 bits on. Precondition: d ≥ 1.
 double rounding_noise(int bits, double clip, Index d);
 
-/// tr(W Sx Wᵀ) = ‖W X‖².
-double output_power(ThreadPool& pool, const MatrixD& weight, const MatrixD& xx);
-
 }  // namespace lrc
