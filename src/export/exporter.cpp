@@ -31,6 +31,12 @@ TensorInfo tensor(std::string name, Dtype dtype, std::vector<Index> shape) {
 
 }  // namespace
 
+void require_size(const SolveResult& solved, const LinearStack& stack, Index inputs) {
+  if (solved.codes.rows() == stack.rows && solved.codes.cols() == inputs) return;
+  throw Error(fmt::format("{}: the committed solve is {}×{}, but the linear is {}×{}", stack.name, solved.codes.rows(),
+                          solved.codes.cols(), stack.rows, inputs));
+}
+
 Exporter::Exporter(ExportSource source, std::filesystem::path directory)
     : source_(std::move(source)), directory_(std::move(directory)) {
   std::uint64_t filled = kLargestShard;  // the first part opens the first shard
@@ -92,58 +98,61 @@ Exporter::Part Exporter::head_part() const {
 }
 
 Exporter::Part Exporter::block_part(Index block) const {
+  const BlockLayout layout = block_layout(source_.model.config(), block);
+  return {block_tensors(layout),
+          [this, block, layout](SafetensorsWriter& writer) { write_block(writer, block, layout); }};
+}
+
+std::vector<TensorInfo> Exporter::block_tensors(const BlockLayout& layout) const {
   const ModelConfig& config = source_.model.config();
-  const BlockLayout layout = block_layout(config, block);
   const WeightGrid grid{.bits = source_.format.weight_bits, .group_size = source_.format.weight_group_size};
-  Part part;
-  part.tensors.push_back(tensor(layout.attention_norm, config.dtype, {config.hidden_size}));
-  part.tensors.push_back(tensor(layout.mlp_norm, config.dtype, {config.hidden_size}));
+  std::vector<TensorInfo> tensors{tensor(layout.attention_norm, config.dtype, {config.hidden_size}),
+                                  tensor(layout.mlp_norm, config.dtype, {config.hidden_size})};
   for (const std::string& name : {layout.q_norm, layout.k_norm}) {
-    if (!name.empty()) part.tensors.push_back(tensor(name, config.dtype, {config.head_dim}));
+    if (!name.empty()) tensors.push_back(tensor(name, config.dtype, {config.head_dim}));
   }
   // A rounded router would send some tokens elsewhere than calibration did.
   if (layout.router)
-    part.tensors.push_back(tensor(layout.router->name + ".weight", Dtype::f32, layout.router->stored.shape));
+    tensors.push_back(tensor(layout.router->name + ".weight", Dtype::f32, layout.router->stored.shape));
   for (const GroupLayout& group : layout.groups) {
     for (const LinearLayout& linear : group.linears) {
-      if (linear.bias) part.tensors.push_back(tensor(linear.name + ".bias", config.dtype, {linear.rows}));
-      part.tensors.push_back(
+      if (linear.bias) tensors.push_back(tensor(linear.name + ".bias", config.dtype, {linear.rows}));
+      tensors.push_back(
           tensor(linear.name + ".weight_packed", Dtype::i32, {linear.rows, packed_words(linear.cols, grid.bits)}));
-      part.tensors.push_back(
-          tensor(linear.name + ".weight_scale", Dtype::bf16, {linear.rows, grid.groups(linear.cols)}));
-      part.tensors.push_back(tensor(linear.name + ".weight_shape", Dtype::i64, {2}));
+      tensors.push_back(tensor(linear.name + ".weight_scale", Dtype::bf16, {linear.rows, grid.groups(linear.cols)}));
+      tensors.push_back(tensor(linear.name + ".weight_shape", Dtype::i64, {2}));
     }
   }
-  part.write = [this, block, layout](SafetensorsWriter& writer) {
-    writer.write(span_of(source_.model.norm(block, GroupRole::qkv)));
-    writer.write(span_of(source_.model.norm(block, GroupRole::gate_up)));
-    for (const std::string& name : {layout.q_norm, layout.k_norm}) {
-      if (!name.empty()) writer.write(span_of(source_.model.head_norm(name)));
-    }
-    if (layout.router) writer.write(span_of(source_.model.router(block)));
-    for (const GroupLayout& group : layout.groups) {
-      const bool biased = std::any_of(group.linears.begin(), group.linears.end(), [](const auto& l) { return l.bias; });
-      const LinearGroup read = biased ? source_.model.group(block, group) : LinearGroup();
-      for (const LinearStack& stack : stacks_of(group, source_.format.stacked)) {
-        const SolveResult solved = source_.solved(stack.name).result;
-        Index first = 0;  // row of the stack
-        for (std::size_t i = stack.first; i < stack.first + stack.count; ++i) {
-          write_linear(writer, solved, first, biased ? read.linears[i].bias : VectorF(), group.linears[i]);
-          first += group.linears[i].rows;
-        }
+  return tensors;
+}
+
+// In the order of block_tensors().
+void Exporter::write_block(SafetensorsWriter& writer, Index block, const BlockLayout& layout) const {
+  writer.write(span_of(source_.model.norm(block, GroupRole::qkv)));
+  writer.write(span_of(source_.model.norm(block, GroupRole::gate_up)));
+  for (const std::string& name : {layout.q_norm, layout.k_norm}) {
+    if (!name.empty()) writer.write(span_of(source_.model.head_norm(name)));
+  }
+  if (layout.router) writer.write(span_of(source_.model.router(block)));
+  for (const GroupLayout& group : layout.groups) {
+    const bool biased = std::any_of(group.linears.begin(), group.linears.end(), [](const auto& l) { return l.bias; });
+    const LinearGroup read = biased ? source_.model.group(block, group) : LinearGroup();
+    for (const LinearStack& stack : stacks_of(group, source_.format.stacked)) {
+      const SolveResult solved = source_.solved(stack.name).result;
+      require_size(solved, stack, group.inputs());
+      Index row = 0;  // of the stack
+      for (std::size_t i = stack.first; i < stack.first + stack.count; ++i) {
+        write_linear(writer, solved, row, biased ? read.linears[i].bias : VectorF(), group.linears[i]);
+        row += group.linears[i].rows;
       }
     }
-  };
-  return part;
+  }
 }
 
 // The linear is the part of the solve from row `first` on.
 void Exporter::write_linear(SafetensorsWriter& writer, const SolveResult& solved, Index first, const VectorF& bias,
                             const LinearLayout& layout) const {
-  if (solved.codes.rows() < first + layout.rows || solved.codes.cols() != layout.cols) {
-    throw Error(fmt::format("{}: the committed solve is {}×{}, but the linear is {}×{}", layout.name,
-                            solved.codes.rows(), solved.codes.cols(), layout.rows, layout.cols));
-  }
+  assert(first + layout.rows <= solved.codes.rows() && layout.cols == solved.codes.cols());
   if (layout.bias) writer.write(span_of(bias));
   const std::span codes(solved.codes.data() + first * layout.cols, static_cast<std::size_t>(layout.rows * layout.cols));
   const std::vector<std::int32_t> packed = pack_codes(codes, layout.rows, layout.cols, source_.format.weight_bits);

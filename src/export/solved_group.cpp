@@ -12,12 +12,6 @@ Values rounded(Values values, Dtype dtype) {
   return values;
 }
 
-void require_size(const LinearStack& stack, Index inputs, const SolveResult& solved) {
-  if (solved.codes.rows() == stack.rows && solved.codes.cols() == inputs) return;
-  throw Error(fmt::format("{}: the committed solve is {}×{}, but the linear is {}×{}", stack.name, solved.codes.rows(),
-                          solved.codes.cols(), stack.rows, inputs));
-}
-
 // What low_rank.safetensors adds to the rows from `row` on of a stack.
 void add_center_bias(const SolvedStack& solved, Index row, Linear& linear) {
   if (solved.center_bias.size() == 0) return;
@@ -29,7 +23,7 @@ void add_center_bias(const SolvedStack& solved, Index row, Linear& linear) {
 void put_stack(const SolvedStack& solved, const LinearStack& stack, const QuantizedFormat& format, ExportDtypes dtypes,
                LinearGroup& group) {
   const SolveResult& result = solved.result;
-  require_size(stack, group.inputs(), result);
+  require_size(result, stack, group.inputs());
   const MatrixF weight = dequantized(result.codes, result.scales, format.weight_group_size);  // d_out×d_in
   const bool corrected = result.u.cols() > 0;
   Branch branch{.v = result.v, .u = {}, .first = stack.first};

@@ -149,6 +149,27 @@ TEST(Export, TheActivationQuantizerComesBack) {
   }
 }
 
+TEST(Export, ASolveOfAnotherSizeIsRefusedByName) {
+  SolvedModel model({.stacked = true});
+  const GroupLayout layout = block_layout(model.original().config(), 1).groups[0];
+  const std::string stack = stacks_of(layout, true).front().name;
+  MatrixI8& codes = model.solved(stack).result.codes;
+  codes.conservativeResize(codes.rows() - 1, codes.cols());
+  const auto refusal = [](const auto& use) -> std::string {
+    try {
+      use();
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "accepted";
+  };
+  const auto solved = [&](const std::string& name) { return model.solved(name); };
+  for (const std::string& message :
+       {refusal([&] { model.write(); }),
+        refusal([&] { solved_group(model.original().group(1, layout), layout, model.format(), {}, solved); })})
+    EXPECT_EQ(message.find(stack + ": the committed solve is"), 0U) << message;
+}
+
 TEST(Export, EveryNumberComesBackAsItWasStored) {
   for (const int factor_bits : {16, 8}) {
     SolvedModel model(

@@ -41,6 +41,7 @@ class SolvedModel {
   const ExportCase& what() const { return what_; }
   const StoredModel& original() const { return *original_; }
   const SolvedStack& solved(const std::string& stack) const { return solved_.at(stack); }
+  SolvedStack& solved(const std::string& stack) { return solved_.at(stack); }
   const OnlineRotations& rotations() const { return rotations_; }
   std::filesystem::path output() const { return directory_ / "out"; }
 

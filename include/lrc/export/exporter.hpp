@@ -21,6 +21,9 @@ struct SolvedStack {
   float clip = 0;
 };
 
+/// Throws Error where the solve of a stack does not have the size of its linears, stack.rows×inputs.
+void require_size(const SolveResult& solved, const LinearStack& stack, Index inputs);
+
 struct ExportSource {
   const StoredModel& original;  ///< config.json, tokenizer files, number format of what stays unquantized
   const Model& model;           ///< the model that was calibrated: original, or rotated
@@ -65,6 +68,8 @@ class Exporter {
 
   Part embedding_part() const;
   Part block_part(Index block) const;
+  std::vector<TensorInfo> block_tensors(const BlockLayout& layout) const;
+  void write_block(SafetensorsWriter& writer, Index block, const BlockLayout& layout) const;
   Part head_part() const;
   std::string shard_name(Index shard) const;
   void write_table(SafetensorsWriter& writer, const std::function<MatrixF(Index first, Index rows)>& rows) const;
