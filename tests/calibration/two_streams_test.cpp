@@ -34,6 +34,14 @@ Block quantized_block(const Block& original) {
   return block;
 }
 
+// Its inputs are then rotated as they come.
+Block with_rotations(Block block, const OnlineRotations& rotations) {
+  for (const GroupRole stage : kStages) {
+    for (LinearGroup* group : stage_groups(block, stage)) group->rotation = rotations.of(stage);
+  }
+  return block;
+}
+
 // A group's inputs in both models, on the tokens that reach it in the quantized one, and on all: tokens×d each.
 struct Inputs {
   MatrixF own, original, all, all_original;
@@ -116,13 +124,14 @@ std::vector<GroupSums> summed(const Communicator& world, TwoStreams& streams, co
   return sums;
 }
 
-void expect_as_whole_passes(const std::string& family) {
-  SCOPED_TRACE(family);
+void expect_as_whole_passes(const std::string& family, bool rotated) {
+  SCOPED_TRACE(family + (rotated ? ", rotated at run time" : ""));
   const Communicator world;
   ThreadPool pool(2);
   const TemporaryDirectory directory;
   write_random_model(directory / "m", random_model_config(family));
   const StoredModel model(directory / "m");
+  const OnlineRotations rotations = online_rotations(model.config(), rotated, rotated);
   const RotaryEmbedding rotary(model.config(), kLength);
   const ForwardContext context{model.config(), rotary, kLength, pool};
   MatrixF x(kTokens, model.config().hidden_size);
@@ -131,7 +140,7 @@ void expect_as_whole_passes(const std::string& family) {
   TwoStreams streams(world, pool, model, random_sequences(), true);
   Index starved = 0;
   for (Index index = 0; index < model.config().blocks; ++index) {
-    const Block original = model.block(index), quantized = quantized_block(original);
+    const Block original = with_rotations(model.block(index), rotations), quantized = quantized_block(original);
     const std::map<std::string, Inputs> read = NaiveBlocks(context, original, quantized).forward(x, y);
     streams.begin(original);
     for (std::size_t stage = 0; stage < kStages.size(); ++stage) {
@@ -147,12 +156,12 @@ void expect_as_whole_passes(const std::string& family) {
 
 TEST(TwoStreams, SumWhatWholePassesOfBothModelsReadDense) {
   single_threaded_blas();
-  expect_as_whole_passes("llama");
+  for (const bool rotated : {false, true}) expect_as_whole_passes("llama", rotated);
 }
 
 TEST(TwoStreams, SumWhatWholePassesOfBothModelsReadRouted) {
   single_threaded_blas();
-  expect_as_whole_passes("mixtral");
+  for (const bool rotated : {false, true}) expect_as_whole_passes("mixtral", rotated);
 }
 
 }  // namespace
