@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "lrc/quantization/code_descent.hpp"
-#include "memory_sizes.hpp"
 
 namespace lrc::memory {
 namespace {

@@ -1,7 +1,7 @@
 // What a rank holds of memory in a solve.
 #pragma once
 
-#include "memory_phases.hpp"
+#include "memory_sizes.hpp"
 
 namespace lrc::memory {
 

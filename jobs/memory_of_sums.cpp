@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "memory_sizes.hpp"
-
 namespace lrc::memory {
 namespace {
 

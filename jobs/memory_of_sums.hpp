@@ -2,7 +2,7 @@
 #pragma once
 
 #include "lrc/calibration/group_sums.hpp"
-#include "memory_phases.hpp"
+#include "memory_sizes.hpp"
 
 namespace lrc::memory {
 

@@ -2,9 +2,34 @@
 // says otherwise.
 #pragma once
 
-#include "memory_phases.hpp"
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
 
-namespace lrc::memory {
+#include "calibrate_options.hpp"
+
+namespace lrc {
+
+struct MemoryTerm {
+  std::string name;
+  double bytes;
+};
+
+/// Of a block, how many experts see so few tokens that the moments of all are summed for them, too.
+using StarvedExperts = std::map<GroupRole, Index>;
+
+/// What the sizes of a run follow from.
+struct MemoryInputs {
+  ModelConfig model;
+  CalibrateOptions options;
+  Index sequences = 0;
+  int ranks = 1, threads = 1;
+  std::set<GroupRole> by_panels{};  ///< groups whose moments are summed panel by panel
+  StarvedExperts starved{};         ///< of the block that has most
+};
+
+namespace memory {
 
 inline constexpr double kByte = 1, kFloat = sizeof(float), kDouble = sizeof(double), kMiB = 1024.0 * 1024.0;
 inline constexpr double kReduced = 32 * kMiB;      ///< at a time: MPI takes as much again
@@ -36,4 +61,5 @@ MemoryTerm activations(const MemoryInputs& in);
 
 std::vector<MemoryTerm> joined(std::vector<MemoryTerm> terms, const std::vector<MemoryTerm>& more);
 
-}  // namespace lrc::memory
+}  // namespace memory
+}  // namespace lrc
