@@ -72,7 +72,7 @@ Situations parts() {
   const std::string bytes = R"({"type":"ByteLevel","add_prefix_space":true,"use_regex":false},)";
   Situations all = {normalizer("7"),
                     normalizer("{}"),
-                    normalizer(R"({"type":"NFKC"})"),
+                    normalizer(R"({"type":"Lowercase"})"),
                     normalizer(R"({"type":"Sequence"})"),
                     normalizer(R"({"type":"Sequence","normalizers":[7]})"),
                     normalizer(R"({"type":"Prepend"})"),
