@@ -9,27 +9,7 @@ namespace lrc {
 
 namespace {
 
-void add_number_formats(OptionTable& table, CalibrateOptions& o) {
-  table.group("Number formats")
-      .number("weight-bits", o.weight_bits, 2, 8, "bits of a weight")
-      .number("weight-group-size", o.weight_group_size, 0, Index{1} << 20,
-              "weights that share a scale, the last of a row maybe fewer; 0 = an output channel")
-      .number("activation-bits", o.activation_bits, 2, 16, "bits of an activation, 2 to 8; 16 = not quantized")
-      .path("activation-clip", o.activation_clip,
-            "scale = clip*absmax/7; 14/15 for compressed-tensors' quantizer; auto: chosen for each group of linears; "
-            "fitted: for each scale at run time, that of the least error")
-      .choice("activation-scale", o.activation_scale, {"absmax", "signed"},
-              "signed: what is largest in magnitude gets the code -8, by a scale that has its sign: 16 codes, not 15")
-      .number("activation-group-size", o.activation_group_size, 0, Index{1} << 20,
-              "channels of a token that share a scale, the last maybe fewer; 0 = all")
-      .number("factor-bits", o.factor_bits, 8, 16,
-              "bits of the low-rank factors, 16, or 8 with twice the rank for the same bits");
-}
-
-}  // namespace
-
-OptionTable option_table(CalibrateOptions& o) {
-  OptionTable table("lrc_calibrate", "quantizes a model to 4-bit weights and activations with low-rank corrections");
+void add_input_and_output(OptionTable& table, CalibrateOptions& o) {
   table.group("Input and output")
       .path("model", o.model, "Hugging Face directory: config.json, *.safetensors, tokenizer")
       .path("calibration", o.calibration, "calibration data: .txt, .npy or .h5 (dataset `tokens`)")
@@ -43,6 +23,9 @@ OptionTable option_table(CalibrateOptions& o) {
               "SmolLM2-135M, 42 % on demo-llama, not 89 and 81 %: jobs/accuracy), and does not go with experts")
       .flag("restart", o.restart, "throw the checkpoint away and start anew; a requeued Slurm job goes on")
       .flag("allow-mixed", o.allow_mixed, "go on with a checkpoint of another BLAS or lrc: the bytes may then differ");
+}
+
+void add_method(OptionTable& table, CalibrateOptions& o) {
   table.group("Method")
       .flag("paper", o.paper, "the form of arXiv 2412.07902: none of what is beyond the paper, three moments, clip 0.9")
       .choice("method", o.method, {"lrc", "gptq", "svd", "rtn", "lrq"},
@@ -69,7 +52,26 @@ OptionTable option_table(CalibrateOptions& o) {
               "an expert that fewer tokens reach borrows from the moments of all; 0 = twice its inputs")
       .real("damping", o.damping, 0, 10, "added to the moments' diagonals, relative to their mean")
       .number("seed", o.seed, 0, std::numeric_limits<Index>::max(), "of the rotation");
-  add_number_formats(table, o);
+}
+
+void add_number_formats(OptionTable& table, CalibrateOptions& o) {
+  table.group("Number formats")
+      .number("weight-bits", o.weight_bits, 2, 8, "bits of a weight")
+      .number("weight-group-size", o.weight_group_size, 0, Index{1} << 20,
+              "weights that share a scale, the last of a row maybe fewer; 0 = an output channel")
+      .number("activation-bits", o.activation_bits, 2, 16, "bits of an activation, 2 to 8; 16 = not quantized")
+      .path("activation-clip", o.activation_clip,
+            "scale = clip*absmax/7; 14/15 for compressed-tensors' quantizer; auto: chosen for each group of linears; "
+            "fitted: for each scale at run time, that of the least error")
+      .choice("activation-scale", o.activation_scale, {"absmax", "signed"},
+              "signed: what is largest in magnitude gets the code -8, by a scale that has its sign: 16 codes, not 15")
+      .number("activation-group-size", o.activation_group_size, 0, Index{1} << 20,
+              "channels of a token that share a scale, the last maybe fewer; 0 = all")
+      .number("factor-bits", o.factor_bits, 8, 16,
+              "bits of the low-rank factors, 16, or 8 with twice the rank for the same bits");
+}
+
+void add_beyond_the_paper(OptionTable& table, CalibrateOptions& o) {
   table.group("Beyond the paper")
       .flag("center-activations", o.center_activations, "quantize x - mean(x), and add the bias W mean(x)")
       .flag("stack-groups", o.stack_groups, "one V for q, k, v, and for gate, up, of the rank that their budgets buy")
@@ -79,6 +81,9 @@ OptionTable option_table(CalibrateOptions& o) {
       .number("descent-sweeps", o.descent_sweeps, 0, 100,
               "coordinate descent over codes and scales after GPTQ, such as 4")
       .flag("deflated", o.deflated, "eliminate U from the quantize step instead of holding it fixed");
+}
+
+void add_machine(OptionTable& table, CalibrateOptions& o) {
   table.group("Machine")
       .number("threads", o.threads, 0, 4096, "compute threads of each rank; 0 = cores / ranks of the host")
       .bytes("memory", o.memory, "that each rank may use, such as 1.5G; 0 = its share of the host's or the job's")
@@ -90,6 +95,17 @@ OptionTable option_table(CalibrateOptions& o) {
           "its last bits; 0 = none is")
       .real("time-limit", o.time_limit, 0, 1e9,
             "seconds after which the run ends itself with exit code 75; 0 = the end of the Slurm job");
+}
+
+}  // namespace
+
+OptionTable option_table(CalibrateOptions& o) {
+  OptionTable table("lrc_calibrate", "quantizes a model to 4-bit weights and activations with low-rank corrections");
+  add_input_and_output(table, o);
+  add_method(table, o);
+  add_number_formats(table, o);
+  add_beyond_the_paper(table, o);
+  add_machine(table, o);
   return table;
 }
 

@@ -39,8 +39,8 @@ void MeasurePhase::reduce_and_store(std::vector<GroupSums>& sums) {
 }
 
 void MeasurePhase::prepare_and_store(Index block, std::vector<GroupSums>& sums) {
-  prepare_groups(run_, block, sums, next_owner_, [&](const std::string& group, PreparedMoments prepared) {
-    store_prepared(run_, plan_, group, std::move(prepared));
+  prepare_groups(run_, block, sums, next_owner_, [&](const std::string& group, const PreparedMoments& prepared) {
+    store_prepared(run_, plan_, group, prepared);
   });
   next_owner_ = (next_owner_ + static_cast<int>(sums.size())) % run_.world.size();
 }

@@ -191,7 +191,7 @@ void prepare_groups(const RunContext& run, Index index, std::vector<GroupSums>& 
       mine = group.layout.name;
     }
     run.world.agree([&] {
-      if (!mine.empty()) take(mine, std::move(prepared));
+      if (!mine.empty()) take(mine, prepared);
     });
   }
 }
@@ -206,7 +206,8 @@ void store_moments(const RunContext& run, const MomentsKey& key, const SummedMom
   timer.add_bytes(static_cast<double>(sizeof(float)) * static_cast<double>(floats));
 }
 
-void store_prepared(const RunContext& run, const WorkPlan& plan, const std::string& group, PreparedMoments prepared) {
+void store_prepared(const RunContext& run, const WorkPlan& plan, const std::string& group,
+                    const PreparedMoments& prepared) {
   const MomentPanels panels{prepared.moments.xx.rows()};
   for (Index panel = 0; panel < panels.count(); ++panel) {
     if (!plan.unmeasured.contains({group, panel})) continue;

@@ -16,7 +16,7 @@ struct PreparedMoments {
   GroupPreparation preparation;
 };
 
-using TakePrepared = std::function<void(const std::string& group, PreparedMoments prepared)>;
+using TakePrepared = std::function<void(const std::string& group, const PreparedMoments& prepared)>;
 
 /// For some groups of block `index`, from the sums of their inputs (kind inputs, kept), and of their drift, where there
 /// is one, which are used up. Owners are dealt out from `first_owner` on; each gives its own groups to `take`. As many
@@ -28,6 +28,7 @@ void prepare_groups(const RunContext& run, Index index, std::vector<GroupSums>& 
 void store_moments(const RunContext& run, const MomentsKey& key, const SummedMoments& moments,
                    StoredPreparation preparation);
 /// Commits a group's moments, as far as the plan has them unmeasured, on their owner.
-void store_prepared(const RunContext& run, const WorkPlan& plan, const std::string& group, PreparedMoments prepared);
+void store_prepared(const RunContext& run, const WorkPlan& plan, const std::string& group,
+                    const PreparedMoments& prepared);
 
 }  // namespace lrc

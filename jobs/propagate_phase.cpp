@@ -116,8 +116,8 @@ void Propagation::measure() {
     }
     streams_->sum(original_, quantized_, sums);
   });
-  prepare_groups(run_, index_, sums, next_owner_, [&](const std::string& group, PreparedMoments prepared) {
-    store_prepared(run_, plan_, group, std::move(prepared));
+  prepare_groups(run_, index_, sums, next_owner_, [&](const std::string& group, const PreparedMoments& prepared) {
+    store_prepared(run_, plan_, group, prepared);
   });
   next_owner_ = (next_owner_ + static_cast<int>(sums.size())) % run_.world.size();
 }

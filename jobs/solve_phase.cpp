@@ -128,10 +128,10 @@ void solve_window(const RunContext& run, const WorkPlan& plan, Index first, Inde
   }
 }
 
-void solve_all(const RunContext& run, const std::vector<SolveTask>& window, const SolveProgress& show) {
+void solve_all(const RunContext& run, const std::vector<SolveTask>& solves, const SolveProgress& show) {
   std::vector<Task> tasks;
   double all = 0;  // cost
-  for (const SolveTask& task : window) {
+  for (const SolveTask& task : solves) {
     const int ranks = run.options.solve_grid(task.stack.rows, task.group.inputs()).ranks();
     tasks.push_back({task.stack.name, solve_cost(task) / ranks, ranks});
     all += tasks.back().cost;
@@ -141,9 +141,9 @@ void solve_all(const RunContext& run, const std::vector<SolveTask>& window, cons
       run.world, tasks,
       [&](std::size_t i, const Communicator& team) {
         if (team.size() == 1) {
-          solve_alone(run, window[i]);
+          solve_alone(run, solves[i]);
         } else {
-          solve_together(run, window[i], team);
+          solve_together(run, solves[i], team);
         }
       },
       [&](std::size_t done, double cost) { show(done, cost / all); }, run.solve_pace);

@@ -28,7 +28,7 @@ VectorD gains_of(const RunContext& run, const std::string& name, const MatrixD& 
 
 // The inputs' second moments, centred where the run centres them: d_in×d_in.
 MatrixD inputs_of(const RunContext& run, const GroupLayout& group, const GroupSums& sums) {
-  const MatrixD xx = sums.result(RowRange{0, group.inputs()}).xx.cast<double>();
+  MatrixD xx = sums.result(RowRange{0, group.inputs()}).xx.cast<double>();
   if (!run.options.center_activations) return xx;
   return centred(xx, sums.input_sums(), static_cast<Index>(std::llround(sums.weighted_tokens())));
 }

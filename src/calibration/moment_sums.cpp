@@ -18,7 +18,7 @@ void multiply(const ConstViewF& left, const ConstViewF& right, Index row, Index 
 
 }  // namespace
 
-MomentSums::MomentSums(std::string group, MomentKind kind, FixedPointScales scales)
+MomentSums::MomentSums(std::string group, MomentKind kind, const FixedPointScales& scales)
     : MomentSums(std::move(group), kind, scales, {0, scales.channels()}) {}
 
 MomentSums::MomentSums(std::string group, MomentKind kind, FixedPointScales scales, RowRange rows)

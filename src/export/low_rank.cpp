@@ -15,8 +15,9 @@ std::span<const float> span_of(const auto& values) { return {values.data(), stat
 
 Entry floats(const std::string& name, Dtype dtype, std::vector<Index> shape,
              std::function<MatrixF(const SolvedStack&)> of) {
-  return {{.name = name, .dtype = dtype, .shape = std::move(shape), .file = {}},
-          [of](SafetensorsWriter& writer, const SolvedStack& stack) { writer.write(span_of(of(stack))); }};
+  return {
+      {.name = name, .dtype = dtype, .shape = std::move(shape), .file = {}},
+      [of = std::move(of)](SafetensorsWriter& writer, const SolvedStack& stack) { writer.write(span_of(of(stack))); }};
 }
 
 Entry codes(const std::string& name, std::vector<Index> shape, MatrixI8 SolveResult::*of) {

@@ -38,7 +38,7 @@ std::vector<ViewF> split(std::vector<MatrixF>& outputs, const std::vector<Index>
   Index column = 0;
   for (const Index width : widths) {
     assert(column + width <= outputs[output].cols());
-    parts.push_back(outputs[output].middleCols(column, width));
+    parts.emplace_back(outputs[output].middleCols(column, width));
     column += width;
     if (column < outputs[output].cols()) continue;
     ++output;
@@ -112,16 +112,16 @@ MatrixF attention_inputs(const ForwardContext& context, const Block& block, cons
   return x;
 }
 
-MatrixF attended(const ForwardContext& context, const Block& block, std::vector<MatrixF>& outputs) {
+MatrixF attended(const ForwardContext& context, const Block& block, std::vector<MatrixF>& qkv) {
   ThreadPool& pool = context.pool;
   const ModelConfig& config = context.config;
-  const std::vector<ViewF> qkv = split(outputs, {config.query_size(), config.key_size(), config.key_size()});
-  if (block.q_norm.size() > 0) rms_norm_heads(pool, block.q_norm, config.rms_norm_eps, qkv[0]);
-  if (block.k_norm.size() > 0) rms_norm_heads(pool, block.k_norm, config.rms_norm_eps, qkv[1]);
-  context.rotary.apply(pool, context.sequence_length, qkv[0]);
-  context.rotary.apply(pool, context.sequence_length, qkv[1]);
-  MatrixF result(outputs[0].rows(), config.query_size());
-  causal_attention(pool, config, context.sequence_length, block.window, qkv[0], qkv[1], qkv[2], result);
+  const std::vector<ViewF> parts = split(qkv, {config.query_size(), config.key_size(), config.key_size()});
+  if (block.q_norm.size() > 0) rms_norm_heads(pool, block.q_norm, config.rms_norm_eps, parts[0]);
+  if (block.k_norm.size() > 0) rms_norm_heads(pool, block.k_norm, config.rms_norm_eps, parts[1]);
+  context.rotary.apply(pool, context.sequence_length, parts[0]);
+  context.rotary.apply(pool, context.sequence_length, parts[1]);
+  MatrixF result(parts[0].rows(), config.query_size());
+  causal_attention(pool, config, context.sequence_length, block.window, parts[0], parts[1], parts[2], result);
   return result;
 }
 

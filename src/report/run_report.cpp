@@ -1,6 +1,7 @@
 #include "lrc/report/run_report.hpp"
 
 #include <algorithm>
+#include <exception>
 
 namespace lrc {
 
@@ -22,7 +23,10 @@ std::string RunReport::text() const {
 }
 
 PhaseTimer::~PhaseTimer() noexcept {
-  report_.add_phase(phase_, std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count(), bytes_);
+  try {
+    report_.add_phase(phase_, std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count(), bytes_);
+  } catch (const std::exception&) {  // no memory: a report without this time is better than no run
+  }
 }
 
 }  // namespace lrc

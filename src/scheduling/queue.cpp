@@ -92,7 +92,7 @@ class Desk {
     answer(0, request);
     std::unique_lock lock(mutex_);
     told_.wait(lock, [&] { return mine_.has_value(); });
-    const Assignment mine = *mine_;
+    Assignment mine = std::move(*mine_);
     mine_.reset();
     return mine;
   }

@@ -123,6 +123,12 @@ void run(Index size, int threads, double fraction) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  lrc::single_threaded_blas();
-  run(argc > 1 ? std::atoll(argv[1]) : 4096, argc > 2 ? std::atoi(argv[2]) : 1, argc > 3 ? std::atof(argv[3]) : 0.1);
+  try {
+    lrc::single_threaded_blas();
+    run(argc > 1 ? std::atoll(argv[1]) : 4096, argc > 2 ? std::atoi(argv[2]) : 1, argc > 3 ? std::atof(argv[3]) : 0.1);
+    return 0;
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "solve_benchmark: {}\n", error.what());
+    return 1;
+  }
 }

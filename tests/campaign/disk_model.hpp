@@ -51,9 +51,9 @@ class DiskModel {
   int make(bool is_directory, const std::string& path);
   void rename_entry(const std::string& path, const std::string& from, int node);
   static void change(std::string& bytes, const Change& change);
-  static void change_partly(std::string& bytes, const Change& change, std::mt19937_64& random);
-  void collect(int node, const std::string& path, Tree& tree) const;
-  void collect_lost(int node, const std::string& path, Tree& tree, std::mt19937_64& random) const;
+  static void change_partly(std::string& bytes, const Change& whole, std::mt19937_64& random);
+  void collect(int number, const std::string& path, Tree& tree) const;
+  void collect_lost(int number, const std::string& path, Tree& tree, std::mt19937_64& random) const;
 
   std::vector<Node> nodes_;
 };

@@ -51,7 +51,7 @@ KindOfRun make_kind(const fs::path& work, const fs::path& model, const std::vect
 
 std::vector<KindOfRun> all_kinds(const fs::path& work) {
   const auto model = [&](const std::string& family, Index blocks) {
-    const fs::path directory = work / fmt::format("{}{}", family, blocks);
+    fs::path directory = work / fmt::format("{}{}", family, blocks);
     write_tiny_model(directory, blocks, family);
     write_tiny_tokens(directory / "tokens.npy", 8192);
     return directory;

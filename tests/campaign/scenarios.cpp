@@ -219,7 +219,7 @@ int run(const Settings& settings) {
   const fs::path work = fs::absolute(settings.work);
   for (const char* family : {"llama", "mixtral"}) {
     write_tiny_model(work / family, 3, family);
-    write_tiny_tokens(work / family / "tokens.npy", 640 * 64);
+    write_tiny_tokens(work / family / "tokens.npy", Index{640} * 64);
   }
   Progress progress("scenarios", static_cast<double>(settings.scenarios));
   int findings = 0;

@@ -111,7 +111,7 @@ TEST_F(HostileLowRank, RanksThatDoNotFit) {
   expect_refused(".v", of_rank(0));
   expect_refused(".v", of_rank(33));
   expect_refused(".u", [](Tensors& all, Tensor& u) {
-    u = {Dtype::i8, {96, 4}, std::string(96 * 4, 1)};
+    u = {Dtype::i8, {96, 4}, std::string(std::size_t{96} * 4, 1)};
     all[kGroup + std::string(".u_scale")] = {Dtype::f32, {4}, floats({1, 1, 1, 1})};
   });
 }

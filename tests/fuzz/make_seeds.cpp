@@ -111,7 +111,7 @@ void make_tokenizer_model(const fs::path& directory) {
 }
 
 void make_npy(const fs::path& directory) {
-  for (const auto& [type, bytes] : {std::pair("<u2", 2), std::pair("<i4", 4), std::pair("<i8", 8)}) {
+  for (const auto& [type, bytes] : {std::pair("<u2", 2UL), std::pair("<i4", 4UL), std::pair("<i8", 8UL)}) {
     std::string header = fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': (2, 3), }}", type);
     header.resize(117, ' ');
     write_file(directory / (type + 1),
@@ -155,7 +155,7 @@ void make_all(const fs::path& seeds, const fs::path& demo) {
   make_h5(h5 / "plain", false, H5F_LIBVER_EARLIEST);
   make_h5(h5 / "chunks", true, H5F_LIBVER_EARLIEST);
   make_h5(h5 / "latest", true, H5F_LIBVER_LATEST);
-  SolveRecord record;
+  SolveRecord record{};
   record.name = "a";
   write_record(in("checkpoint") / "solve", record);
 }
@@ -165,6 +165,11 @@ void make_all(const fs::path& seeds, const fs::path& demo) {
 
 int main(int argc, char** argv) {
   if (argc != 3) return 2;
-  lrc::make_all(argv[1], argv[2]);
-  return 0;
+  try {
+    lrc::make_all(argv[1], argv[2]);
+    return 0;
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "make_seeds: {}\n", error.what());
+    return 1;
+  }
 }

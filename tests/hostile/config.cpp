@@ -40,6 +40,25 @@ std::string llama3(const std::string& more) {
   return R"({"rope_type":"llama3","factor":8,"low_freq_factor":1,"high_freq_factor":4)" + more + "}";
 }
 
+json sound_quantization() {
+  return {{"method", "lrc"},
+          {"weight_bits", 4},
+          {"weight_group_size", 0},
+          {"activation_bits", 4},
+          {"activation_clip", 1},
+          {"activation_group_size", 0},
+          {"activation_signed_scale", false},
+          {"activation_fitted_clip", false},
+          {"online_rotation", false},
+          {"rotated_heads", false},
+          {"adapter", false},
+          {"native", false},
+          {"stacked", false},
+          {"centered", false},
+          {"residual", false},
+          {"bits_per_weight", 4.0}};
+}
+
 }  // namespace
 
 Situations config_situations() {
@@ -78,22 +97,7 @@ Situations config_situations() {
 }
 
 Situations quantization_config_situations() {
-  const json good = {{"method", "lrc"},
-                     {"weight_bits", 4},
-                     {"weight_group_size", 0},
-                     {"activation_bits", 4},
-                     {"activation_clip", 1},
-                     {"activation_group_size", 0},
-                     {"activation_signed_scale", false},
-                     {"activation_fitted_clip", false},
-                     {"online_rotation", false},
-                     {"rotated_heads", false},
-                     {"adapter", false},
-                     {"native", false},
-                     {"stacked", false},
-                     {"centered", false},
-                     {"residual", false},
-                     {"bits_per_weight", 4.0}};
+  const json good = sound_quantization();
   const auto with = [&](const std::string& key, const json& value) {
     json own = good;
     own[key] = value;
@@ -115,9 +119,7 @@ Situations quantization_config_situations() {
                     with("weight_group_size", huge),
                     with("activation_bits", 0),
                     with("activation_bits", 12),
-                    with("activation_bits", 12),
                     with("activation_clip", 0),
-                    with("activation_clip", 1e-300),
                     with("activation_clip", 1e-300),
                     with("activation_clip", 1e300),
                     with("activation_group_size", -huge),

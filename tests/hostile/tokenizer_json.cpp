@@ -66,9 +66,8 @@ Situations models() {
 
 Situations parts() {
   const std::string replace = R"({"type":"Replace","pattern":{"String":" "},"content":"  "})";
-  const std::string twice = R"({"type":"Sequence","normalizers":[)" + replace + "," + replace + "]}";
-  std::string nested = twice;
-  for (int i = 0; i < 8; ++i) nested = R"({"type":"Sequence","normalizers":[)" + nested + "," + nested + "]}";
+  std::string nested = replace;  // doubles a space 512 times
+  for (int i = 0; i < 9; ++i) nested = fmt::format(R"({{"type":"Sequence","normalizers":[{0},{0}]}})", nested);
   const std::string bytes = R"({"type":"ByteLevel","add_prefix_space":true,"use_regex":false},)";
   Situations all = {normalizer("7"),
                     normalizer("{}"),

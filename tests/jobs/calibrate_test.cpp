@@ -298,7 +298,7 @@ TEST(Evaluate, ReadsAQuantizedModelBackAndSaysWhatItIs) {
     const Outcome outcome =
         run_program("lrc_evaluate", "--model " + model + windows + (directory / (name + ".json")).string(), 2);
     EXPECT_EQ(outcome.exit_code, 0) << outcome.output;
-    const nlohmann::json result = json_file(directory / (name + ".json"));
+    nlohmann::json result = json_file(directory / (name + ".json"));
     EXPECT_EQ(result["tokens"], 32 * 255);
     perplexity[name] = result["perplexity"];
     return result;

@@ -26,7 +26,7 @@ class WholeRuns : public testing::Test {
     const fs::path model = directory_ / family;
     if (!fs::exists(model)) {
       write_random_model(model, random_model_config(family));
-      write_tiny_tokens(model / "tokens.npy", 256 * 48);
+      write_tiny_tokens(model / "tokens.npy", Index{256} * 48);
     }
     return fmt::format("--model {0} --calibration {0}/tokens.npy --sequences 256 --sequence-length 48 --output {1} {2}",
                        model.string(), output.string(), options);

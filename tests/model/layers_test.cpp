@@ -4,8 +4,10 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <numbers>
+#include <vector>
 
 #include "linalg/random_matrix.hpp"
 #include "lrc/linalg/exponential.hpp"
@@ -91,15 +93,10 @@ MatrixF naive_attention(const ModelConfig& c, Index length, Index window, const 
 TEST(Attention, IsCausalGroupedAndStaysInItsSequence) {
   single_threaded_blas();
   ThreadPool pool(2);
-  for (const auto& [heads, kv_heads, length, window] : {std::tuple{4, 2, 1, 0},
-                                                        {4, 4, 5, 0},
-                                                        {6, 2, 127, 0},
-                                                        {2, 1, 128, 0},
-                                                        {3, 1, 300, 0},
-                                                        {2, 2, 300, 1},
-                                                        {2, 1, 300, 128},
-                                                        {2, 1, 301, 130},
-                                                        {2, 1, 40, 41}}) {
+  const std::vector<std::array<Index, 4>> cases{{4, 2, 1, 0},     {4, 4, 5, 0},     {6, 2, 127, 0},
+                                                {2, 1, 128, 0},   {3, 1, 300, 0},   {2, 2, 300, 1},
+                                                {2, 1, 300, 128}, {2, 1, 301, 130}, {2, 1, 40, 41}};
+  for (const auto& [heads, kv_heads, length, window] : cases) {
     const ModelConfig config = config_of(heads, kv_heads, 6);
     const MatrixF q = random_floats(2 * length, heads * 6, 5), k = random_floats(2 * length, kv_heads * 6, 6),
                   v = random_floats(2 * length, kv_heads * 6, 7);

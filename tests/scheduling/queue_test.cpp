@@ -135,7 +135,7 @@ TEST(Queue, AnInterruptedRankInterruptsAll) {
     sleep_interruptibly(std::chrono::seconds(20));
   };
   try {
-    run_queue(world, tasks(static_cast<std::size_t>(2 * world.size())), work);
+    run_queue(world, tasks(2 * static_cast<std::size_t>(world.size())), work);
     ADD_FAILURE() << "nothing was thrown";
   } catch (const AgreedError& error) {
     EXPECT_EQ(error.code(), ExitCode::interrupted);

@@ -30,7 +30,7 @@ inline bool has_input_sums(MomentKind kind) { return kind == MomentKind::inputs 
 class MomentSums {
  public:
   /// Of all rows, or of some: whole rows of tiles (moment_tile).
-  MomentSums(std::string group, MomentKind kind, FixedPointScales scales);
+  MomentSums(std::string group, MomentKind kind, const FixedPointScales& scales);
   MomentSums(std::string group, MomentKind kind, FixedPointScales scales, RowRange rows);
 
   /// Adds one unit's tokens: x and y = Q_a(x), both tokens×d. Each unit's product is computed in fp32 with fixed tiles
