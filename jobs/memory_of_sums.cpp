@@ -120,7 +120,6 @@ std::vector<MemoryTerm> sums_terms(const MemoryInputs& in, const Measurement& me
   return {{"sums of moments", sums}, {"kept inputs", kept}, {"experts that see few tokens", starved}};
 }
 
-// What is done with the sums when a block has been passed.
 MemoryTerm using_sums(const MemoryInputs& in, const Measurement& measured) {
   if (measured.name == "spectra")
     return largest_of(in, measured.roles, "spectra",

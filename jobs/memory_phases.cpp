@@ -21,9 +21,7 @@ std::vector<MemoryTerm> base(const MemoryInputs& in) {
 }
 
 PhaseMemory phase(const MemoryInputs& in, const std::string& name, const std::vector<MemoryTerm>& terms) {
-  PhaseMemory result{name, base(in)};
-  result.terms.insert(result.terms.end(), terms.begin(), terms.end());
-  return result;
+  return {name, joined(base(in), terms)};
 }
 
 std::vector<PhaseMemory> block_by_block(const MemoryInputs& in, const Measurement& measured) {

@@ -4,7 +4,6 @@
 
 #include <cassert>
 #include <cstdlib>
-#include <map>
 #include <memory>
 #include <vector>
 
@@ -56,35 +55,34 @@ Normalizer replace(const std::string& subject, const json& description) {
   return [from, to](const std::string& text) { return replace_all(text, from, to); };
 }
 
-// nullptr: no such form.
-const int* find_normal_form(const std::string& name) {
-  static const std::map<std::string, int> forms{{"NFC", UTF8PROC_COMPOSE},
-                                                {"NFD", UTF8PROC_DECOMPOSE},
-                                                {"NFKC", UTF8PROC_COMPOSE | UTF8PROC_COMPAT},
-                                                {"NFKD", UTF8PROC_DECOMPOSE | UTF8PROC_COMPAT}};
-  const auto at = forms.find(name);
-  return at == forms.end() ? nullptr : &at->second;
+// Options of utf8proc; 0: no such form.
+int normal_form_options(const std::string& name) {
+  if (name == "NFC") return UTF8PROC_STABLE | UTF8PROC_COMPOSE;
+  if (name == "NFD") return UTF8PROC_STABLE | UTF8PROC_DECOMPOSE;
+  if (name == "NFKC") return UTF8PROC_STABLE | UTF8PROC_COMPOSE | UTF8PROC_COMPAT;
+  if (name == "NFKD") return UTF8PROC_STABLE | UTF8PROC_DECOMPOSE | UTF8PROC_COMPAT;
+  return 0;
 }
 
-void append_normal_form(const std::string& subject, std::string_view text, int form, std::string& result) {
+void append_normal_form(const std::string& subject, std::string_view text, int options, std::string& result) {
   utf8proc_uint8_t* bytes = nullptr;
-  const auto options = static_cast<utf8proc_option_t>(form | UTF8PROC_STABLE);
-  const utf8proc_ssize_t size = utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(text.data()),
-                                             static_cast<utf8proc_ssize_t>(text.size()), &bytes, options);
+  const utf8proc_ssize_t size =
+      utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(text.data()), static_cast<utf8proc_ssize_t>(text.size()),
+                   &bytes, static_cast<utf8proc_option_t>(options));
   const std::unique_ptr<utf8proc_uint8_t, decltype(&std::free)> owner(bytes, &std::free);
   if (size < 0) throw InputError(subject, fmt::format("a text can't be normalized: {}", utf8proc_errmsg(size)));
   result.append(reinterpret_cast<const char*>(bytes), static_cast<std::size_t>(size));
 }
 
 // Some lines at a time: utf8proc takes four bytes a character, and nothing composes across the end of a line.
-Normalizer normal_form(const std::string& subject, int form) {
-  return [subject, form](const std::string& text) {
+Normalizer normal_form(const std::string& subject, int options) {
+  return [subject, options](const std::string& text) {
     constexpr std::size_t kAtATime = std::size_t{1} << 20;
     std::string result;
     for (std::string_view left = text; !left.empty();) {
       const std::size_t end = left.find('\n', kAtATime);
       const std::string_view lines = left.substr(0, end == std::string_view::npos ? end : end + 1);
-      append_normal_form(subject, lines, form, result);
+      append_normal_form(subject, lines, options, result);
       left.remove_prefix(lines.size());
     }
     return result;
@@ -109,7 +107,7 @@ Normalizer read_normalizer(const std::string& subject, const json& description) 
   if (type == "Sequence") return sequence(subject, description);
   if (type == "Prepend") return prepend(description);
   if (type == "Replace") return replace(subject, description);
-  if (const int* form = find_normal_form(type)) return normal_form(subject, *form);
+  if (const int options = normal_form_options(type)) return normal_form(subject, options);
   throw InputError(subject, fmt::format("normalizer {} is not known; known are Sequence, Prepend, Replace, NFC, NFD, "
                                         "NFKC and NFKD",
                                         type));

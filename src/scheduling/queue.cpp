@@ -7,6 +7,7 @@
 #include <numeric>
 #include <optional>
 #include <thread>
+#include <utility>
 
 #include "lrc/core/interrupt.hpp"
 #include "lrc/mpi/session.hpp"
@@ -92,9 +93,7 @@ class Desk {
     answer(0, request);
     std::unique_lock lock(mutex_);
     told_.wait(lock, [&] { return mine_.has_value(); });
-    Assignment mine = std::move(*mine_);
-    mine_.reset();
-    return mine;
+    return *std::exchange(mine_, std::nullopt);
   }
 
   Assignment ask(const Request& request) const {

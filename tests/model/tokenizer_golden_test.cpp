@@ -48,23 +48,24 @@ void expect_golden_wikitext2(const Tokenizer& tokenizer, const std::string& name
   expect_golden(tokenizer, name, "wiki.valid.raw");
 }
 
-// Llama-3's way to cut a text, over the vocabulary of `tokenizer`.
+// How Llama 3 and Qwen cut a text: they differ in how many digits go together.
+json words_with_numbers(const std::string& numbers) {
+  const std::string pattern = R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|)" + numbers +
+                              R"(| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
+  return sequence(split("Regex", pattern, "Isolated"), byte_level(false));
+}
+
+// Llama 3's way, over the vocabulary of `tokenizer`.
 json llama3_style(json tokenizer) {
-  constexpr const char* kPattern =
-      R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*)"
-      R"(|\s*[\r\n]+|\s+(?!\S)|\s+)";
-  tokenizer["pre_tokenizer"] = sequence(split("Regex", kPattern, "Isolated"), byte_level(false));
+  tokenizer["pre_tokenizer"] = words_with_numbers(R"(\p{N}{1,3})");
   tokenizer["model"]["ignore_merges"] = true;
   return tokenizer;
 }
 
-// Qwen 2 and 3's way; theirs is NFC.
+// Qwen 2 and 3's way; their form is NFC.
 json qwen2_style(json tokenizer, const std::string& form) {
-  constexpr const char* kPattern =
-      R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*)"
-      R"(|\s*[\r\n]+|\s+(?!\S)|\s+)";
   tokenizer["normalizer"] = {{"type", form}};
-  tokenizer["pre_tokenizer"] = sequence(split("Regex", kPattern, "Isolated"), byte_level(false));
+  tokenizer["pre_tokenizer"] = words_with_numbers(R"(\p{N})");
   return tokenizer;
 }
 
