@@ -69,7 +69,7 @@ nlohmann::json without_facts_of_the_run(const std::string& report) {
 Job::Job(const Launch& launch, fs::path output) : output_(std::move(output)), has_mpirun_(launch.ranks > 0) {
   std::vector<std::string> command;
   if (has_mpirun_) command = {"mpirun", "-n", std::to_string(launch.ranks)};
-  command.emplace_back(LRC_BIN_DIR "/lrc_calibrate");
+  command.push_back(LRC_BIN_DIR "/" + launch.program);
   command.insert(command.end(), launch.arguments.begin(), launch.arguments.end());
   std::vector<std::string> environment = environment_with(launch.environment);
 

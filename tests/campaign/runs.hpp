@@ -1,4 +1,4 @@
-// Running lrc_calibrate as a job runs it, disturbing it, and comparing what it writes.
+// Running lrc_calibrate (or lrc_evaluate) as a job runs it, disturbing it, and comparing what it writes.
 #pragma once
 
 #include <sys/types.h>
@@ -13,8 +13,9 @@
 namespace lrc {
 
 struct Launch {
+  std::string program = "lrc_calibrate";
   int ranks = 0;                         ///< 0: without mpirun
-  std::vector<std::string> arguments;    ///< of lrc_calibrate
+  std::vector<std::string> arguments;    ///< of the program
   std::vector<std::string> environment;  ///< NAME=VALUE, added to this process's
 };
 

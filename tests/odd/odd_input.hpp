@@ -1,0 +1,35 @@
+// Odd but good inputs: files as people bring them, each with the value that it must give.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace lrc {
+
+/// A directory with a good model (DIRECTORY/model, two blocks), a tokenizer and data (tokens.npy, text.txt), which
+/// `make` changes into something odd. lrc_evaluate must find the perplexity expected, and lrc_calibrate must do its
+/// work.
+struct OddInput {
+  std::string name;                                        ///< unique
+  std::function<void(const std::filesystem::path&)> make;  ///< gets DIRECTORY
+  std::string data = "tokens.npy";                         ///< in DIRECTORY: what is evaluated and calibrated on
+  /// Of the odd model on the data, as transformers or arithmetic gives it (the case says which); 0: what the good model
+  /// has on the good data of the same kind (tokens.npy, or text.txt where `is_text`).
+  double perplexity = 0;
+  bool is_text = false;                       ///< the data go through the tokenizer
+  std::vector<std::string> options = {};      ///< of lrc_calibrate, beyond the usual
+  std::vector<std::string> said = {};         ///< what the log of lrc_calibrate must hold
+  std::vector<std::string> environment = {};  ///< NAME=VALUE, of both programs
+};
+using OddInputs = std::vector<OddInput>;
+
+OddInputs odd_model_files();
+OddInputs odd_configs();
+OddInputs odd_token_files();
+OddInputs odd_texts();
+OddInputs odd_places();
+OddInputs odd_statistics();
+
+}  // namespace lrc
