@@ -56,8 +56,10 @@ void CalibrationRun::open_inputs() {
   fingerprint_["tokens"] = hash_bytes(std::as_bytes(std::span(sequences_.tokens)));
   fingerprint_["lrc version"] = version_text();
   fingerprint_["blas"] = blas_of_all(world_, options_.allow_mixed);
+  equalized_ = equalized(world_, *stored_);
   if (options_.rotation_kind() != RotationKind::none) {
-    rotated_ = std::make_unique<RotatedModel>(*stored_, options_.rotation_kind(), options_.rotate_heads,
+    rotated_ = std::make_unique<RotatedModel>(equalized_ ? static_cast<const Model&>(*equalized_) : *stored_,
+                                              options_.rotation_kind(), options_.rotate_heads,
                                               static_cast<std::uint64_t>(options_.seed));
     log_info("rotation: " + rotated_->description());
   }
@@ -128,7 +130,9 @@ void CalibrationRun::open_checkpoint() {
 }
 
 void CalibrationRun::work() {
-  const Model& model = rotated_ ? static_cast<const Model&>(*rotated_) : *stored_;
+  const Model& model = rotated_     ? static_cast<const Model&>(*rotated_)
+                       : equalized_ ? static_cast<const Model&>(*equalized_)
+                                    : *stored_;
   RunContext run{world_,     options_, pool_,        *stored_, rotated_.get(), model,
                  sequences_, memory_,  *checkpoint_, report_,  solve_pace_};
   if (options_.allocates_ranks()) {

@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include "equalize_channels.hpp"
 #include "run_context.hpp"
 #include "run_inputs.hpp"
 
@@ -32,7 +33,8 @@ class CalibrationRun {
   ThreadPool pool_;
   nlohmann::ordered_json effective_options_;
   std::unique_ptr<StoredModel> stored_;
-  std::unique_ptr<RotatedModel> rotated_;  // empty where nothing is rotated
+  std::unique_ptr<EqualizedModel> equalized_;  // where a channel is out of line
+  std::unique_ptr<RotatedModel> rotated_;      // empty where nothing is rotated
   Sequences sequences_;
   MemoryPlan memory_;
   double peak_ = 0;                     // bytes, of the rank that used most, before the export
