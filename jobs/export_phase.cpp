@@ -123,7 +123,10 @@ void write_report(const RunContext& run, const nlohmann::ordered_json& facts, co
       if (stack.count > 1) entry["stack"] = stack.name;
       const GridShape grid = run.options.solve_grid(stack.rows, linear.cols);  // of the ranks that solved it
       entry["grid"] = {grid.rows, grid.cols};
-      entry.update(record.facts);
+      nlohmann::ordered_json solved = record.facts;
+      entry.update(solved.at("losses").at(i - stack.first));
+      solved.erase("losses");
+      entry.update(solved);
       if (run.options.chooses_clip())
         entry["clip"] = std::round(record.clip * 1e4) / 1e4;  // 0.8, not what a float holds
       report.add_linear(entry);

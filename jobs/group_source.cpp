@@ -52,15 +52,16 @@ class StoredPanels {
   SummedMoments last_;
 };
 
-// Rows begin … end − 1 of the stack's weights, one above the other.
-MatrixD stacked_rows(const LinearGroup& group, const LinearStack& stack, Index begin, Index end) {
+// Rows begin … end − 1 of the stack's weights, one above the other, each divided by its linear's size.
+MatrixD stacked_rows(const LinearGroup& group, const LinearStack& stack, const VectorF& sizes, Index begin, Index end) {
   MatrixD rows(end - begin, group.inputs());
   Index above = 0;  // rows of the linears before
   for (std::size_t i = stack.first; i < stack.first + stack.count; ++i) {
     const MatrixF& weight = group.linears[i].weight;
     const Index first = std::max(begin, above), last = std::min(end, above + weight.rows());
     if (first < last)
-      rows.middleRows(first - begin, last - first) = weight.middleRows(first - above, last - first).cast<double>();
+      rows.middleRows(first - begin, last - first) = weight.middleRows(first - above, last - first).cast<double>() /
+                                                     static_cast<double>(sizes(static_cast<Index>(i - stack.first)));
     above += weight.rows();
   }
   return rows;
@@ -68,24 +69,38 @@ MatrixD stacked_rows(const LinearGroup& group, const LinearStack& stack, Index b
 
 }  // namespace
 
-MatrixD stack_weight(const LinearGroup& group, const LinearStack& stack) {
-  return stacked_rows(group, stack, 0, stack.rows);
+StackMembers stack_members(const LinearGroup& group, const LinearStack& stack) {
+  StackMembers members;
+  std::vector<double> squares;
+  for (std::size_t i = stack.first; i < stack.first + stack.count; ++i) {
+    const MatrixF& weight = group.linears[i].weight;
+    members.rows.push_back(weight.rows());
+    double sum = 0;
+    for (Index row = 0; row < weight.rows(); ++row) sum += weight.row(row).cast<double>().squaredNorm();
+    squares.push_back(sum);
+  }
+  members.sizes = member_sizes(squares, members.rows);
+  return members;
 }
 
-GroupSource group_source(const RunContext& run, const SolveTask& task) {
+MatrixD stack_weight(const LinearGroup& group, const LinearStack& stack) {
+  return stacked_rows(group, stack, stack_members(group, stack).sizes, 0, stack.rows);
+}
+
+GroupSource group_source(const RunContext& run, const SolveTask& task, const std::shared_ptr<LinearGroup>& weights) {
   const auto panels = std::make_shared<StoredPanels>(run, task.group);
-  const auto weights = std::make_shared<LinearGroup>(run.model.group(task.block, task.group));
   const auto rows = [panels](MatrixF SummedMoments::*matrix) {
     return [panels, matrix](Index begin, Index end) { return panels->rows(matrix, begin, end); };
   };
   const LinearStack stack = task.stack;
-  GroupSource source{
-      .d_out = stack.rows,
-      .d_in = task.group.inputs(),
-      .weight = [weights, stack](Index begin, Index end) { return stacked_rows(*weights, stack, begin, end); },
-      .xx = rows(&SummedMoments::xx),
-      .xy = rows(&SummedMoments::xy),
-      .yy = rows(&SummedMoments::yy)};
+  const VectorF sizes = stack_members(*weights, stack).sizes;
+  GroupSource source{.d_out = stack.rows,
+                     .d_in = task.group.inputs(),
+                     .weight = [weights, stack, sizes](
+                                   Index begin, Index end) { return stacked_rows(*weights, stack, sizes, begin, end); },
+                     .xx = rows(&SummedMoments::xx),
+                     .xy = rows(&SummedMoments::xy),
+                     .yy = rows(&SummedMoments::yy)};
   if (run.options.statistics().kind == MomentKind::diagonal) {
     source.xy_diagonal = panels->diagonal(&SummedMoments::xy);
     source.yy_diagonal = panels->diagonal(&SummedMoments::yy);

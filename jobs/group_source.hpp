@@ -1,16 +1,25 @@
 // Where a group of ranks finds a linear and its moments: the model and the committed panels.
 #pragma once
 
+#include "lrc/quantization/balance.hpp"
 #include "lrc/quantization/group_problem.hpp"
 #include "run_context.hpp"
 
 namespace lrc {
 
-/// Reads what it is asked for when it is asked; keeps the last panel of moments and the group's weights.
-GroupSource group_source(const RunContext& run, const SolveTask& task);
+/// The linears of a stack, which are solved at one size (balance.hpp).
+struct StackMembers {
+  std::vector<Index> rows;  ///< d_out of each
+  VectorF sizes;            ///< of each
+};
+StackMembers stack_members(const LinearGroup& group, const LinearStack& stack);
 
-/// The weights of a stack, one above the other: d_out×d_in.
+/// The weights of a stack, one above the other, divided by the sizes: d_out×d_in.
 MatrixD stack_weight(const LinearGroup& group, const LinearStack& stack);
+
+/// Reads what it is asked for when it is asked; keeps the last panel of moments and `weights`, those of the
+/// task's group, which are divided by their sizes.
+GroupSource group_source(const RunContext& run, const SolveTask& task, const std::shared_ptr<LinearGroup>& weights);
 
 /// How many tokens the moments of the task saw, and borrowed; their matrices are empty.
 Moments token_counts(const RunContext& run, const SolveTask& task);

@@ -60,11 +60,13 @@ void find_target(const RunContext& run, Group& group) {
 void find_directions(const RunContext& run, Group& group) {
   if (!run.options.residual_activations) return;
   const Index rank = run.ranks.of(stacks_of(group.layout, true).front(), group.layout.inputs());
-  MatrixD directions;  // d_in×rank
-  with_damping(group.layout.name, std::max(run.options.damping, 1e-8), [&](double damping) {
-    directions =
-        residual_directions(run.pool, kind_of(run.options.residual_directions), group.weight, group.xx, rank, damping);
-  });
+  MatrixD directions = MatrixD::Zero(group.xx.rows(), rank);  // d_in×rank
+  if (!tells_nothing(group.xx.diagonal())) {
+    with_damping(group.layout.name, std::max(run.options.damping, 1e-8), [&](double damping) {
+      directions = residual_directions(run.pool, kind_of(run.options.residual_directions), group.weight, group.xx, rank,
+                                       damping);
+    });
+  }
   group.preparation.directions = stored_factor(directions, static_cast<int>(run.options.factor_bits));
 }
 

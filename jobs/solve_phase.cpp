@@ -30,9 +30,33 @@ SolveOptions options_of(const RunContext& run, const SolveTask& task) {
   return run.options.solve_options(task.stack.name, run.ranks.of(task.stack, task.group.inputs()));
 }
 
-void commit(const RunContext& run, const SolveRecord& record) {
+// A correction that does harm is no secret.
+void warn_of_losses(const SolveTask& task, const SolveRecord& record) {
+  for (std::size_t i = 0; i < task.stack.count; ++i) {
+    const auto& losses = record.facts.at("losses").at(i);
+    const double loss = losses.at("relative_loss"), uncorrected = losses.value("uncorrected_loss", loss);
+    if (loss <= uncorrected) continue;
+    log_warning(
+        fmt::format("{}: its relative loss of {:.2g} is above the {:.2g} that GPTQ would have without a "
+                    "correction; take another --rank-fraction, --factor-bits 16 or --method gptq",
+                    task.group.linears[task.stack.first + i].name, loss, uncorrected));
+  }
+}
+
+void commit(const RunContext& run, const SolveTask& task, const SolveRecord& record) {
+  if (record.facts.at("by_rounding"))
+    log_warning(fmt::format("{}: its inputs tell nothing ({} tokens): rounded to nearest, without a correction",
+                            task.stack.name, record.facts.at("tokens").get<Index>()));
+  warn_of_losses(task, record);
   const PhaseTimer timer(run.report, "solve: commit on rank 0");
   run.checkpoint.commit(record);
+}
+
+// W μ (d_out), from the weights divided by their sizes.
+VectorF mean_bias(const MatrixD& weight, const VectorF& mean, const StackMembers& members, const std::string& name) {
+  MatrixD outputs = mean_output(weight, mean.cast<double>(), 1);  // d_out×1
+  multiply_by_size(outputs, members.sizes, members.rows);
+  return stored_half(outputs.reshaped(), "the mean output of " + name);
 }
 
 void solve_alone(const RunContext& run, const SolveTask& task) {
@@ -46,7 +70,13 @@ void solve_alone(const RunContext& run, const SolveTask& task) {
   const MatrixF& directions = preparation.directions.values;  // d_in×k, or none
   const Moments moments = directions.size() > 0 ? expand_moments(run.pool, sums, directions) : expand_moments(sums);
   sums.xx = sums.xy = sums.yy = {};
-  MatrixD weight = stack_weight(run.model.group(task.block, task.group), task.stack);  // d_out×d_in
+  StackMembers members;
+  MatrixD weight;  // d_out×d_in
+  {
+    const LinearGroup linears = run.model.group(task.block, task.group);
+    members = stack_members(linears, task.stack);
+    weight = stack_weight(linears, task.stack);
+  }
   const auto start = std::chrono::steady_clock::now();
   SolveOptions options = options_of(run, task);
   if (directions.size() > 0) {
@@ -55,16 +85,16 @@ void solve_alone(const RunContext& run, const SolveTask& task) {
   }
   const VectorF& mean = preparation.target_mean.size() > 0 ? preparation.target_mean : preparation.mean;
   VectorF bias;  // W μ: d_out, or empty
-  if (mean.size() > 0)
-    bias = stored_half(mean_output(weight, mean.cast<double>(), 1), "the mean output of " + task.stack.name);
+  if (mean.size() > 0) bias = mean_bias(weight, mean, members, task.stack.name);
   if (sums.drift.size() > 0) {
     weight =
         propagated_weight(run.pool, weight, moments.xx, sums.drift.cast<double>(),
                           {.name = task.stack.name, .blend = run.options.target_blend, .damping = run.options.damping});
     sums.drift = {};
   }
-  const SolveResult result = lrc::solve(run.pool, run.options.solve_method(), weight, moments, options);
-  commit(run, to_record(task.stack.name, result, moments, preparation, bias, seconds_since(start)));
+  SolveResult result = lrc::solve(run.pool, run.options.solve_method(), weight, moments, options);
+  multiply_by_size(result, members.sizes, members.rows);
+  commit(run, task, to_record(task.stack.name, result, members.rows, moments, preparation, bias, seconds_since(start)));
 }
 
 // By all ranks of the team; its first one commits.
@@ -72,14 +102,21 @@ void solve_together(const RunContext& run, const SolveTask& task, const Communic
   const ProcessGrid grid(team, run.options.solve_grid(task.stack.rows, task.group.inputs()));
   const auto start = std::chrono::steady_clock::now();
   GroupSource source;
-  team.agree([&] { source = group_source(run, task); });
+  StackMembers members;
+  team.agree([&] {
+    const auto weights = std::make_shared<LinearGroup>(run.model.group(task.block, task.group));
+    members = stack_members(*weights, task.stack);
+    source = group_source(run, task, weights);
+  });
   const GroupProblem problem = GroupProblem::from(grid, source);
   source = {};
   return_free_memory();
-  const SolveResult result = group_solve(run.pool, grid, run.options.solve_method(), problem, options_of(run, task));
+  SolveResult result = group_solve(run.pool, grid, run.options.solve_method(), problem, options_of(run, task));
   team.agree([&] {
     if (!team.is_root()) return;
-    commit(run, to_record(task.stack.name, result, token_counts(run, task), {}, {}, seconds_since(start)));
+    multiply_by_size(result, members.sizes, members.rows);
+    commit(run, task,
+           to_record(task.stack.name, result, members.rows, token_counts(run, task), {}, {}, seconds_since(start)));
   });
 }
 

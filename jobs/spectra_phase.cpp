@@ -94,7 +94,7 @@ void SpectraPhase::store(Index block, const GroupLayout& group, const GroupSums&
     }
     for (Index k = 0; k < record.gains.cols; ++k)
       record.gains.values.push_back(k < gains.size() ? static_cast<float>(gains[k]) : 0.0F);
-    record.powers.values.push_back(static_cast<float>(quadratic_form(run_.pool, weight, xx)));
+    record.powers.values.push_back(static_cast<float>(quadratic_forms(run_.pool, weight, xx).sum()));
   }
   run_.checkpoint.commit(record);
 }

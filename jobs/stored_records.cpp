@@ -29,20 +29,36 @@ VectorF vector_of(const StoredMatrix<float>& row) {
   return Eigen::Map<const VectorF>(row.values.data(), static_cast<Index>(row.values.size()));
 }
 
+// {relative_loss, uncorrected_loss} of each linear.
+nlohmann::ordered_json member_losses(const SolveResult& result, const std::vector<Index>& members) {
+  nlohmann::ordered_json losses = nlohmann::ordered_json::array();
+  const RowLosses uncorrected{.lost = result.uncorrected, .power = result.losses.power};
+  Index first = 0;
+  for (const Index rows : members) {
+    nlohmann::ordered_json one = {{"relative_loss", result.losses.relative(first, rows)}};
+    if (uncorrected.lost.size() > 0) one["uncorrected_loss"] = uncorrected.relative(first, rows);
+    losses.push_back(one);
+    first += rows;
+  }
+  return losses;
+}
+
 StoredFactor factor_of(const StoredMatrix<float>& values, const StoredCodes& codes) {
   return {from_stored<MatrixF>(values), from_stored<MatrixI8>(codes.codes), from_stored<MatrixF>(codes.scales)};
 }
 
 }  // namespace
 
-SolveRecord to_record(const std::string& name, const SolveResult& result, const Moments& moments,
-                      const GroupPreparation& preparation, const VectorF& bias, double seconds) {
+SolveRecord to_record(const std::string& name, const SolveResult& result, const std::vector<Index>& members,
+                      const Moments& moments, const GroupPreparation& preparation, const VectorF& bias,
+                      double seconds) {
   return {.name = name,
           .codes = to_stored(result.codes),
           .scales = to_stored(result.scales),
           .u = to_stored(result.u),
           .v = to_stored(result.v),
-          .facts = {{"relative_loss", result.relative_loss},
+          .facts = {{"losses", member_losses(result, members)},
+                    {"by_rounding", result.by_rounding},
                     {"damping", result.damping},
                     {"iterations", result.iterations_done},
                     {"tokens", moments.tokens},
@@ -50,6 +66,7 @@ SolveRecord to_record(const std::string& name, const SolveResult& result, const 
                     {"seconds", seconds}},
           .u_codes = {to_stored(result.u_codes), to_stored(result.u_scales)},
           .v_codes = {to_stored(result.v_codes), to_stored(result.v_scales)},
+          .u_sizes = to_stored(result.u_sizes),
           .mean = row_of(preparation.mean),
           .center_bias = row_of(bias),
           .clip = preparation.clip};
@@ -77,6 +94,7 @@ SolveResult to_result(const SolveRecord& record) {
   result.v = from_stored<MatrixF>(record.v);
   result.u_codes = from_stored<MatrixI8>(record.u_codes.codes);
   result.u_scales = from_stored<MatrixF>(record.u_codes.scales);
+  result.u_sizes = from_stored<MatrixF>(record.u_sizes);
   result.v_codes = from_stored<MatrixI8>(record.v_codes.codes);
   result.v_scales = from_stored<MatrixF>(record.v_codes.scales);
   return result;

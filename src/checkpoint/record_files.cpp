@@ -66,6 +66,7 @@ void write_record(const fs::path& file, const SolveRecord& record) {
   write_matrix(writer, "v", record.v);
   write_codes(writer, "u", record.u_codes);
   write_codes(writer, "v", record.v_codes);
+  write_if_any(writer, "u_sizes", record.u_sizes);
   write_if_any(writer, "mean", record.mean);
   write_if_any(writer, "center_bias", record.center_bias);
   writer.close();
@@ -110,6 +111,7 @@ SolveRecord read_solve(const fs::path& file) {
           .facts = header.at("facts"),
           .u_codes = read_codes(reader, "u", file),
           .v_codes = read_codes(reader, "v", file),
+          .u_sizes = read_if_any<float>(reader, "u_sizes", file),
           .mean = read_if_any<float>(reader, "mean", file),
           .center_bias = read_if_any<float>(reader, "center_bias", file),
           .clip = header.at("clip").get<double>()};

@@ -28,10 +28,35 @@ Entry codes(const std::string& name, std::vector<Index> shape, MatrixI8 SolveRes
           }};
 }
 
-void add_factors(std::vector<Entry>& entries, const std::string& stack, Index rows, Index inputs, Index rank,
-                 int bits) {
+// U divided by the sizes of the stack's linears: exact, since these are powers of two.
+MatrixF at_one_size(const SolveResult& result, const std::vector<Index>& members) {
+  MatrixF u = result.u;
+  Index first = 0;
+  for (Index i = 0; i < result.u_sizes.size(); ++i) {
+    const Index rows = members.at(static_cast<std::size_t>(i));
+    u.middleRows(first, rows) /= result.u_sizes(0, i);
+    first += rows;
+  }
+  return u;
+}
+
+std::vector<Index> members_of(const GroupLayout& group, const LinearStack& stack) {
+  std::vector<Index> rows;
+  for (std::size_t i = stack.first; i < stack.first + stack.count; ++i) rows.push_back(group.linears[i].rows);
+  return rows;
+}
+
+void add_factors(std::vector<Entry>& entries, const GroupLayout& group, const LinearStack& of, Index rank, int bits) {
+  const std::string& stack = of.name;
+  const Index rows = of.rows, inputs = group.inputs();
+  if (of.count > 1) {
+    entries.push_back(floats(stack + ".u_size", Dtype::f32, {static_cast<Index>(of.count)},
+                             [](const SolvedStack& s) { return s.result.u_sizes; }));
+  }
   if (bits == 16) {
-    entries.push_back(floats(stack + ".u", Dtype::f16, {rows, rank}, [](const SolvedStack& s) { return s.result.u; }));
+    entries.push_back(
+        floats(stack + ".u", Dtype::f16, {rows, rank},
+               [members = members_of(group, of)](const SolvedStack& s) { return at_one_size(s.result, members); }));
     entries.push_back(
         floats(stack + ".v", Dtype::f16, {inputs, rank}, [](const SolvedStack& s) { return s.result.v; }));
     return;
@@ -57,7 +82,7 @@ void Exporter::write_low_rank() const {
       for (const LinearStack& stack : stacks_of(group, source_.format.stacked)) {
         std::vector<Entry> entries;
         const Index rank = source_.rank(stack, group.inputs());
-        if (rank > 0) add_factors(entries, stack.name, stack.rows, group.inputs(), rank, source_.factor_bits);
+        if (rank > 0) add_factors(entries, group, stack, rank, source_.factor_bits);
         if (source_.format.centered) {
           entries.push_back(floats(stack.name + ".center_bias", Dtype::f16, {stack.rows},
                                    [](const SolvedStack& s) { return MatrixF(s.center_bias); }));

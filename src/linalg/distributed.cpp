@@ -112,15 +112,18 @@ void multiply_lower(Op op, const BlockCyclic& l, BlockCyclic& b) { apply_lower(p
 
 void divide_lower(Op op, const BlockCyclic& l, BlockCyclic& b) { apply_lower(pdtrsm_, op, l, b); }
 
-double dot(const BlockCyclic& a, const BlockCyclic& b) {
+VectorD row_products(const BlockCyclic& a, const BlockCyclic& b) {
   assert(together(a, b) && a.rows() == b.rows() && a.cols() == b.cols());
-  double total = 0;  // a column at a time: sums that stay small
+  // A row's part on each column of the grid, added in their order, so that all ranks have the same bits.
+  MatrixD parts = MatrixD::Zero(a.grid().shape().cols, a.rows());
   for (Index j = 0; j < a.local().cols(); ++j) {
-    double sum = 0;
-    for (Index i = 0; i < a.local().rows(); ++i) sum += a.local()(i, j) * b.local()(i, j);
-    total += sum;
+    for (Index i = 0; i < a.local().rows(); ++i)
+      parts(a.grid().col(), a.global_row(i)) += a.local()(i, j) * b.local()(i, j);
   }
-  return a.grid().sum(total);
+  a.grid().communicator().sum_in_place(std::span(parts.data(), static_cast<std::size_t>(parts.size())));
+  VectorD sums = VectorD::Zero(a.rows());
+  for (Index part = 0; part < parts.rows(); ++part) sums += parts.row(part).transpose();
+  return sums;
 }
 
 }  // namespace lrc

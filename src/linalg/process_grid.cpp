@@ -44,15 +44,6 @@ ProcessGrid::~ProcessGrid() {
   Cfree_blacs_system_handle(system_handle_);
 }
 
-double ProcessGrid::sum(double value) const {
-  std::vector<double> values(static_cast<std::size_t>(ranks()), 0.0);  // one a rank
-  values[static_cast<std::size_t>(rank())] = value;
-  communicator_.sum_in_place(values);
-  double result = 0;
-  for (const double v : values) result += v;
-  return result;
-}
-
 void ProcessGrid::gather(std::span<const std::byte> mine, std::span<std::byte> all) const {
   constexpr int kTag = 0;
   std::vector<double> sizes(static_cast<std::size_t>(ranks()), 0.0);  // one a rank; exact below 2^53

@@ -40,6 +40,12 @@ void check_scales(const TensorDirectory& tensors, const std::string& name, Index
   }
 }
 
+void check_sizes(const TensorDirectory& tensors, const std::string& name, Index members) {
+  for (const float size : checked_vector(tensors, name, members)) {
+    if (!(size > 0)) refuse(tensors.at(name), fmt::format("above 0, and holds {}", size));
+  }
+}
+
 // Of rows×k, k from 1 to `most`; returns k.
 Index check_factor(const TensorDirectory& tensors, const std::string& name, Index rows, Index most) {
   const TensorInfo& info = tensors.at(name);
@@ -58,7 +64,7 @@ std::set<std::string> names_of(const GroupLayout& layout, const QuantizedFormat&
   if (!format.activations.fits_clip) names.insert(layout.name + ".clip");
   if (format.centered) names.insert(layout.name + ".mean");
   for (const LinearStack& stack : stacks_of(layout, format.stacked)) {
-    for (const char* part : {".u", ".u_scale", ".v", ".v_scale"}) names.insert(stack.name + part);
+    for (const char* part : {".u", ".u_scale", ".u_size", ".v", ".v_scale"}) names.insert(stack.name + part);
     if (format.centered) names.insert(stack.name + ".center_bias");
   }
   return names;
@@ -90,6 +96,7 @@ void LowRankFile::check(const GroupLayout& layout) const {
     const Index rank = check_factor(tensors_, stack.name + ".v", layout.inputs(), layout.inputs());
     if (check_factor(tensors_, stack.name + ".u", stack.rows, layout.inputs()) != rank)
       refuse(tensors_.at(stack.name + ".u"), fmt::format("of rank {}", rank));
+    if (stack.count > 1) check_sizes(tensors_, stack.name + ".u_size", static_cast<Index>(stack.count));
   }
 }
 
@@ -120,11 +127,13 @@ void LowRankFile::complete(const GroupLayout& layout, LinearGroup& group) const 
     const VectorF bias = format_.centered ? read_vector(tensors_, stack.name + ".center_bias") : VectorF();
     Branch branch{
         .v = corrected ? factor(stack.name + ".v", layout.inputs()) : MatrixF(), .u = {}, .first = stack.first};
+    const VectorF sizes = corrected && stack.count > 1 ? read_vector(tensors_, stack.name + ".u_size")
+                                                       : VectorF::Ones(static_cast<Index>(stack.count)).eval();
     Index row = 0;
     for (std::size_t i = stack.first; i < stack.first + stack.count; ++i) {
       Linear& linear = group.linears[i];
       const Index rows = linear.weight.rows();
-      branch.u.emplace_back(u.middleRows(row, rows));
+      branch.u.emplace_back(sizes(static_cast<Index>(i - stack.first)) * u.middleRows(row, rows));
       if (bias.size() > 0 && linear.bias.size() == 0) linear.bias = VectorF::Zero(rows);
       if (bias.size() > 0) linear.bias += bias.segment(row, rows);
       row += rows;

@@ -9,6 +9,13 @@
 
 namespace lrc {
 
+namespace {
+
+// Four times what fp32 moments are rounded by: what a constant channel leaves is this and no input.
+constexpr double kRounding = 2.5e-7;
+
+}  // namespace
+
 MatrixD centred_inputs(const MatrixD& xy, const VectorD& x_sums, const VectorD& y_sums, Index tokens) {
   assert(tokens > 0 && xy.rows() == x_sums.size() && xy.cols() == y_sums.size());
   MatrixD result = xy;
@@ -22,8 +29,12 @@ MatrixD centred_inputs(const MatrixD& xy, const VectorD& x_sums, const VectorD& 
 MatrixD centred(const MatrixD& xx, const VectorD& sums, Index tokens) {
   MatrixD result = centred_inputs(xx, sums, sums, tokens);
   for (Index i = 0; i < result.rows(); ++i) {
-    result(i, i) = std::max(result(i, i), 0.0);  // a constant channel, up to rounding
     for (Index j = 0; j < i; ++j) result(i, j) = result(j, i);
+  }
+  for (Index i = 0; i < result.rows(); ++i) {
+    if (result(i, i) > kRounding * xx(i, i)) continue;
+    result.row(i).setZero();
+    result.col(i).setZero();
   }
   return result;
 }

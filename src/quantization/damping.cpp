@@ -21,8 +21,7 @@ void with_damping(const std::string& name, double first, const std::function<voi
       return attempt(damping);
     } catch (const CholeskyFailure& failure) {
       if (damping >= kLastDamping) {
-        throw DampingFailure(
-            fmt::format("{}: {} even with a damping of {}; are its moments finite?", name, failure.what(), damping));
+        throw DampingFailure(fmt::format("{}: {} even with a damping of {}", name, failure.what(), damping));
       }
       log_warning(
           fmt::format("{}: {} with a damping of {}: raised to {}", name, failure.what(), damping, raised(damping)));
@@ -42,12 +41,22 @@ SolveResult with_damping(const SolveOptions& options, const std::function<SolveR
   return result;
 }
 
-void require_data(const VectorD& diagonal, const std::string& name) {
+bool tells_nothing(const VectorD& diagonal) {
   for (Index i = 0; i < diagonal.size(); ++i) {
-    if (diagonal(i) != 0) return;
+    if (diagonal(i) != 0) return false;
   }
-  throw Error(
-      fmt::format("{}: no calibration token reached it (its inputs are all zero); calibrate on more text", name));
+  return true;
+}
+
+SolveResult or_by_rounding(bool finite, const std::function<SolveResult()>& attempt,
+                           const std::function<SolveResult()>& instead) {
+  try {
+    return attempt();
+  } catch (const DampingFailure& failure) {
+    if (!finite) throw;
+    log_warning(fmt::format("{}; rounded to nearest instead, without a correction", failure.what()));
+  }
+  return instead();
 }
 
 }  // namespace lrc

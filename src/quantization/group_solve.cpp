@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cassert>
-#include <limits>
 #include <optional>
 
 #include "lrc/linalg/cholesky.hpp"
@@ -10,6 +9,7 @@
 #include "lrc/quantization/damping.hpp"
 #include "lrc/quantization/group_gptq.hpp"
 #include "lrc/quantization/low_rank.hpp"
+#include "lrc/quantization/rtn.hpp"
 
 namespace lrc {
 namespace {
@@ -116,25 +116,24 @@ Correction refitted_correction(const GroupProblem& problem, const BlockCyclic& q
   return best_low_rank(scaled, xx_factor, k);
 }
 
-// tr(A S Aᵀ), S given by its lower triangle T: S = T + Tᵀ − diag(S).
-double quadratic_form(const BlockCyclic& a, const BlockCyclic& s) {
+// diag(A S Aᵀ), S given by its lower triangle T: S = T + Tᵀ − diag(S).
+VectorD quadratic_forms(const BlockCyclic& a, const BlockCyclic& s) {
   BlockCyclic b = a;
   multiply_lower(Op::none, s, b);
-  const double triangle = dot(a, b);
+  const VectorD triangle = row_products(a, b);
   b = a;
   scale_columns(b, s.diagonal());
-  return 2 * triangle - dot(a, b);
+  return 2 * triangle - row_products(a, b);
 }
 
 // As in objective.hpp.
-double relative_loss(const GroupProblem& problem, const BlockCyclic& quantized, const Correction* correction) {
-  const double scale = quadratic_form(problem.weight, problem.xx);
-  if (scale == 0) return 0;
+RowLosses row_losses(const GroupProblem& problem, const BlockCyclic& quantized, const Correction* correction) {
   const BlockCyclic rest = without(problem.weight, correction);
   BlockCyclic product = zeros_like(rest, rest.rows(), rest.cols());  // R Sxy
   gemm(Op::none, Op::none, 1.0, rest, problem.xy, 0.0, product);
-  const double cross = dot(product, quantized);
-  return (quadratic_form(rest, problem.xx) - 2 * cross + quadratic_form(quantized, problem.yy)) / scale;
+  const VectorD cross = row_products(product, quantized);
+  return {.lost = quadratic_forms(rest, problem.xx) - 2 * cross + quadratic_forms(quantized, problem.yy),
+          .power = quadratic_forms(problem.weight, problem.xx)};
 }
 
 // Rounds the correction to what is stored; returns it in the order of the model, on rank 0.
@@ -159,7 +158,7 @@ StoredLowRank store(Correction& correction, const SolveOptions& options) {
 struct Iterate {
   QuantizedWeight band;
   StoredLowRank factors;
-  double loss;
+  RowLosses losses;
 };
 
 // `refit` makes the correction for the quantized matrix; it is not called with rank 0.
@@ -176,16 +175,17 @@ Iterate iterate(ThreadPool& pool, const GroupProblem& problem, const BlockCyclic
     correction = refit(quantized);
     Correction rounded = *correction;  // iterations go on from the exact one
     result.factors = store(rounded, options);
-    result.loss = relative_loss(problem, quantized, &rounded);
+    result.losses = row_losses(problem, quantized, &rounded);
   } else {
-    result.loss = relative_loss(problem, quantized, nullptr);
+    result.losses = row_losses(problem, quantized, nullptr);
   }
   return result;
 }
 
 SolveResult complete(const ProcessGrid& grid, Iterate best, Index d_out, double damping, Index iterations) {
   QuantizedWeight all = gathered(grid, best.band, d_out);
-  SolveResult result{std::move(all.codes), std::move(all.scales), {}, {}, best.loss, damping, iterations};
+  SolveResult result{std::move(all.codes), std::move(all.scales), {}, {}, 0, damping, iterations};
+  set_losses(result, std::move(best.losses));
   if (grid.is_root()) set_factors(result, std::move(best.factors));
   return result;
 }
@@ -211,17 +211,39 @@ SolveResult solve_lrc(ThreadPool& pool, const GroupProblem& problem, const Solve
   std::optional<Correction> correction;
   if (options.rank > 0) correction = initial_correction(problem, yy_factor, options.damping, options.rank);
   const BlockCyclic xx_factor = damped_factor(problem.xx, options.damping);
-  Iterate best;
-  best.loss = std::numeric_limits<double>::infinity();
+  std::optional<Iterate> best;
   for (Index iteration = 1; iteration <= options.iterations; ++iteration) {
     const BlockCyclic target = quantize_target(problem, address_of(correction), yy_factor);
     Iterate next = iterate(pool, problem, target, yy_factor, options, correction, [&](const BlockCyclic& quantized) {
       return refitted_correction(problem, quantized, xx_factor, options.rank);
     });
-    if (next.loss >= best.loss) continue;  // on all ranks or on none: the loss is the same
+    if (best && next.losses.relative() >= best->losses.relative()) continue;  // on all ranks or none: all have the same
     best = std::move(next);
   }
-  return complete(problem.weight.grid(), std::move(best), problem.weight.rows(), options.damping, options.iterations);
+  return complete(problem.weight.grid(), std::move(*best), problem.weight.rows(), options.damping, options.iterations);
+}
+
+// As in solve.cpp: U = 0.
+SolveResult solve_by_rounding(ThreadPool& pool, const GroupProblem& problem, const SolveOptions& options,
+                              Method method) {
+  const Index rank = method == Method::gptq ? 0 : options.rank;
+  Iterate only;
+  only.band = round_to_nearest(pool, own_band(problem.weight), options.grid);
+  only.losses = row_losses(
+      problem, from_bands(dequantized(only.band.codes, only.band.scales, options.grid.group_size), problem.weight),
+      nullptr);
+  only.factors = stored({MatrixD::Zero(problem.weight.rows(), rank), MatrixD::Zero(problem.weight.cols(), rank)},
+                        options.factor_bits, options.factor_dtype);
+  SolveResult result = complete(problem.weight.grid(), std::move(only), problem.weight.rows(), 0, 0);
+  result.by_rounding = true;
+  return result;
+}
+
+bool all_finite(const GroupProblem& problem) {
+  bool finite = true;
+  for (const BlockCyclic* moments : {&problem.xx, &problem.xy, &problem.yy})
+    finite = finite && moments->local().allFinite();
+  return problem.weight.grid().communicator().max(finite ? 0 : 1) == 0;
 }
 
 }  // namespace
@@ -232,16 +254,18 @@ SolveResult group_solve(ThreadPool& pool, const ProcessGrid& grid, Method method
   assert(options.rank >= 0 && options.rank <= std::min(problem.weight.rows(), problem.weight.cols()));
   assert(options.iterations >= 1);
   assert(!options.directions && !options.deflated && options.sweeps == 0 && options.factor_bits == 16);
-  const VectorD diagonal = problem.xx.diagonal();
-  grid.agree([&] { require_data(diagonal, options.name); });
+  const auto by_rounding = [&] { return solve_by_rounding(pool, problem, options, method); };
+  if (tells_nothing(problem.xx.diagonal()) || tells_nothing(problem.yy.diagonal())) return by_rounding();
+  const auto damped = [&](double damping) {
+    SolveOptions damped_options = options;
+    damped_options.damping = damping;
+    if (method == Method::gptq) damped_options.rank = 0;
+    return method == Method::lrc ? solve_lrc(pool, problem, damped_options) : solve_svd(pool, problem, damped_options);
+  };
+  const bool finite = all_finite(problem);
   try {
-    return with_damping(options, [&](double damping) {
-      SolveOptions damped_options = options;
-      damped_options.damping = damping;
-      if (method == Method::gptq) damped_options.rank = 0;
-      return method == Method::lrc ? solve_lrc(pool, problem, damped_options)
-                                   : solve_svd(pool, problem, damped_options);
-    });
+    return or_by_rounding(
+        finite, [&] { return with_damping(options, damped); }, by_rounding);
   } catch (const DampingFailure& failure) {  // of all ranks: a factorization fails on all or on none
     grid.agree([&] { throw failure; });
     throw;

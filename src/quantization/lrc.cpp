@@ -8,6 +8,7 @@
 #include "lrc/quantization/lrc_steps.hpp"
 #include "lrc/quantization/objective.hpp"
 #include "lrc/quantization/stored_refit.hpp"
+#include "lrc/quantization/uncorrected.hpp"
 
 namespace lrc {
 namespace {
@@ -38,13 +39,14 @@ SolveResult solve_lrc(ThreadPool& pool, const MatrixD& weight, const Moments& mo
     const MatrixF values = dequantized(quantized.codes, quantized.scales, options.grid.group_size);
     correction = refitted_correction(pool, weight, values, moments, xx_factor, options.rank);
     StoredLowRank factors = stored_with_refit(pool, weight, values, moments.xx, moments.xy, correction, options);
-    const double loss = relative_loss(pool, weight, values, factors.u.values, factors.v.values, moments);
-    if (loss >= best.relative_loss) continue;  // the quantize step need not descend
+    RowLosses losses = row_losses(pool, weight, values, factors.u.values, factors.v.values, moments);
+    if (losses.relative() >= best.relative_loss) continue;  // the quantize step need not descend
     best.codes = std::move(quantized.codes);
     best.scales = std::move(quantized.scales);
     set_factors(best, std::move(factors));
-    best.relative_loss = loss;
+    set_losses(best, std::move(losses));
   }
+  best.uncorrected = uncorrected_losses(weight, best.scales, options.grid, xx_factor, noise_powers(moments));
   best.damping = options.damping;
   best.iterations_done = options.iterations;
   return best;

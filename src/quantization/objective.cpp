@@ -22,36 +22,46 @@ double dot(const double* a, const double* b, Index size) {
   return sum;
 }
 
-// tr(A Bᵀ)
-double trace_of_product(const MatrixD& a, const MatrixD& b) { return dot(a.data(), b.data(), a.size()); }
+// diag(A Bᵀ)
+VectorD row_products(const MatrixD& a, const MatrixD& b) {
+  VectorD result(a.rows());
+  for (Index row = 0; row < a.rows(); ++row) result(row) = dot(a.row(row).data(), b.row(row).data(), a.cols());
+  return result;
+}
 
 }  // namespace
 
-double quadratic_form(ThreadPool& pool, const MatrixD& a, const MatrixD& s) {
+double RowLosses::relative(Index first, Index rows) const {
+  double some_lost = 0, some_power = 0;
+  for (Index i = first; i < first + rows; ++i) {
+    some_lost += lost(i);
+    some_power += power(i);
+  }
+  return some_power == 0 ? 0 : some_lost / some_power;
+}
+
+VectorD quadratic_forms(ThreadPool& pool, const MatrixD& a, const MatrixD& s) {
   assert(s.rows() == a.cols() && s.cols() == a.cols());
   // With T the upper triangle of S: S = T + Tᵀ − diag(S), so A T is enough: half the operations of A S.
   MatrixD b = a;
   multiply_upper(pool, Op::none, s, b);
-  double sum = 2 * trace_of_product(a, b);
+  VectorD sums = 2 * row_products(a, b);
   const VectorD diagonal = s.diagonal();
-  for (Index row = 0; row < a.rows(); ++row) {
-    b.row(row) = a.row(row).cwiseProduct(diagonal.transpose());
-    sum -= dot(a.row(row).data(), b.row(row).data(), a.cols());
-  }
-  return sum;
+  for (Index row = 0; row < a.rows(); ++row) b.row(row) = a.row(row).cwiseProduct(diagonal.transpose());
+  sums -= row_products(a, b);
+  return sums;
 }
 
-double relative_loss(ThreadPool& pool, const MatrixD& weight, const MatrixF& quantized, const MatrixF& u,
+RowLosses row_losses(ThreadPool& pool, const MatrixD& weight, const MatrixF& quantized, const MatrixF& u,
                      const MatrixF& v, const Moments& moments) {
   assert(quantized.rows() == weight.rows() && quantized.cols() == weight.cols());
   assert(u.rows() == weight.rows() && v.rows() == weight.cols() && u.cols() == v.cols());
-  const double scale = quadratic_form(pool, weight, moments.xx);
-  if (scale == 0) return 0;
   const MatrixD codes = quantized.cast<double>();
   MatrixD rest = weight;
   gemm(pool, Op::none, Op::transpose, -1.0, u.cast<double>(), v.cast<double>(), 1.0, rest);
-  const double cross = trace_of_product(rest, product(pool, codes, moments.xy, Op::none, Op::transpose));
-  return (quadratic_form(pool, rest, moments.xx) - 2 * cross + quadratic_form(pool, codes, moments.yy)) / scale;
+  const VectorD cross = row_products(rest, product(pool, codes, moments.xy, Op::none, Op::transpose));
+  return {.lost = quadratic_forms(pool, rest, moments.xx) - 2 * cross + quadratic_forms(pool, codes, moments.yy),
+          .power = quadratic_forms(pool, weight, moments.xx)};
 }
 
 }  // namespace lrc

@@ -22,7 +22,7 @@ MatrixD propagated_weight(ThreadPool& pool, const MatrixD& weight, const MatrixD
                           const TargetOptions& options) {
   assert(xx.rows() == weight.cols() && drift.rows() == weight.cols() && drift.cols() == weight.cols());
   assert(options.blend >= 0 && options.blend <= 1);
-  if (options.blend == 0) return weight;
+  if (options.blend == 0 || tells_nothing(xx.diagonal())) return weight;
   const MatrixD factor = factor_of(pool, xx, options);
   MatrixD change(weight.rows(), weight.cols());  // α W D X̂ᵀ (R Rᵀ)⁻¹
   gemm(pool, Op::none, Op::none, options.blend, weight, drift, 0.0, change);

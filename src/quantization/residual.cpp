@@ -5,6 +5,7 @@
 #include "lrc/quantization/code_descent.hpp"
 #include "lrc/quantization/deflated_step.hpp"
 #include "lrc/quantization/objective.hpp"
+#include "lrc/quantization/uncorrected.hpp"
 
 namespace lrc {
 
@@ -15,16 +16,20 @@ SolveResult solve_residual(ThreadPool& pool, const MatrixD& weight, const Moment
   const MatrixD e = directions.values.cast<double>();  // d_in×k
   const BranchMoments branch = branch_moments(pool, moments.xx, moments.xy, e, options.damping);
   QuantizedWeight quantized;
+  VectorD uncorrected;  // d_out
   {
     const DeflatedStep step = deflated_step(pool, weight, moments, branch, options.damping);
     quantized = gptq_and_descent(pool, step.target, step.factor, options.grid, options.sweeps);
+    uncorrected =
+        uncorrected_losses(weight, quantized.scales, options.grid, step.factor, noise_powers(moments, e, branch));
   }
   const MatrixF values = dequantized(quantized.codes, quantized.scales, options.grid.group_size);
   // With E orthonormal and Y free of its span, U would be W E.
   const MatrixD u = fitted_left_factor(pool, weight, values, branch, product(pool, weight, e));
   StoredFactor stored_u = stored_factor(u, options.factor_bits, options.factor_dtype);
   SolveResult result;
-  result.relative_loss = relative_loss(pool, weight, values, stored_u.values, directions.values, moments);
+  set_losses(result, row_losses(pool, weight, values, stored_u.values, directions.values, moments));
+  result.uncorrected = std::move(uncorrected);
   result.codes = std::move(quantized.codes);
   result.scales = std::move(quantized.scales);
   set_factors(result, {std::move(stored_u), directions});

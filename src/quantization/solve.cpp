@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cassert>
 
+#include "lrc/linalg/gemm.hpp"
 #include "lrc/quantization/damping.hpp"
 #include "lrc/quantization/lrc.hpp"
 #include "lrc/quantization/objective.hpp"
@@ -18,8 +19,29 @@ SolveResult solve_rtn(ThreadPool& pool, const MatrixD& weight, const Moments& mo
   const MatrixF values = dequantized(quantized.codes, quantized.scales, options.grid.group_size);
   SolveResult result{std::move(quantized.codes), std::move(quantized.scales), MatrixF(weight.rows(), 0),
                      MatrixF(weight.cols(), 0)};
-  result.relative_loss = relative_loss(pool, weight, values, result.u, result.v, moments);
+  set_losses(result, row_losses(pool, weight, values, result.u, result.v, moments));
   return result;
+}
+
+// What can be known where the moments tell nothing. U = 0, or, with directions, the part that is not quantized.
+SolveResult solve_by_rounding(ThreadPool& pool, const MatrixD& weight, const Moments& moments,
+                              const SolveOptions& options, Index rank) {
+  SolveResult result = solve_rtn(pool, weight, moments, options);
+  result.by_rounding = true;
+  if (rank == 0) return result;
+  const MatrixD zero = MatrixD::Zero(weight.cols(), rank);
+  const MatrixD v = options.directions ? MatrixD(options.directions->values.cast<double>()) : zero;
+  StoredFactor stored_v =
+      options.directions ? *options.directions : stored_factor(v, options.factor_bits, options.factor_dtype);
+  set_factors(result, {stored_factor(product(pool, weight, v), options.factor_bits, options.factor_dtype),
+                       std::move(stored_v)});
+  const MatrixF values = dequantized(result.codes, result.scales, options.grid.group_size);
+  set_losses(result, row_losses(pool, weight, values, result.u, result.v, moments));
+  return result;
+}
+
+bool all_finite(const Moments& moments) {
+  return moments.xx.allFinite() && moments.xy.allFinite() && moments.yy.allFinite();
 }
 
 SolveResult solve_damped(ThreadPool& pool, Method method, const MatrixD& weight, const Moments& moments,
@@ -32,6 +54,11 @@ SolveResult solve_damped(ThreadPool& pool, Method method, const MatrixD& weight,
 }
 
 }  // namespace
+
+void set_losses(SolveResult& result, RowLosses losses) {
+  result.relative_loss = losses.relative();
+  result.losses = std::move(losses);
+}
 
 void set_factors(SolveResult& result, StoredLowRank factors) {
   result.u = std::move(factors.u.values);
@@ -52,9 +79,13 @@ SolveResult solve(ThreadPool& pool, Method method, const MatrixD& weight, const 
              ? options.directions->values.rows() == weight.cols() && options.directions->values.cols() == options.rank
              : options.rank <= weight.rows());
   if (method == Method::rtn) return solve_rtn(pool, weight, moments, options);
-  require_data(moments.xx.diagonal(), options.name);
-  return with_damping(options,
-                      [&](double damping) { return solve_damped(pool, method, weight, moments, options, damping); });
+  const auto by_rounding = [&] {
+    return solve_by_rounding(pool, weight, moments, options, method == Method::gptq ? 0 : options.rank);
+  };
+  if (tells_nothing(moments.xx.diagonal()) || tells_nothing(moments.yy.diagonal())) return by_rounding();
+  const auto damped = [&](double damping) { return solve_damped(pool, method, weight, moments, options, damping); };
+  return or_by_rounding(
+      all_finite(moments), [&] { return with_damping(options, damped); }, by_rounding);
 }
 
 double solve_workspace_bytes(Method method, Index d_out, Index d_in, Index rank) {

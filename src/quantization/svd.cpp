@@ -5,6 +5,7 @@
 #include "lrc/quantization/lrc_steps.hpp"
 #include "lrc/quantization/objective.hpp"
 #include "lrc/quantization/stored_refit.hpp"
+#include "lrc/quantization/uncorrected.hpp"
 
 namespace lrc {
 
@@ -19,7 +20,8 @@ SolveResult solve_svd(ThreadPool& pool, const MatrixD& weight, const Moments& mo
                                             best_low_rank(pool, scaled, factor, options.rank), options);
   SolveResult result{.codes = std::move(quantized.codes), .scales = std::move(quantized.scales), .u = {}, .v = {}};
   set_factors(result, std::move(factors));
-  result.relative_loss = relative_loss(pool, weight, values, result.u, result.v, moments);
+  set_losses(result, row_losses(pool, weight, values, result.u, result.v, moments));
+  result.uncorrected = uncorrected_losses(weight, result.scales, options.grid, factor, noise_powers(moments));
   result.damping = options.damping;
   return result;
 }

@@ -24,13 +24,21 @@ TEST_P(Objective, TraceFormulaIsTheLossOnExplicitInputs) {
   const MatrixF quantized = (problem.weight + 0.2 * random_matrix(d_out_, d_in_, 2)).cast<float>();
   const MatrixF u = random_matrix(d_out_, k_, 3).cast<float>(), v = random_matrix(d_in_, k_, 4).cast<float>() * 0.1F;
   const double expected = explicit_loss(problem, quantized.cast<double>(), u.cast<double>(), v.cast<double>());
-  EXPECT_NEAR(relative_loss(pool_, problem.weight, quantized, u, v, problem.moments), expected, 1e-10 * (1 + expected));
+  const RowLosses found = row_losses(pool_, problem.weight, quantized, u, v, problem.moments);
+  EXPECT_NEAR(found.relative(), expected, 1e-10 * (1 + expected));
+  for (Index row = 0; row < d_out_; ++row) {  // each as a problem of its own
+    Problem one = problem;
+    one.weight = problem.weight.row(row);
+    const double own =
+        explicit_loss(one, quantized.row(row).cast<double>(), u.row(row).cast<double>(), v.cast<double>());
+    EXPECT_NEAR(found.relative(row, 1), own, 1e-9 * (1 + own));
+  }
 }
 
-TEST_P(Objective, QuadraticFormIsTheTrace) {
+TEST_P(Objective, QuadraticFormsAreTheDiagonal) {
   const MatrixD a = random_matrix(d_out_, d_in_, 5), s = random_positive_definite(d_in_, 6);
-  const double expected = (a * s * a.transpose()).trace();
-  EXPECT_NEAR(quadratic_form(pool_, a, s), expected, 1e-12 * expected);
+  const VectorD expected = (a * s * a.transpose()).diagonal();
+  EXPECT_LT((quadratic_forms(pool_, a, s) - expected).cwiseAbs().maxCoeff(), 1e-12 * expected.sum());
 }
 
 INSTANTIATE_TEST_SUITE_P(Cases, Objective,
@@ -40,7 +48,8 @@ INSTANTIATE_TEST_SUITE_P(Cases, Objective,
 TEST(ObjectiveOfZeroInputs, IsZero) {
   ThreadPool pool;
   const Moments none{0, MatrixD::Zero(3, 3), MatrixD::Zero(3, 3), MatrixD::Zero(3, 3)};
-  EXPECT_EQ(relative_loss(pool, MatrixD::Ones(2, 3), MatrixF::Zero(2, 3), MatrixF(2, 0), MatrixF(3, 0), none), 0);
+  EXPECT_EQ(row_losses(pool, MatrixD::Ones(2, 3), MatrixF::Zero(2, 3), MatrixF(2, 0), MatrixF(3, 0), none).relative(),
+            0);
 }
 
 }  // namespace

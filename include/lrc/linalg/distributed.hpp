@@ -25,8 +25,8 @@ void multiply_lower(Op op, const BlockCyclic& l, BlockCyclic& b);
 /// b (m×n) becomes b · op(L)⁻¹, L (n×n) being the lower triangle of `l`. Precondition: no zero on its diagonal.
 void divide_lower(Op op, const BlockCyclic& l, BlockCyclic& b);
 
-/// Σ a_ij b_ij, on every rank, in an order that the shapes fix. Precondition: equal shapes.
-double dot(const BlockCyclic& a, const BlockCyclic& b);
+/// Σ_j a_ij b_ij of each row i, on every rank, in an order that the shapes fix. Precondition: equal shapes.
+VectorD row_products(const BlockCyclic& a, const BlockCyclic& b);
 
 /// aᵀ (n×m) of a (m×n).
 BlockCyclic transposed(const BlockCyclic& a);

@@ -39,9 +39,6 @@ class ProcessGrid {
   /// See Communicator::agree.
   void agree(const std::function<void()>& step) const { communicator_.agree(step); }
 
-  /// Sum of all ranks' values, on every rank, added in the order of the ranks. Collective.
-  double sum(double value) const;
-
   /// On rank 0: `all` becomes the bytes of all ranks, in their order; its size is the sum of theirs. Elsewhere `all` is
   /// not used. Collective.
   void gather(std::span<const std::byte> mine, std::span<std::byte> all) const;

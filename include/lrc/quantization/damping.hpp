@@ -19,7 +19,12 @@ void with_damping(const std::string& name, double first, const std::function<voi
 /// The same for the solve of a linear, beginning with options.damping.
 SolveResult with_damping(const SolveOptions& options, const std::function<SolveResult(double)>& attempt);
 
-/// Error naming the linear where the diagonal of XXᵀ (d_in) is all zero: no calibration token reached it.
-void require_data(const VectorD& diagonal, const std::string& name);
+/// Whether moments with this diagonal (d_in) are all zero: no token came, or all inputs were.
+bool tells_nothing(const VectorD& diagonal);
+
+/// attempt(), or `instead` where the moments are finite and yet no damping helps: inputs of too few kinds. A warning
+/// says so.
+SolveResult or_by_rounding(bool finite, const std::function<SolveResult()>& attempt,
+                           const std::function<SolveResult()>& instead);
 
 }  // namespace lrc

@@ -6,12 +6,23 @@
 
 namespace lrc {
 
-/// ‖W X − Ŵ Y − U Vᵀ X‖² / ‖W X‖² as [tr(R Sx Rᵀ) − 2 tr(R Sxy Ŵᵀ) + tr(Ŵ Sy Ŵᵀ)] / tr(W Sx Wᵀ), R = W − U Vᵀ.
-/// weight, quantized: d_out×d_in; u: d_out×k; v: d_in×k. 0 where the denominator is 0.
-double relative_loss(ThreadPool& pool, const MatrixD& weight, const MatrixF& quantized, const MatrixF& u,
+/// A loss, output by output: those of linears that were solved as one are told apart by their rows.
+struct RowLosses {
+  VectorD lost;   ///< d_out: ‖(W X − Ŵ Y − U Vᵀ X)_i‖²
+  VectorD power;  ///< d_out: ‖(W X)_i‖²
+
+  /// Σ lost / Σ power over rows first … first + rows − 1; 0 where the denominator is 0.
+  double relative(Index first, Index rows) const;
+  /// Over all rows.
+  double relative() const { return relative(0, lost.size()); }
+};
+
+/// Row i of [R Sx Rᵀ − 2 R Sxy Ŵᵀ + Ŵ Sy Ŵᵀ] on the diagonal, R = W − U Vᵀ; and of W Sx Wᵀ.
+/// weight, quantized: d_out×d_in; u: d_out×k; v: d_in×k.
+RowLosses row_losses(ThreadPool& pool, const MatrixD& weight, const MatrixF& quantized, const MatrixF& u,
                      const MatrixF& v, const Moments& moments);
 
-/// tr(A S Aᵀ) for symmetric `s` (n×n, upper triangle read) and `a` (m×n), summed in a fixed order.
-double quadratic_form(ThreadPool& pool, const MatrixD& a, const MatrixD& s);
+/// diag(A S Aᵀ) (m) for symmetric `s` (n×n, upper triangle read) and `a` (m×n), summed in a fixed order.
+VectorD quadratic_forms(ThreadPool& pool, const MatrixD& a, const MatrixD& s);
 
 }  // namespace lrc

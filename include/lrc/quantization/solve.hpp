@@ -5,6 +5,7 @@
 
 #include "lrc/linalg/moments.hpp"
 #include "lrc/quantization/low_rank.hpp"
+#include "lrc/quantization/objective.hpp"
 
 namespace lrc {
 
@@ -36,24 +37,32 @@ struct SolveResult {
   MatrixF scales;             ///< d_out×groups, bfloat16 values
   MatrixF u;                  ///< d_out×k, the stored values; k = 0 for rtn and gptq
   MatrixF v;                  ///< d_in×k, the stored values
-  double relative_loss = 0;   ///< of what is stored, on the undamped moments
+  double relative_loss = 0;   ///< of what is stored, on the undamped moments, over all rows
   double damping = 0;         ///< that the factorizations needed; 0 for rtn
   Index iterations_done = 0;  ///< 0 for the methods that do not iterate
   MatrixI8 u_codes{};         ///< d_out×k where U is stored in 8 bits, else 0×0
   MatrixF u_scales{};         ///< 1×k, u = u_codes · u_scales by column
   MatrixI8 v_codes{};         ///< d_in×k, likewise
   MatrixF v_scales{};         ///< 1×k
+  RowLosses losses{};         ///< the same, row by row
+  VectorD uncorrected{};      ///< d_out: what GPTQ without a correction would lose, uncorrected.hpp; or empty
+  MatrixF u_sizes{};          ///< 1×members where these were solved with one size (balance.hpp): u is times it
+  bool by_rounding = false;   ///< the inputs told nothing: round to nearest, U = 0 (solve())
 };
+
+/// Sets losses and relative_loss.
+void set_losses(SolveResult& result, RowLosses losses);
 
 /// Moves U and V into `result`.
 void set_factors(SolveResult& result, StoredLowRank factors);
 
 /// Quantizes `weight` (d_out×d_in) for inputs with these moments (d_in×d_in). Where a factorization fails, the damping
-/// grows tenfold (from 1e-8 if it was 0), up to 1, with a warning; then Error naming the linear. Error also where the
-/// moments are all zero: no calibration token reached the linear. rtn needs no moments but for the loss.
-/// A stack of linears that share their input is one tall weight, [Wq; Wk; Wv].
-/// Preconditions: sizes fit, rank ≤ min(d_out, d_in) (with directions: rank = their number), finite weight; factor_bits
-/// is 16 or 8, else InputError.
+/// grows tenfold (from 1e-8 if it was 0), up to 1, with a warning. Where that is not enough, or the moments are all
+/// zero (no token reached the linear, or its inputs were constant and centred), they tell nothing: the weight is
+/// rounded to nearest, without a correction (with directions U = W E, the part that is not quantized), and the result
+/// says so; but moments that are not finite are an Error naming the linear. rtn needs no moments but for the loss. A
+/// stack of linears that share their input is one tall weight, [Wq; Wk; Wv]. Preconditions: sizes fit, rank ≤
+/// min(d_out, d_in) (with directions: rank = their number), finite weight; factor_bits is 16 or 8, else InputError.
 SolveResult solve(ThreadPool& pool, Method method, const MatrixD& weight, const Moments& moments,
                   const SolveOptions& options);
 
