@@ -11,6 +11,7 @@
 #include "lrc/io/json.hpp"
 #include "measure_phase.hpp"
 #include "propagate_phase.hpp"
+#include "shared_commits.hpp"
 #include "solve_phase.hpp"
 #include "spectra_phase.hpp"
 
@@ -30,7 +31,8 @@ void CalibrationRun::run() {
   plan_memory();
   open_checkpoint();
   try {
-    if (!output_is_done()) work();  // another job may have finished it while this one waited for the checkpoint
+    if (!output_is_done())
+      work_past_damage();  // another job may have finished it while this one waited for the checkpoint
   } catch (const AgreedError& error) {
     if (error.code() != ExitCode::interrupted) leave_state(RunState::failed);
     throw;
@@ -117,16 +119,25 @@ void CalibrationRun::open_checkpoint() {
     CheckpointOptions how{.restart = restarts()};
     if (options_.allow_mixed) how.may_differ = {"blas", "lrc version"};
     checkpoint_ = std::make_unique<Checkpoint>(Checkpoint::open(options_.checkpoint, fingerprint_, how));
-    for (const std::string& warning : checkpoint_->warnings()) log_warning(warning);
+    for (const std::string& warning : checkpoint_->take_warnings()) log_warning(warning);
     if (const Index committed = checkpoint_->committed_solves(); committed > 0) {
       log_info(fmt::format("{}: {} solves are committed already", options_.checkpoint, committed));
     }
   });
-  const std::string committed =
-      world_.broadcast(world_.is_root() ? nlohmann::json(checkpoint_->committed()).dump() : std::string());
-  if (world_.is_root()) return;
-  checkpoint_ = std::make_unique<Checkpoint>(
-      Checkpoint::attach(options_.checkpoint, world_.rank(), nlohmann::json::parse(committed).get<CommittedFiles>()));
+  attach_others(world_, checkpoint_, options_.checkpoint);
+}
+
+// Records are hashed when they are used. Where one is damaged, all others are looked at, and the run goes on as one
+// that is resumed; a disk that damages more meanwhile ends it.
+void CalibrationRun::work_past_damage() {
+  try {
+    return work();
+  } catch (const AgreedError& error) {
+    if (error.code() == ExitCode::interrupted || world_.max(checkpoint_->meets_damage() ? 1 : 0) == 0) throw;
+    log_warning(fmt::format("{}; what is damaged is made again", error.what()));
+  }
+  set_all_damage_aside(world_, *checkpoint_);
+  work();
 }
 
 void CalibrationRun::work() {
@@ -137,6 +148,7 @@ void CalibrationRun::work() {
                  sequences_, memory_,  *checkpoint_, report_,  solve_pace_};
   if (options_.allocates_ranks()) {
     SpectraPhase(run).run();
+    share_commits(world_, *checkpoint_);
     world_.agree([&] { run.ranks = StackRanks::allocated(options_, model.config(), *checkpoint_); });
   }
   const WorkPlan plan = WorkPlan::of(model, options_.stack_groups, *checkpoint_);
@@ -149,6 +161,7 @@ void CalibrationRun::work() {
     measure_and_solve(run, plan);
   }
   if (world_.is_root()) checkpoint_->drop_hidden_before(model.config().blocks);
+  share_commits(world_, *checkpoint_);
   peak_ = world_.max(peak_memory());
   export_output(run, facts());
   log_info(fmt::format("done: {}", options_.output));
@@ -160,6 +173,7 @@ void CalibrationRun::measure_and_solve(const RunContext& run, const WorkPlan& pl
   for (Index first = 0; first < blocks; first += window) {
     const Index end = std::min(first + window, blocks);
     measure.run(first, end);
+    share_commits(run.world, run.checkpoint);
     solve_window(run, plan, first, end);
   }
 }

@@ -22,6 +22,7 @@ class CalibrationRun {
   bool output_is_done();
   bool restarts() const;
   void open_checkpoint();
+  void work_past_damage();
   void work();
   static void measure_and_solve(const RunContext& run, const WorkPlan& plan);
   nlohmann::ordered_json memory_facts() const;

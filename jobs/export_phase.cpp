@@ -111,7 +111,7 @@ void write_share(const RunContext& run, const Exporter& exporter) {
 }
 
 void write_report(const RunContext& run, const nlohmann::ordered_json& facts, const fs::path& directory) {
-  RunReport& report = run.report;
+  RunReport report = run.report;  // the run may go on from here where a record is damaged
   for (const auto& [key, value] : facts.items()) report.set(key, value);
   report.set("bits_per_weight", format_of(run).bits_per_weight);
   for_each_stack(run, [&](const GroupLayout& group, const LinearStack& stack) {
