@@ -13,6 +13,7 @@
 #include "propagate_phase.hpp"
 #include "shared_commits.hpp"
 #include "solve_phase.hpp"
+#include "space_plan.hpp"
 #include "spectra_phase.hpp"
 
 namespace lrc {
@@ -26,6 +27,7 @@ CalibrationRun::CalibrationRun(const Communicator& world, CalibrateOptions optio
 
 void CalibrationRun::run() {
   set_time_limit(options_);
+  check_places();
   open_inputs();
   if (output_is_done()) return leave_state(RunState::done);
   plan_memory();
@@ -40,11 +42,21 @@ void CalibrationRun::run() {
   leave_state(RunState::done);
 }
 
+// Before any work. Root looks: what the others see of the file system may be older.
+void CalibrationRun::check_places() const {
+  world_.agree([&] {
+    if (!world_.is_root()) return;
+    demand_places(options_.output, options_.checkpoint);
+    demand_checkpoint_or_nothing(options_.checkpoint);
+  });
+}
+
 void CalibrationRun::open_inputs() {
   PhaseTimer timer(report_, "check inputs");
   world_.agree([&] { stored_ = std::make_unique<StoredModel>(options_.model); });
   world_.agree([&] {
     if (stored_->quantized()) throw InputError(options_.model, "the model is quantized already; take the original");
+    if (world_.is_root()) demand_space(options_, stored_->config(), world_.size());
   });
   sequences_ = load_sequences(world_, source_of(options_.calibration), options_.calibration, *stored_,
                               options_.sequences, options_.sequence_length);
@@ -87,18 +99,16 @@ void CalibrationRun::plan_memory() {
                        memory_.by_panels().empty() ? "" : "; some moments are summed panel by panel"));
 }
 
-// Root looks: what the others see of the file system may be older.
 bool CalibrationRun::output_is_done() {
   bool done = false;
   world_.agree([&] {
-    if (!world_.is_root() || !std::filesystem::exists(options_.output)) return;
-    const std::filesystem::path report = std::filesystem::path(options_.output) / kReportFile;
-    done = std::filesystem::exists(report) &&
+    if (!world_.is_root()) return;
+    const OutputPlace place(options_.output);
+    const std::filesystem::path report = place.report();
+    done = !report.empty() &&
            read_json_object(report).value("fingerprint", nlohmann::json()) == nlohmann::json(fingerprint_);
-    if (!done)
-      throw InputError("--output",
-                       fmt::format("{} exists and is not the result of this run; name another directory or remove it",
-                                   options_.output));
+    if (done) place.finish();  // it may have been interrupted
+    if (!done && !place.is_free()) refuse_output(options_.output);
   });
   done = world_.broadcast(done ? "done" : "") == "done";
   if (done) log_info(fmt::format("{} is already there, made by this very run: nothing to do", options_.output));
@@ -169,7 +179,8 @@ void CalibrationRun::work() {
 
 void CalibrationRun::measure_and_solve(const RunContext& run, const WorkPlan& plan) {
   MeasurePhase measure(run, plan);
-  const Index blocks = run.model.config().blocks, window = window_size(run);
+  const Index blocks = run.model.config().blocks,
+              window = window_size(run.options, run.model.config(), run.world.size());
   for (Index first = 0; first < blocks; first += window) {
     const Index end = std::min(first + window, blocks);
     measure.run(first, end);

@@ -17,6 +17,7 @@ class CalibrationRun {
   void run();
 
  private:
+  void check_places() const;
   void open_inputs();
   void plan_memory();
   bool output_is_done();

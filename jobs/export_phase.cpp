@@ -135,21 +135,22 @@ void write_report(const RunContext& run, const nlohmann::ordered_json& facts, co
 }  // namespace
 
 void export_output(const RunContext& run, const nlohmann::ordered_json& facts) {
-  const fs::path partial = run.options.output + ".partial";
+  const OutputPlace place(run.options.output);
+  const fs::path workshop = run.world.broadcast(place.workshop().string());  // of root, who makes it
   {
     PhaseTimer timer(run.report, "export");
     run.world.agree([&] {
       if (!run.world.is_root()) return;
-      remove_path(partial);
-      make_directories(partial);
+      remove_path(workshop);
+      make_directories(workshop);
     });
-    run.world.agree([&] { write_share(run, exporter_of(run, partial)); });
-    if (run.world.is_root()) timer.add_bytes(directory_bytes(partial));
+    run.world.agree([&] { write_share(run, exporter_of(run, workshop)); });
+    if (run.world.is_root()) timer.add_bytes(directory_bytes(workshop));
   }
   run.world.agree([&] {
     if (!run.world.is_root()) return;
-    write_report(run, facts, partial);
-    rename_durably(partial, run.options.output);
+    write_report(run, facts, workshop);
+    place.finish();
   });
 }
 

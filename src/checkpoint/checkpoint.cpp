@@ -28,9 +28,12 @@ std::string hidden_file(const HiddenKey& key) {
   return fmt::format("hidden/{}.{}.h5", key.block, key.unit == kProbeUnit ? "probe" : std::to_string(key.unit));
 }
 
+// But for what a file system has at its top.
 std::vector<fs::path> files_in(const fs::path& directory) {
   std::vector<fs::path> files;
-  for (const fs::directory_entry& entry : fs::directory_iterator(directory)) files.push_back(entry.path());
+  for (const fs::directory_entry& entry : fs::directory_iterator(directory)) {
+    if (entry.path().filename() != "lost+found") files.push_back(entry.path());
+  }
   std::sort(files.begin(), files.end());
   return files;
 }
@@ -41,12 +44,6 @@ Index block_of_hidden(const fs::path& file) {
   Index block = std::numeric_limits<Index>::max();
   std::from_chars(name.data(), name.data() + name.size(), block);
   return block;
-}
-
-// The leases are the first thing made in a checkpoint.
-void refuse_foreign(const fs::path& directory) {
-  if (!fs::exists(directory) || fs::is_empty(directory) || fs::is_directory(directory / kLeases)) return;
-  throw InputError(directory.string(), "is not a checkpoint and not empty; name another directory (--checkpoint)");
 }
 
 // The manifest first: without it the directory holds nothing.
@@ -60,11 +57,17 @@ void throw_away(const fs::path& directory) {
 
 }  // namespace
 
+// The leases are the first thing made in a checkpoint.
+void demand_checkpoint_or_nothing(const fs::path& directory) {
+  if (!fs::exists(directory) || files_in(directory).empty() || fs::is_directory(directory / kLeases)) return;
+  throw InputError(directory.string(), "is not a checkpoint and not empty; name another directory (--checkpoint)");
+}
+
 Checkpoint::Checkpoint(fs::path directory, int writer) : directory_(std::move(directory)), writer_(writer) {}
 
 Checkpoint Checkpoint::open(const fs::path& directory, const nlohmann::ordered_json& fingerprint,
                             const CheckpointOptions& options) {
-  refuse_foreign(directory);
+  demand_checkpoint_or_nothing(directory);
   const fs::path manifest = directory / kManifest;
   // Looked at before, so that a refusal leaves no trace, and after: an earlier owner may have thrown it away meanwhile.
   if (!options.restart && fs::exists(manifest)) check_manifest(manifest, fingerprint, options.may_differ);

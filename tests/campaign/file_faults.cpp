@@ -305,7 +305,7 @@ int unlinkat(int directory, const char* path, int flags) noexcept {
 
 int flock(int descriptor, int operation) noexcept {
   static const auto real = next<int (*)(int, int)>("flock");
-  return Faults::instance().lacks("flock", Faults::instance().path_of(descriptor), ENOSYS)
+  return Faults::instance().lacks("flock", Faults::instance().path_of(descriptor), ENOLCK)
              ? -1
              : real(descriptor, operation);
 }

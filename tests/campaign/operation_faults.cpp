@@ -35,8 +35,9 @@ struct Case {
   std::size_t kind, operation;
   std::string fault;  // of file_faults.cpp
   bool always = false;
-  bool read = false;  // of the operations that read, not of those that change something
-  bool weak = false;  // on a file system without hard links, fsync of directories, locks and utimensat
+  bool read = false;    // of the operations that read, not of those that change something
+  bool inside = false;  // into a directory that is there already
+  bool weak = false;    // on a file system without hard links, fsync of directories, locks and utimensat
 
   bool kills() const { return fault.starts_with("kill"); }
 
@@ -71,7 +72,7 @@ class Worker {
 
   void play(const KindOfRun& kind, const Case& test) {
     fs::remove_all(directory_);
-    fs::create_directories(directory_);
+    fs::create_directories(test.inside ? directory_ / "out" : directory_);
     const Case somewhere{
         .kind = test.kind, .operation = random_() % kind.operations.size(), .fault = "kill", .weak = test.weak};
     if (test.read && random_() % 2 == 0) disturbed(kind, somewhere);  // a run that resumes reads more
@@ -151,6 +152,7 @@ class Campaign {
     for (std::size_t i = next_++; i < cases_.size(); i = next_++) {
       Case& test = cases_[i];
       test.weak = i % 4 == 0;
+      test.inside = i % 3 == 0;
       std::string problem;
       try {
         worker.play(kinds_[test.kind], test);
@@ -169,9 +171,9 @@ class Campaign {
     ++findings_;
     const KindOfRun& kind = kinds_[test.kind];
     const Operation& operation = (test.read ? kind.reads : kind.operations)[test.operation];
-    fmt::print("{}{}{} at operation {} ({} {}): {}\n  arguments:", test.fault, test.always ? " from there on" : "",
-               test.weak ? " on a weak file system" : "", test.operation, name_of(operation.kind), operation.path,
-               problem);
+    fmt::print("{}{}{}{} at operation {} ({} {}): {}\n  arguments:", test.fault, test.always ? " from there on" : "",
+               test.weak ? " on a weak file system" : "", test.inside ? " into a directory that is there" : "",
+               test.operation, name_of(operation.kind), operation.path, problem);
     for (const std::string& argument : kind.arguments) fmt::print(" {}", argument);
     fmt::print("\n");
   }

@@ -39,6 +39,9 @@ struct CheckpointOptions {
   LeaseTiming timing{};
 };
 
+/// Throws InputError where the directory holds something else than a checkpoint.
+void demand_checkpoint_or_nothing(const std::filesystem::path& directory);
+
 class Checkpoint {
  public:
   /// Takes the lease of `directory`, and opens it for the run with this fingerprint (a flat object), or makes it. Sets
