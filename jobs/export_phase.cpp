@@ -141,6 +141,10 @@ void export_output(const RunContext& run, const nlohmann::ordered_json& facts) {
     PhaseTimer timer(run.report, "export");
     run.world.agree([&] {
       if (!run.world.is_root()) return;
+      if (!place.is_free())
+        throw Error(
+            fmt::format("{} holds something that was not there when the run began; make it empty, and run again",
+                        run.options.output));
       remove_path(workshop);
       make_directories(workshop);
     });
