@@ -58,11 +58,13 @@ Disk disk_of(const fs::path& directory) {
   return {status.st_dev, block * static_cast<double>(space.f_bfree), block * static_cast<double>(space.f_bavail)};
 }
 
-void demand_bytes(const std::string& option, const fs::path& directory, const Disk& disk, double least, double most) {
+// `what` needs the bytes of the file system that holds, or will hold, `directory`.
+void demand_bytes(const std::string& option, const fs::path& directory, const std::string& what, double least,
+                  double most) {
+  const Disk disk = disk_of(directory);
   const auto text = [&](double free, const char* how, double bytes) {
-    return fmt::format("{} has {} free where {} needs {} {}: make room, or name a directory elsewhere",
-                       existing_above(directory).string(), human_bytes(free), directory.string(), how,
-                       human_bytes(bytes));
+    return fmt::format("{} has {} free, but {} will take {} {}: make room, or name a directory elsewhere",
+                       existing_above(directory).string(), human_bytes(free), what, how, human_bytes(bytes));
   };
   if (least > disk.free) throw InputError(option, text(disk.free, "at least", least));
   if (most > disk.for_users) log_warning(option + ": " + text(disk.for_users, "up to about", most));
@@ -96,15 +98,15 @@ SpacePlan space_plan(const CalibrateOptions& options, const ModelConfig& model, 
 
 void demand_space(const CalibrateOptions& options, const ModelConfig& model, int ranks) {
   const SpacePlan plan = space_plan(options, model, ranks);
-  const Disk output = disk_of(options.output), checkpoint = disk_of(options.checkpoint);
-  const double of_output = plan.output - bytes_below(OutputPlace(options.output).workshop());
+  const double output = plan.output - bytes_below(OutputPlace(options.output).workshop());
   const double there = bytes_below(options.checkpoint);
   const double least = plan.packed - there, most = plan.solves + plan.passing - there;
-  if (output.device == checkpoint.device) {
-    demand_bytes("--output", options.output, output, of_output + std::max(least, 0.0), of_output + std::max(most, 0.0));
+  if (disk_of(options.output).device == disk_of(options.checkpoint).device) {
+    demand_bytes("--output", options.output, "the output and the checkpoint", output + std::max(least, 0.0),
+                 output + std::max(most, 0.0));
   } else {
-    demand_bytes("--output", options.output, output, of_output, of_output);
-    demand_bytes("--checkpoint", options.checkpoint, checkpoint, least, most);
+    demand_bytes("--output", options.output, "the output", output, output);
+    demand_bytes("--checkpoint", options.checkpoint, "the checkpoint", least, most);
   }
 }
 

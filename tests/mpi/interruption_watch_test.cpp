@@ -16,10 +16,10 @@ std::atomic<std::int64_t> messages{0};  // that this rank has begun to send sinc
 }  // namespace
 
 // MPI's own profiling interface: what the library sends goes through here.
-extern "C" int MPI_Isend(const void* buffer, int count, MPI_Datatype type, int to, int tag, MPI_Comm comm,
+extern "C" int MPI_Isend(const void* buf, int count, MPI_Datatype datatype, int dest, int tag, MPI_Comm comm,
                          MPI_Request* request) {
   ++messages;
-  return PMPI_Isend(buffer, count, type, to, tag, comm, request);
+  return PMPI_Isend(buf, count, datatype, dest, tag, comm, request);
 }
 
 namespace lrc {
