@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #include "lrc/core/interrupt.hpp"
+#include "output_place.hpp"
 
 namespace lrc {
 
@@ -116,7 +117,7 @@ void complete(CalibrateOptions& o) {
   required("model", o.model);
   required("calibration", o.calibration);
   required("output", o.output);
-  while (o.output.size() > 1 && o.output.back() == '/') o.output.pop_back();
+  o.output = plain_place(o.output);
   if (o.checkpoint.empty()) o.checkpoint = o.output + ".checkpoint";
   if (o.method == "lrq") throw InputError("--method", "lrq does not exist yet; it may be lrc, gptq, svd or rtn");
   if (!o.propagates() && o.target_blend != CalibrateOptions().target_blend)

@@ -11,7 +11,9 @@
 #include "lrc/io/json.hpp"
 #include "measure_phase.hpp"
 #include "propagate_phase.hpp"
+#include "shared_commits.hpp"
 #include "solve_phase.hpp"
+#include "space_plan.hpp"
 #include "spectra_phase.hpp"
 
 namespace lrc {
@@ -25,12 +27,14 @@ CalibrationRun::CalibrationRun(const Communicator& world, CalibrateOptions optio
 
 void CalibrationRun::run() {
   set_time_limit(options_);
+  check_places();
   open_inputs();
   if (output_is_done()) return leave_state(RunState::done);
   plan_memory();
   open_checkpoint();
   try {
-    if (!output_is_done()) work();  // another job may have finished it while this one waited for the checkpoint
+    if (!output_is_done())
+      work_past_damage();  // another job may have finished it while this one waited for the checkpoint
   } catch (const AgreedError& error) {
     if (error.code() != ExitCode::interrupted) leave_state(RunState::failed);
     throw;
@@ -38,11 +42,21 @@ void CalibrationRun::run() {
   leave_state(RunState::done);
 }
 
+// Before any work. Root looks: what the others see of the file system may be older.
+void CalibrationRun::check_places() const {
+  world_.agree([&] {
+    if (!world_.is_root()) return;
+    demand_places(options_.output, options_.checkpoint);
+    demand_checkpoint_or_nothing(options_.checkpoint);
+  });
+}
+
 void CalibrationRun::open_inputs() {
   PhaseTimer timer(report_, "check inputs");
   world_.agree([&] { stored_ = std::make_unique<StoredModel>(options_.model); });
   world_.agree([&] {
     if (stored_->quantized()) throw InputError(options_.model, "the model is quantized already; take the original");
+    if (world_.is_root()) demand_space(options_, stored_->config(), world_.size());
   });
   sequences_ = load_sequences(world_, source_of(options_.calibration), options_.calibration, *stored_,
                               options_.sequences, options_.sequence_length);
@@ -85,18 +99,16 @@ void CalibrationRun::plan_memory() {
                        memory_.by_panels().empty() ? "" : "; some moments are summed panel by panel"));
 }
 
-// Root looks: what the others see of the file system may be older.
 bool CalibrationRun::output_is_done() {
   bool done = false;
   world_.agree([&] {
-    if (!world_.is_root() || !std::filesystem::exists(options_.output)) return;
-    const std::filesystem::path report = std::filesystem::path(options_.output) / kReportFile;
-    done = std::filesystem::exists(report) &&
+    if (!world_.is_root()) return;
+    const OutputPlace place(options_.output);
+    const std::filesystem::path report = place.report();
+    done = !report.empty() &&
            read_json_object(report).value("fingerprint", nlohmann::json()) == nlohmann::json(fingerprint_);
-    if (!done)
-      throw InputError("--output",
-                       fmt::format("{} exists and is not the result of this run; name another directory or remove it",
-                                   options_.output));
+    if (done) place.finish();  // it may have been interrupted
+    if (!done && !place.is_free()) refuse_output(options_.output);
   });
   done = world_.broadcast(done ? "done" : "") == "done";
   if (done) log_info(fmt::format("{} is already there, made by this very run: nothing to do", options_.output));
@@ -117,16 +129,25 @@ void CalibrationRun::open_checkpoint() {
     CheckpointOptions how{.restart = restarts()};
     if (options_.allow_mixed) how.may_differ = {"blas", "lrc version"};
     checkpoint_ = std::make_unique<Checkpoint>(Checkpoint::open(options_.checkpoint, fingerprint_, how));
-    for (const std::string& warning : checkpoint_->warnings()) log_warning(warning);
+    for (const std::string& warning : checkpoint_->take_warnings()) log_warning(warning);
     if (const Index committed = checkpoint_->committed_solves(); committed > 0) {
       log_info(fmt::format("{}: {} solves are committed already", options_.checkpoint, committed));
     }
   });
-  const std::string committed =
-      world_.broadcast(world_.is_root() ? nlohmann::json(checkpoint_->committed()).dump() : std::string());
-  if (world_.is_root()) return;
-  checkpoint_ = std::make_unique<Checkpoint>(
-      Checkpoint::attach(options_.checkpoint, world_.rank(), nlohmann::json::parse(committed).get<CommittedFiles>()));
+  attach_others(world_, checkpoint_, options_.checkpoint);
+}
+
+// Records are hashed when they are used. Where one is damaged, all others are looked at, and the run goes on as one
+// that is resumed; a disk that damages more meanwhile ends it.
+void CalibrationRun::work_past_damage() {
+  try {
+    return work();
+  } catch (const AgreedError& error) {
+    if (error.code() == ExitCode::interrupted || world_.max(checkpoint_->meets_damage() ? 1 : 0) == 0) throw;
+    log_warning(fmt::format("{}; what is damaged is made again", error.what()));
+  }
+  set_all_damage_aside(world_, *checkpoint_);
+  work();
 }
 
 void CalibrationRun::work() {
@@ -137,6 +158,7 @@ void CalibrationRun::work() {
                  sequences_, memory_,  *checkpoint_, report_,  solve_pace_};
   if (options_.allocates_ranks()) {
     SpectraPhase(run).run();
+    share_commits(world_, *checkpoint_);
     world_.agree([&] { run.ranks = StackRanks::allocated(options_, model.config(), *checkpoint_); });
   }
   const WorkPlan plan = WorkPlan::of(model, options_.stack_groups, *checkpoint_);
@@ -149,6 +171,7 @@ void CalibrationRun::work() {
     measure_and_solve(run, plan);
   }
   if (world_.is_root()) checkpoint_->drop_hidden_before(model.config().blocks);
+  share_commits(world_, *checkpoint_);
   peak_ = world_.max(peak_memory());
   export_output(run, facts());
   log_info(fmt::format("done: {}", options_.output));
@@ -156,10 +179,12 @@ void CalibrationRun::work() {
 
 void CalibrationRun::measure_and_solve(const RunContext& run, const WorkPlan& plan) {
   MeasurePhase measure(run, plan);
-  const Index blocks = run.model.config().blocks, window = window_size(run);
+  const Index blocks = run.model.config().blocks,
+              window = window_size(run.options, run.model.config(), run.world.size());
   for (Index first = 0; first < blocks; first += window) {
     const Index end = std::min(first + window, blocks);
     measure.run(first, end);
+    share_commits(run.world, run.checkpoint);
     solve_window(run, plan, first, end);
   }
 }

@@ -17,11 +17,13 @@ class CalibrationRun {
   void run();
 
  private:
+  void check_places() const;
   void open_inputs();
   void plan_memory();
   bool output_is_done();
   bool restarts() const;
   void open_checkpoint();
+  void work_past_damage();
   void work();
   static void measure_and_solve(const RunContext& run, const WorkPlan& plan);
   nlohmann::ordered_json memory_facts() const;

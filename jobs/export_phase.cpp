@@ -72,17 +72,28 @@ QuantizedFormat format_of(const RunContext& run) {
           .bits_per_weight = bits / weights};
 }
 
-SolvedStack solved_stack(const RunContext& run, const std::string& name) {
+namespace {
+
+SolvedStack to_solved(const SolveRecord& record) {
   const auto vector_of = [](const StoredMatrix<float>& row) {
     return VectorF(Eigen::Map<const VectorF>(row.values.data(), static_cast<Index>(row.values.size())));
   };
-  const SolveRecord record = run.checkpoint.load_solve(name);
   return {to_result(record), vector_of(record.mean), vector_of(record.center_bias), static_cast<float>(record.clip)};
+}
+
+}  // namespace
+
+SolvedStack solved_stack(const RunContext& run, const std::string& name) {
+  return to_solved(run.checkpoint.load_solve(name));
 }
 
 namespace {
 
-Exporter exporter_of(const RunContext& run, const fs::path& directory) {
+// What the report says of stacks, by their names: records are large, and read once for it and for the weights.
+using StackFacts = nlohmann::ordered_json;
+
+// Notes the facts of the solves that it reads.
+Exporter exporter_of(const RunContext& run, const fs::path& directory, StackFacts& facts) {
   return {{.original = run.stored,
            .model = run.model,
            .format = format_of(run),
@@ -91,7 +102,12 @@ Exporter exporter_of(const RunContext& run, const fs::path& directory) {
            .factor_bits = static_cast<int>(run.options.factor_bits),
            .adapter_dtype = run.options.factor_dtype(),
            .own_clips = run.options.chooses_clip(),
-           .solved = [&run](const std::string& stack) { return solved_stack(run, stack); }},
+           .solved =
+               [&run, &facts](const std::string& stack) {
+                 const SolveRecord record = run.checkpoint.load_solve(stack);
+                 facts[stack] = {{"facts", record.facts}, {"clip", record.clip}};
+                 return to_solved(record);
+               }},
           directory};
 }
 
@@ -110,12 +126,20 @@ void write_share(const RunContext& run, const Exporter& exporter) {
   exporter.write_rest();
 }
 
-void write_report(const RunContext& run, const nlohmann::ordered_json& facts, const fs::path& directory) {
-  RunReport& report = run.report;
+// On root those of all ranks. Collective.
+StackFacts gathered(const Communicator& world, const StackFacts& mine) {
+  StackFacts all;
+  for (const std::string& part : world.gather(mine.dump())) all.update(StackFacts::parse(part));
+  return all;
+}
+
+void write_report(const RunContext& run, const nlohmann::ordered_json& facts, const StackFacts& solved,
+                  const fs::path& directory) {
+  RunReport report = run.report;  // the run may go on from here where a record is damaged
   for (const auto& [key, value] : facts.items()) report.set(key, value);
   report.set("bits_per_weight", format_of(run).bits_per_weight);
   for_each_stack(run, [&](const GroupLayout& group, const LinearStack& stack) {
-    const SolveRecord record = run.checkpoint.load_solve(stack.name);
+    const StackFacts& of_stack = solved.at(stack.name);
     for (std::size_t i = stack.first; i < stack.first + stack.count; ++i) {
       const LinearLayout& linear = group.linears[i];
       nlohmann::ordered_json entry = {
@@ -123,12 +147,12 @@ void write_report(const RunContext& run, const nlohmann::ordered_json& facts, co
       if (stack.count > 1) entry["stack"] = stack.name;
       const GridShape grid = run.options.solve_grid(stack.rows, linear.cols);  // of the ranks that solved it
       entry["grid"] = {grid.rows, grid.cols};
-      nlohmann::ordered_json solved = record.facts;
+      nlohmann::ordered_json solved = of_stack.at("facts");
       entry.update(solved.at("losses").at(i - stack.first));
       solved.erase("losses");
       entry.update(solved);
       if (run.options.chooses_clip())
-        entry["clip"] = std::round(record.clip * 1e4) / 1e4;  // 0.8, not what a float holds
+        entry["clip"] = std::round(of_stack.at("clip").get<double>() * 1e4) / 1e4;  // 0.8, not what a float holds
       report.add_linear(entry);
     }
   });
@@ -138,21 +162,28 @@ void write_report(const RunContext& run, const nlohmann::ordered_json& facts, co
 }  // namespace
 
 void export_output(const RunContext& run, const nlohmann::ordered_json& facts) {
-  const fs::path partial = run.options.output + ".partial";
+  const OutputPlace place(run.options.output);
+  const fs::path workshop = run.world.broadcast(place.workshop().string());  // of root, who makes it
+  StackFacts solved = StackFacts::object();
   {
     PhaseTimer timer(run.report, "export");
     run.world.agree([&] {
       if (!run.world.is_root()) return;
-      remove_path(partial);
-      make_directories(partial);
+      if (!place.is_free())
+        throw Error(
+            fmt::format("{} holds something that was not there when the run began; make it empty, and run again",
+                        run.options.output));
+      remove_path(workshop);
+      make_directories(workshop);
     });
-    run.world.agree([&] { write_share(run, exporter_of(run, partial)); });
-    if (run.world.is_root()) timer.add_bytes(directory_bytes(partial));
+    run.world.agree([&] { write_share(run, exporter_of(run, workshop, solved)); });
+    if (run.world.is_root()) timer.add_bytes(directory_bytes(workshop));
   }
+  solved = gathered(run.world, solved);
   run.world.agree([&] {
     if (!run.world.is_root()) return;
-    write_report(run, facts, partial);
-    rename_durably(partial, run.options.output);
+    write_report(run, facts, solved, workshop);
+    place.finish();
   });
 }
 

@@ -1,12 +1,11 @@
-// The committed solves as a model directory with its report, written beside the output and renamed when whole.
+// The committed solves as a model directory with its report, which comes to its place when it is whole.
 #pragma once
 
 #include "lrc/export/exporter.hpp"
+#include "output_place.hpp"
 #include "run_context.hpp"
 
 namespace lrc {
-
-constexpr const char* kReportFile = "lrc_report.json";
 
 /// The format of the output.
 QuantizedFormat format_of(const RunContext& run);

@@ -9,6 +9,7 @@
 #include "lrc/core/log.hpp"
 #include "lrc/export/solved_group.hpp"
 #include "prepare_phase.hpp"
+#include "shared_commits.hpp"
 #include "solve_phase.hpp"
 
 namespace lrc {
@@ -61,12 +62,14 @@ void Propagation::pass_block(Index index, Progress& progress) {
   for (std::size_t stage = 0; stage < kStages.size(); ++stage) {
     const std::vector<SolveTask> left = tasks();
     if (is_unmeasured(left)) measure();
+    share_commits(run_.world, run_.checkpoint);
     const auto show = [&](std::size_t done, double share) {
       progress.update(static_cast<double>(index) + (static_cast<double>(stage) + share) / kStages.size(),
                       fmt::format("block {} of {}, stage {} of {}, {} of {} solves", index + 1,
                                   run_.model.config().blocks, stage + 1, kStages.size(), done, left.size()));
     };
     if (!left.empty()) solve_all(run_, left, show);
+    share_commits(run_.world, run_.checkpoint);
     const PhaseTimer timer(run_.report, "calibrate");
     run_.world.agree([&] {
       check_interruption();

@@ -14,8 +14,6 @@
 namespace lrc {
 namespace {
 
-constexpr Index kTasksPerRank = 8;
-
 // Order of growth of a solve: the factorizations on the input side and the products with the weight.
 double solve_cost(const SolveTask& task) {
   const auto in = static_cast<double>(task.group.inputs()), out = static_cast<double>(task.stack.rows);
@@ -139,14 +137,6 @@ void drop_needless_moments(const RunContext& run) {
       }
     }
   }
-}
-
-Index window_size(const RunContext& run) {
-  Index solves_per_block = 0;
-  const BlockLayout layout = block_layout(run.model.config(), 0);
-  for (const GroupLayout& group : layout.groups)
-    solves_per_block += static_cast<Index>(stacks_of(group, run.options.stack_groups).size());
-  return std::clamp<Index>(ceil_div(kTasksPerRank * run.world.size(), solves_per_block), 1, run.model.config().blocks);
 }
 
 void solve_window(const RunContext& run, const WorkPlan& plan, Index first, Index end) {

@@ -24,7 +24,4 @@ void drop_moments(const RunContext& run, const GroupLayout& group);
 /// between its last solve and the drop. For root, before anything is measured.
 void drop_needless_moments(const RunContext& run);
 
-/// How many blocks make enough solves that the last ones to finish leave few ranks idle.
-Index window_size(const RunContext& run);
-
 }  // namespace lrc

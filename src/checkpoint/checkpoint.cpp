@@ -10,7 +10,7 @@
 #include "lrc/core/error.hpp"
 #include "lrc/io/directory.hpp"
 #include "lrc/io/file.hpp"
-#include "lrc/io/hash.hpp"
+#include "lrc/io/system_call.hpp"
 
 namespace lrc {
 namespace fs = std::filesystem;
@@ -28,9 +28,12 @@ std::string hidden_file(const HiddenKey& key) {
   return fmt::format("hidden/{}.{}.h5", key.block, key.unit == kProbeUnit ? "probe" : std::to_string(key.unit));
 }
 
+// But for what a file system has at its top.
 std::vector<fs::path> files_in(const fs::path& directory) {
   std::vector<fs::path> files;
-  for (const fs::directory_entry& entry : fs::directory_iterator(directory)) files.push_back(entry.path());
+  for (const fs::directory_entry& entry : fs::directory_iterator(directory)) {
+    if (entry.path().filename() != "lost+found") files.push_back(entry.path());
+  }
   std::sort(files.begin(), files.end());
   return files;
 }
@@ -41,12 +44,6 @@ Index block_of_hidden(const fs::path& file) {
   Index block = std::numeric_limits<Index>::max();
   std::from_chars(name.data(), name.data() + name.size(), block);
   return block;
-}
-
-// The leases are the first thing made in a checkpoint.
-void refuse_foreign(const fs::path& directory) {
-  if (!fs::exists(directory) || fs::is_empty(directory) || fs::is_directory(directory / kLeases)) return;
-  throw InputError(directory.string(), "is not a checkpoint and not empty; name another directory (--checkpoint)");
 }
 
 // The manifest first: without it the directory holds nothing.
@@ -60,11 +57,17 @@ void throw_away(const fs::path& directory) {
 
 }  // namespace
 
+// The leases are the first thing made in a checkpoint.
+void demand_checkpoint_or_nothing(const fs::path& directory) {
+  if (!fs::exists(directory) || files_in(directory).empty() || fs::is_directory(directory / kLeases)) return;
+  throw InputError(directory.string(), "is not a checkpoint and not empty; name another directory (--checkpoint)");
+}
+
 Checkpoint::Checkpoint(fs::path directory, int writer) : directory_(std::move(directory)), writer_(writer) {}
 
 Checkpoint Checkpoint::open(const fs::path& directory, const nlohmann::ordered_json& fingerprint,
                             const CheckpointOptions& options) {
-  refuse_foreign(directory);
+  demand_checkpoint_or_nothing(directory);
   const fs::path manifest = directory / kManifest;
   // Looked at before, so that a refusal leaves no trace, and after: an earlier owner may have thrown it away meanwhile.
   if (!options.restart && fs::exists(manifest)) check_manifest(manifest, fingerprint, options.may_differ);
@@ -82,7 +85,7 @@ Checkpoint Checkpoint::open(const fs::path& directory, const nlohmann::ordered_j
   write_state(directory, RunState::resumable);
   checkpoint.remove_leftovers();
   read_journals(directory / kJournal, checkpoint.committed_, checkpoint.warnings_);
-  checkpoint.set_damaged_aside();
+  checkpoint.set_missing_aside();
   return checkpoint;
 }
 
@@ -109,25 +112,45 @@ void Checkpoint::remove_leftovers() {
   for (const char* part : kRecords) remove_in(directory_ / part);
 }
 
+// Another process may have set it aside at the same time.
+void Checkpoint::set_aside(const std::string& name) {
+  const fs::path file = directory_ / name;
+  warnings_.push_back(fmt::format("{} is damaged; set aside as {}.damaged, it will be made again", file.string(),
+                                  file.filename().string()));
+  std::error_code error;
+  fs::rename(file, file.string() + ".damaged", error);
+  if (error && error != std::errc::no_such_file_or_directory) fail_call("rename", file, error.value());
+}
+
 // Dropped moments and hidden states are simply not there any more; a solve that is not there was lost.
-void Checkpoint::set_damaged_aside() {
+void Checkpoint::set_missing_aside() {
   for (auto entry = committed_.begin(); entry != committed_.end();) {
     const fs::path file = directory_ / entry->first;
-    const bool there = fs::exists(file);
-    if (there && entry->second.contains(hash_file(file))) {
+    const auto has_size = [&](const FileBytes& bytes) { return bytes.size == fs::file_size(file); };
+    if (fs::is_regular_file(file) && std::any_of(entry->second.begin(), entry->second.end(), has_size)) {
       ++entry;
       continue;
     }
-    if (there) {
-      warnings_.push_back(fmt::format("{} is damaged; set aside as {}.damaged, it will be made again", file.string(),
-                                      file.filename().string()));
-      rename_durably(file, file.string() + ".damaged");
+    if (fs::exists(file)) {
+      set_aside(entry->first);
     } else if (entry->first.starts_with("solves/")) {
-      warnings_.push_back(fmt::format("{} is lost; it will be made again", file.string()));
+      warnings_.push_back(fmt::format("{} is lost, or was set aside; it will be made again", file.string()));
     }
     entry = committed_.erase(entry);
   }
 }
+
+std::vector<std::string> Checkpoint::set_damaged_aside(int part, int parts) {
+  std::vector<std::string> damaged;
+  int number = 0;
+  for (const auto& [name, commits] : committed_) {
+    if (number++ % parts == part && !commits.contains(bytes_of_file(directory_ / name))) damaged.push_back(name);
+  }
+  for (const std::string& name : damaged) set_aside(name);
+  return damaged;
+}
+
+void Checkpoint::learn(const std::string& news) { add_journal_text("news", news, committed_, warnings_); }
 
 bool Checkpoint::is_committed(const std::string& linear) const { return committed_.contains(solve_file(linear)); }
 bool Checkpoint::has_moments(const MomentsKey& key) const { return committed_.contains(moments_file(key)); }
@@ -140,9 +163,11 @@ Index Checkpoint::committed_solves() const {
                        [](const auto& entry) { return entry.first.starts_with("solves/"); });
 }
 
-void Checkpoint::enter(const std::string& name, const std::string& hash) {
-  append_to_journal(directory_ / kJournal / fmt::format("{}.log", writer_), name, hash);
-  committed_[name].insert(hash);
+void Checkpoint::enter(const std::string& name, const FileBytes& bytes) {
+  const std::string line = journal_line(name, bytes);
+  append_to_journal(directory_ / kJournal / fmt::format("{}.log", writer_), line);
+  committed_[name].insert(bytes);
+  if (!name.starts_with("hidden/")) news_ += line + "\n";
 }
 
 void Checkpoint::commit(const SolveRecord& record) {
@@ -150,9 +175,9 @@ void Checkpoint::commit(const SolveRecord& record) {
   const TemporaryFile file(directory_ / name);
   write_record(file.path(), record);
   sync_file(file.path());
-  const std::string hash = hash_file(file.path());
+  const FileBytes bytes = bytes_of_file(file.path());
   rename_durably(file.path(), directory_ / name);
-  enter(name, hash);
+  enter(name, bytes);
 }
 
 template <class Record>
@@ -160,9 +185,9 @@ void Checkpoint::commit_soon(const std::string& name, const Record& record) {
   const TemporaryFile file(directory_ / name);
   write_record(file.path(), record);
   start_writing_back(file.path());
-  const std::string hash = hash_file(file.path());
+  const FileBytes bytes = bytes_of_file(file.path());
   rename_path(file.path(), directory_ / name);
-  enter(name, hash);
+  enter(name, bytes);
   on_their_way_.push_back(name);
 }
 
@@ -184,15 +209,14 @@ void Checkpoint::make_durable() {
 
 // The path of a committed file whose bytes are those of its commit.
 fs::path Checkpoint::checked(const std::string& name) {
-  std::vector<std::string> known;  // open() has named them
-  if (!committed_.contains(name)) read_journals(directory_ / kJournal, committed_, known);
   const auto entry = committed_.find(name);
   fs::path file = directory_ / name;
-  if (entry == committed_.end() || !fs::exists(file))
-    throw Error(fmt::format("{}: is not committed; run again to make it", file.string()));
-  if (!entry->second.contains(hash_file(file)))
-    throw Error(fmt::format("{}: is damaged; run again to set it aside and make it anew", file.string()));
-  return file;
+  const bool there = entry != committed_.end() && fs::exists(file);
+  if (there && entry->second.contains(bytes_of_file(file))) return file;
+  meets_damage_ = true;
+  if (!there) throw Error(fmt::format("{}: is not there any more; it must be made again", file.string()));
+  set_aside(name);
+  throw Error(fmt::format("{}: is damaged, and set aside; it must be made again", file.string()));
 }
 
 SolveRecord Checkpoint::load_solve(const std::string& linear) { return read_solve(checked(solve_file(linear))); }

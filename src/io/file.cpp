@@ -45,6 +45,13 @@ void write_all(int descriptor, std::span<const std::byte> bytes, const fs::path&
   }
 }
 
+void sync_descriptor(int descriptor, const fs::path& file) {
+  if (::fsync(descriptor) == 0) return;
+  if (!is_unsupported(errno)) fail_call("fsync", file);
+  warn_of_weakness(file,
+                   "does not bring files to the disk (fsync): after a loss of power the last ones may be damaged");
+}
+
 }  // namespace
 
 FileDescriptor::FileDescriptor(FileDescriptor&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
@@ -85,7 +92,7 @@ AtomicFile::AtomicFile(fs::path target)
 void AtomicFile::write(std::span<const std::byte> bytes) { write_all(descriptor_.get(), bytes, temporary_.path()); }
 
 void AtomicFile::commit() {
-  if (::fsync(descriptor_.get()) != 0) fail_call("fsync", temporary_.path());
+  sync_descriptor(descriptor_.get(), temporary_.path());
   if (!descriptor_.close()) fail_call("close", temporary_.path());
   rename_durably(temporary_.path(), target_);
 }
@@ -108,7 +115,7 @@ void write_atomically(const fs::path& target, std::string_view text) {
 void append_durably(const fs::path& file, std::string_view record) {
   FileDescriptor descriptor(open_or_fail(file, O_WRONLY | O_CREAT | O_APPEND));
   write_all(descriptor.get(), std::as_bytes(std::span(record)), file);
-  if (::fsync(descriptor.get()) != 0) fail_call("fsync", file);
+  sync_descriptor(descriptor.get(), file);
   if (!descriptor.close()) fail_call("close", file);
   sync_directory(file.has_parent_path() ? file.parent_path() : fs::path("."));  // the first record makes the file
 }
@@ -122,7 +129,7 @@ void start_writing_back(const fs::path& file) {
 
 void sync_file(const fs::path& file) {
   FileDescriptor descriptor(open_or_fail(file, O_RDONLY));
-  if (::fsync(descriptor.get()) != 0) fail_call("fsync", file);
+  sync_descriptor(descriptor.get(), file);
   if (!descriptor.close()) fail_call("close", file);
 }
 

@@ -57,16 +57,24 @@ void prepare_library() {
   H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);  // errors become exceptions, not text on the terminal
 }
 
+// Some file systems have no locks, and a checkpoint has a lease of its own. HDF5_USE_FILE_LOCKING still decides.
+void leave_unlocked(hid_t access, const fs::path& path) {
+  check(H5Pset_file_locking(access, false, true), "H5Pset_file_locking", path);
+}
+
 Hdf5Handle create_file(const fs::path& path) {
   prepare_library();
   const Hdf5Handle access = property_list(H5P_FILE_ACCESS, path);
   check(H5Pset_libver_bounds(access.get(), H5F_LIBVER_LATEST, H5F_LIBVER_LATEST), "H5Pset_libver_bounds", path);
+  leave_unlocked(access.get(), path);
   return {H5Fcreate(path.c_str(), H5F_ACC_EXCL, H5P_DEFAULT, access.get()), H5Fclose, "H5Fcreate", path};
 }
 
 Hdf5Handle open_file(const fs::path& path) {
   prepare_library();
-  return {H5Fopen(path.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT), H5Fclose, "H5Fopen", path};
+  const Hdf5Handle access = property_list(H5P_FILE_ACCESS, path);
+  leave_unlocked(access.get(), path);
+  return {H5Fopen(path.c_str(), H5F_ACC_RDONLY, access.get()), H5Fclose, "H5Fopen", path};
 }
 
 // Chunks of whole rows, about a megabyte each.

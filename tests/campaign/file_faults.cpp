@@ -8,9 +8,11 @@
 //   LRC_FAULT_READS  set: only what reads counts; otherwise only what changes something
 //   LRC_FAULT_ALWAYS set: the operations after it fail too
 //   LRC_FAULT_RANK   only on this rank of an mpirun
+//   LRC_FAULT_UNSUPPORTED  what the file system lacks, with commas between: link, fsync_directory, flock, utimensat
 //   LRC_FAULT_TRACE  file that all operations are appended to (operation_trace.hpp)
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -49,6 +51,13 @@ class Faults {
   static Faults& instance() {
     static auto* faults = new Faults;
     return *faults;
+  }
+
+  /// Whether the file system below the root lacks a call: then errno is `error`.
+  bool lacks(const std::string& call, const std::string& path, int error) const {
+    if (path.empty() || !below_root(path) || unsupported_.find("," + call + ",") == std::string::npos) return false;
+    errno = error;
+    return true;
   }
 
   bool below_root(const std::string& path) const { return active_ && (path == root_ || path.starts_with(root_ + "/")); }
@@ -97,6 +106,7 @@ class Faults {
                       trace = environment("LRC_FAULT_TRACE");
     active_ = !root_.empty() && (rank.empty() || rank == environment("OMPI_COMM_WORLD_RANK"));
     if (!at.empty()) at_ = std::atol(at.c_str());
+    unsupported_ = "," + environment("LRC_FAULT_UNSUPPORTED") + ",";
     always_ = !environment("LRC_FAULT_ALWAYS").empty();
     reads_ = !environment("LRC_FAULT_READS").empty();
     if (active_ && !trace.empty()) trace_ = std::fopen(trace.c_str(), "ab");
@@ -108,7 +118,7 @@ class Faults {
     std::fflush(trace_);
   }
 
-  std::string root_, fault_;
+  std::string root_, fault_, unsupported_;
   bool active_ = false, always_ = false, reads_ = false;
   long at_ = -1;
   std::FILE* trace_ = nullptr;
@@ -249,6 +259,10 @@ int ftruncate64(int descriptor, off_t size) noexcept { return ftruncate_through(
 
 int fsync(int descriptor) {
   static const auto real = next<int (*)(int)>("fsync");
+  struct stat status {};
+  if (fstat(descriptor, &status) == 0 && S_ISDIR(status.st_mode) &&
+      Faults::instance().lacks("fsync_directory", Faults::instance().path_of(descriptor), EINVAL))
+    return -1;
   const auto whole = [&] { return real(descriptor); };
   return on_file(OperationKind::sync, descriptor, 0, {}, whole, whole);
 }
@@ -270,6 +284,7 @@ int rename(const char* from, const char* to) noexcept {
 
 int link(const char* from, const char* to) noexcept {
   static const auto real = next<int (*)(const char*, const char*)>("link");
+  if (Faults::instance().lacks("link", to, EPERM)) return -1;
   return on_names(OperationKind::link, from, to, [&] { return real(from, to); });
 }
 
@@ -286,6 +301,19 @@ int remove(const char* path) noexcept {
 int unlinkat(int directory, const char* path, int flags) noexcept {
   static const auto real = next<int (*)(int, const char*, int)>("unlinkat");
   return on_names(OperationKind::unlink, path_at(directory, path), "", [&] { return real(directory, path, flags); });
+}
+
+int flock(int descriptor, int operation) noexcept {
+  static const auto real = next<int (*)(int, int)>("flock");
+  return Faults::instance().lacks("flock", Faults::instance().path_of(descriptor), ENOLCK)
+             ? -1
+             : real(descriptor, operation);
+}
+
+int utimensat(int directory, const char* path, const timespec times[2], int flags) noexcept {
+  static const auto real = next<int (*)(int, const char*, const timespec*, int)>("utimensat");
+  return Faults::instance().lacks("utimensat", path_at(directory, path), ENOSYS) ? -1
+                                                                                 : real(directory, path, times, flags);
 }
 
 int mkdir(const char* path, mode_t mode) noexcept {

@@ -1,6 +1,6 @@
-// At every operation of a run on its files: the process killed, the disk full, an I/O error, a short write or read.
-// Each run either completes with the right bytes, or fails with a message that names the file, and the next one
-// completes.
+// At every operation of a run on its files: the process killed, the disk full, an I/O error, a short write or read; in
+// a quarter of the cases on a file system that lacks what file systems may lack. Each run either completes with the
+// right bytes, or fails with a message that names the file, and the next one completes.
 //
 //   operation_faults [--cases N] [--kind K] [--kills] [--seed S] [--workers W] [--work DIRECTORY]
 #include <fmt/core.h>
@@ -29,11 +29,15 @@ struct Settings {
   std::string work = "campaign-operation-faults";
 };
 
+constexpr const char* kWeak = "LRC_FAULT_UNSUPPORTED=link,fsync_directory,flock,utimensat";
+
 struct Case {
   std::size_t kind, operation;
   std::string fault;  // of file_faults.cpp
   bool always = false;
-  bool read = false;  // of the operations that read, not of those that change something
+  bool read = false;    // of the operations that read, not of those that change something
+  bool inside = false;  // into a directory that is there already
+  bool weak = false;    // on a file system without hard links, fsync of directories, locks and utimensat
 
   bool kills() const { return fault.starts_with("kill"); }
 
@@ -41,6 +45,7 @@ struct Case {
     std::vector<std::string> all{fmt::format("LRC_FAULT_AT={}", operation), "LRC_FAULT=" + fault};
     if (always) all.emplace_back("LRC_FAULT_ALWAYS=1");
     if (read) all.emplace_back("LRC_FAULT_READS=1");
+    if (weak) all.emplace_back(kWeak);
     return all;
   }
 };
@@ -67,12 +72,14 @@ class Worker {
 
   void play(const KindOfRun& kind, const Case& test) {
     fs::remove_all(directory_);
-    fs::create_directories(directory_);
-    const Case somewhere{test.kind, random_() % kind.operations.size(), "kill"};
+    fs::create_directories(test.inside ? directory_ / "out" : directory_);
+    const Case somewhere{
+        .kind = test.kind, .operation = random_() % kind.operations.size(), .fault = "kill", .weak = test.weak};
     if (test.read && random_() % 2 == 0) disturbed(kind, somewhere);  // a run that resumes reads more
     if (!disturbed(kind, test)) return;
     if (random_() % 4 == 0) disturbed(kind, somewhere);  // the recovery may be hit, too
-    Job job(launch(kind, directory_), log());
+    const std::vector<std::string> faults = test.weak ? std::vector<std::string>{kWeak} : std::vector<std::string>{};
+    Job job(launch(kind, directory_, faults), log());
     const std::optional<int> code = job.wait(kLimit);
     demand(code == 0, fmt::format("the run after it ended with {}: {}", code.value_or(-1), job.output()));
     const std::string different = difference(kind.expected, digest(directory_ / "out"));
@@ -143,7 +150,9 @@ class Campaign {
   void work_off(Index number, Progress& progress) {
     Worker worker(work_ / fmt::format("worker{}", number), static_cast<std::uint64_t>(number));
     for (std::size_t i = next_++; i < cases_.size(); i = next_++) {
-      const Case& test = cases_[i];
+      Case& test = cases_[i];
+      test.weak = i % 4 == 0;
+      test.inside = i % 3 == 0;
       std::string problem;
       try {
         worker.play(kinds_[test.kind], test);
@@ -162,7 +171,8 @@ class Campaign {
     ++findings_;
     const KindOfRun& kind = kinds_[test.kind];
     const Operation& operation = (test.read ? kind.reads : kind.operations)[test.operation];
-    fmt::print("{}{} at operation {} ({} {}): {}\n  arguments:", test.fault, test.always ? " from there on" : "",
+    fmt::print("{}{}{}{} at operation {} ({} {}): {}\n  arguments:", test.fault, test.always ? " from there on" : "",
+               test.weak ? " on a weak file system" : "", test.inside ? " into a directory that is there" : "",
                test.operation, name_of(operation.kind), operation.path, problem);
     for (const std::string& argument : kind.arguments) fmt::print(" {}", argument);
     fmt::print("\n");

@@ -117,16 +117,30 @@ void load(Checkpoint& checkpoint, const std::string& part, const std::string& st
   }
 }
 
-// What is taken for committed is what was written last for the name, and it loads.
+// What is taken for committed is what was written last for the name, and it loads; what is not is set aside.
 void expect_right(Checkpoint& checkpoint, const History& history, const fs::path& directory) {
-  for (const auto& [name, hashes] : checkpoint.committed()) {
+  for (const std::string& name : checkpoint.set_damaged_aside(0, 1)) checkpoint.forget(name);
+  for (const auto& [name, commits] : checkpoint.committed()) {
     demand(bytes_of(directory / name) == history.right(name), name + " is taken for committed with other bytes");
     const fs::path file = name;
     load(checkpoint, file.parent_path(), file.stem());
   }
 }
 
-void look_at(const History& history, const fs::path& directory) {
+// Without any looking before, a load gives what was written, or throws.
+void expect_right_loads(Checkpoint checkpoint, const History& history, const fs::path& directory) {
+  for (const auto& [name, commits] : checkpoint.committed()) {
+    const fs::path file = name;
+    try {
+      load(checkpoint, file.parent_path(), file.stem());
+      demand(bytes_of(directory / name) == history.right(name), name + " loads with other bytes");
+    } catch (const Error&) {
+      demand(checkpoint.meets_damage(), name + " does not load, nor is it damaged");
+    }
+  }
+}
+
+void look_at(const History& history, const fs::path& directory, bool loads_first) {
   const fs::path checkpoint_directory = directory / kCheckpoint;
   const fs::path manifest = directory / "manifest-of-the-run";
   std::ofstream(manifest) << history.fingerprint_text();
@@ -134,9 +148,14 @@ void look_at(const History& history, const fs::path& directory) {
   set_log_enabled(false);  // a lease that was not whole is watched for a while, which is said
   Checkpoint checkpoint = Checkpoint::open(checkpoint_directory, *read_checked_json(manifest), {.timing = kNoWaiting});
   set_log_enabled(log);
+  if (loads_first) {
+    expect_right_loads(Checkpoint::attach(checkpoint_directory, 1, checkpoint.committed()), history,
+                       checkpoint_directory);
+    checkpoint.set_missing_aside();
+  }
+  expect_right(checkpoint, history, checkpoint_directory);
   for (const std::string& linear : history.reported())
     demand(checkpoint.is_committed(linear), linear + " was reported done and is lost");
-  expect_right(checkpoint, history, checkpoint_directory);
 }
 
 void resume(const History& history, const fs::path& directory) {
@@ -185,7 +204,7 @@ class Part {
     const bool resumed = std::uniform_real_distribution<double>()(random_) < resume_share_;
     try {
       lay_out(state, directory_);
-      resumed ? resume(history, directory_) : look_at(history, directory_);
+      resumed ? resume(history, directory_) : look_at(history, directory_, random_() % 2 == 0);
     } catch (const std::exception& error) {
       report(history, state, error.what());
     }

@@ -17,6 +17,7 @@ struct Launch {
   int ranks = 0;                         ///< 0: without mpirun
   std::vector<std::string> arguments;    ///< of the program
   std::vector<std::string> environment;  ///< NAME=VALUE, added to this process's
+  std::string directory = ".";           ///< where it runs
 };
 
 /// A job in a process group of its own; what it prints goes to a file.

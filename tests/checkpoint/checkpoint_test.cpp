@@ -130,7 +130,7 @@ TEST(Checkpoint, HiddenStatesThatAnotherProcessDroppedAreNotCommittedAnyMore) {
   EXPECT_FALSE(other.has_hidden({1, 0}));
   EXPECT_TRUE(other.has_hidden({2, 0}));
   other.commit({1, Index{0}}, {1, 2, values});
-  EXPECT_EQ(checkpoint.load_hidden({1, 0}).values, values);
+  EXPECT_EQ(other.load_hidden({1, 0}).values, values);
 }
 
 TEST(Checkpoint, OfAnotherRunIsRefusedWithEveryDifference) {
@@ -181,13 +181,79 @@ TEST(Checkpoint, AnyFlippedBitIsSeenAndTheSolveSetAside) {
     bad[byte] = static_cast<char>(bad[byte] ^ (1 << random() % 8));
     write_file(file, bad);
     Checkpoint checkpoint = Checkpoint::open(directory / "c", kFingerprint);
-    ASSERT_FALSE(checkpoint.is_committed("a")) << "byte " << byte;
+    if (i % 2 == 0) {
+      EXPECT_THROW(checkpoint.load_solve("a"), Error) << "byte " << byte;
+      EXPECT_TRUE(checkpoint.meets_damage());
+    } else {
+      EXPECT_EQ(checkpoint.set_damaged_aside(0, 1), std::vector<std::string>{"solves/a.h5"}) << "byte " << byte;
+    }
     ASSERT_EQ(checkpoint.warnings().size(), 1U);
     EXPECT_NE(checkpoint.warnings()[0].find("a.h5 is damaged"), std::string::npos);
     EXPECT_FALSE(std::filesystem::exists(file));
+    EXPECT_EQ(file_bytes(file.string() + ".damaged"), bad);
     write_file(file, good);
   }
-  EXPECT_TRUE(Checkpoint::open(directory / "c", kFingerprint).is_committed("a"));
+  Checkpoint checkpoint = Checkpoint::open(directory / "c", kFingerprint);
+  expect_same(checkpoint.load_solve("a"), record("a"));
+  EXPECT_TRUE(checkpoint.set_damaged_aside(0, 1).empty());
+}
+
+// A file that is not read shows that nobody has looked into it.
+TEST(Checkpoint, ToOpenItIsToLookAtNamesAndSizesAlone) {
+  const TemporaryDirectory directory;
+  {
+    Checkpoint checkpoint = Checkpoint::open(directory / "c", kFingerprint);
+    for (const char* name : {"a", "b", "c"}) checkpoint.commit(record(name));
+  }
+  const std::filesystem::path solves = directory / "c" / "solves";
+  std::filesystem::resize_file(solves / "b.h5", std::filesystem::file_size(solves / "b.h5") - 1);
+  const auto size = std::filesystem::file_size(solves / "a.h5");
+  write_file(solves / "a.h5", std::string(size, 'x'));
+  Checkpoint checkpoint = Checkpoint::open(directory / "c", kFingerprint);
+  EXPECT_TRUE(checkpoint.is_committed("a"));
+  EXPECT_FALSE(checkpoint.is_committed("b"));
+  ASSERT_EQ(checkpoint.warnings().size(), 1U);
+  EXPECT_NE(checkpoint.warnings()[0].find("b.h5 is damaged"), std::string::npos) << checkpoint.warnings()[0];
+  expect_same(checkpoint.load_solve("c"), record("c"));
+  EXPECT_FALSE(checkpoint.meets_damage());
+  EXPECT_THROW(checkpoint.load_solve("a"), Error);
+}
+
+// Each file is one process's to look at, and what it finds is everybody's.
+TEST(Checkpoint, AllDamageIsFoundInParts) {
+  const TemporaryDirectory directory;
+  Checkpoint checkpoint = Checkpoint::open(directory / "c", kFingerprint);
+  for (int i = 0; i < 7; ++i) checkpoint.commit(record(std::to_string(i)));
+  for (const char* name : {"2", "5"}) {
+    const std::filesystem::path file = directory / "c" / "solves" / (std::string(name) + ".h5");
+    write_file(file, std::string(std::filesystem::file_size(file), 'x'));
+  }
+  std::vector<std::string> damaged;
+  for (int part = 0; part < 3; ++part) {
+    Checkpoint other = Checkpoint::attach(directory / "c", part + 1, checkpoint.committed());
+    for (const std::string& name : other.set_damaged_aside(part, 3)) damaged.push_back(name);
+  }
+  std::sort(damaged.begin(), damaged.end());
+  EXPECT_EQ(damaged, (std::vector<std::string>{"solves/2.h5", "solves/5.h5"}));
+  for (const std::string& name : damaged) checkpoint.forget(name);
+  EXPECT_FALSE(checkpoint.is_committed("2"));
+  checkpoint.commit(record("2"));
+  expect_same(checkpoint.load_solve("2"), record("2"));
+}
+
+TEST(Checkpoint, WhatAnotherProcessCommitsIsLearnedOnceAndWithoutItsJournal) {
+  const TemporaryDirectory directory;
+  Checkpoint checkpoint = Checkpoint::open(directory / "c", kFingerprint);
+  Checkpoint other = Checkpoint::attach(directory / "c", 1, checkpoint.committed());
+  const std::vector<float> values{1, 2};
+  other.commit(record("a"));
+  other.commit({1, Index{0}}, {1, 2, values});
+  std::filesystem::remove(directory / "c" / "journal" / "1.log");
+  EXPECT_THROW(checkpoint.load_solve("a"), Error);
+  checkpoint.learn(other.take_news());
+  expect_same(checkpoint.load_solve("a"), record("a"));
+  EXPECT_FALSE(checkpoint.has_hidden({1, 0}));
+  EXPECT_TRUE(other.take_news().empty());
 }
 
 TEST(Checkpoint, AnyFlippedBitOfTheManifestIsSeen) {

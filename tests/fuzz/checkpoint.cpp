@@ -6,6 +6,7 @@
 namespace {
 
 std::string committed_bytes;
+lrc::CommittedFiles committed;
 
 }  // namespace
 
@@ -14,13 +15,14 @@ extern "C" int LLVMFuzzerInitialize(int*, char***) {
   lrc::Checkpoint checkpoint = lrc::Checkpoint::open(lrc::fuzz_directory() / "c", {{"method", "lrc"}});
   checkpoint.commit(lrc::SolveRecord{
       .name = "a", .codes = {1, 1, {7}}, .scales = {1, 1, one}, .u = {1, 1, one}, .v = {1, 1, one}, .facts = {}});
+  committed = checkpoint.committed();
   committed_bytes = lrc::file_bytes(lrc::fuzz_directory() / "c/solves/a.h5");
   return 0;
 }
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const bool refused = lrc::refuses("c/solves/a.h5", data, size, [](const std::filesystem::path&) {
-    lrc::Checkpoint::attach(lrc::fuzz_directory() / "c", 1, {}).load_solve("a");
+    lrc::Checkpoint::attach(lrc::fuzz_directory() / "c", 1, committed).load_solve("a");
   });
   const bool damaged = committed_bytes != std::string_view(reinterpret_cast<const char*>(data), size);
   if (refused != damaged) __builtin_trap();

@@ -272,6 +272,7 @@ TEST_F(SpoiltModel, IsRefusedInTheSameWayWhereStderrTakesNothing) {
 
 TEST_F(SpoiltModel, AForeignOutputDirectory) {
   fs::create_directory(directory_ / "foreign");
+  write_file(directory_ / "foreign/thesis.tex", "years of work");
   const Outcome outcome = run_program("lrc_calibrate", small_run(directory_ / "foreign"), 2);
   EXPECT_EQ(outcome.exit_code, 2);
   EXPECT_NE(outcome.output.find("is not the result of this run"), std::string::npos) << outcome.output;

@@ -118,9 +118,9 @@ std::map<std::string, std::string> committed_solves(const std::filesystem::path&
   if (!std::filesystem::exists(checkpoint / "journal")) return solves;
   for (const auto& journal : std::filesystem::directory_iterator(checkpoint / "journal")) {
     std::istringstream lines(file_bytes(journal.path()));
-    std::string hash, name, check;
+    std::string hash, size, name, check;
     for (std::string line; std::getline(lines, line);) {
-      if (std::istringstream(line) >> hash >> name >> check && check.size() == hash.size() &&
+      if (std::istringstream(line) >> hash >> size >> name >> check && check.size() == hash.size() &&
           name.starts_with("solves/")) {
         solves[name] = file_bytes(checkpoint / name);
       }

@@ -22,6 +22,9 @@ struct OddInput {
   std::vector<std::string> options = {};      ///< of lrc_calibrate, beyond the usual
   std::vector<std::string> said = {};         ///< what the log of lrc_calibrate must hold
   std::vector<std::string> environment = {};  ///< NAME=VALUE, of both programs
+  std::string output = "DIRECTORY/out";       ///< of lrc_calibrate, which runs in DIRECTORY; there it can be read
+  std::function<void(const std::filesystem::path&)> end = {};  ///< gets DIRECTORY, after all, in any case
+  // In options, environment and output the word DIRECTORY stands for its path.
 };
 using OddInputs = std::vector<OddInput>;
 

@@ -43,6 +43,14 @@ OddInputs all_odd_inputs() {
   return all;
 }
 
+// `text` with the path of the directory in place of its name.
+std::string in_place(std::string text, const fs::path& directory) {
+  const std::string name = "DIRECTORY";
+  for (std::size_t at = text.find(name); at != std::string::npos; at = text.find(name, at))
+    text.replace(at, name.size(), directory.string());
+  return text;
+}
+
 struct Outcome {
   std::optional<int> code;
   std::string output;
@@ -50,7 +58,9 @@ struct Outcome {
 
 Outcome run_program(const std::string& program, std::vector<std::string> arguments, const fs::path& directory,
                     const std::vector<std::string>& environment) {
-  Launch launch{.program = program, .arguments = std::move(arguments), .environment = environment};
+  Launch launch{.program = program, .arguments = std::move(arguments), .environment = {}, .directory = directory};
+  for (std::string& argument : launch.arguments) argument = in_place(argument, directory);
+  for (const std::string& setting : environment) launch.environment.push_back(in_place(setting, directory));
   // MPI for one rank, without a daemon: it starts five times as fast.
   for (const char* one : {"OMPI_MCA_ess_singleton_isolated=1", "OMPI_MCA_btl=self", "OMPI_MCA_pml=ob1"})
     launch.environment.emplace_back(one);
@@ -114,7 +124,7 @@ class Campaign {
   void calibrate(const OddInput& input, const fs::path& directory) const {
     std::vector<std::string> arguments = {"--model",           directory / "model",
                                           "--calibration",     directory / input.data,
-                                          "--output",          directory / "out",
+                                          "--output",          input.output,
                                           "--sequences",       "8",
                                           "--sequence-length", "16",
                                           "--threads",         "1"};
@@ -129,7 +139,8 @@ class Campaign {
   }
 
   void evaluate_quantized(const OddInput& input, const fs::path& directory) const {
-    const double original = perplexity_of(input, directory, "model"), found = perplexity_of(input, directory, "out");
+    const double original = perplexity_of(input, directory, "model"),
+                 found = perplexity_of(input, directory, in_place(input.output, directory));
     if (!(std::abs(found / original - 1) < kQuantizedLosses))
       throw Error(fmt::format("has a perplexity of {:.6g} when quantized, {:.6g} before", found, original));
   }
@@ -145,9 +156,11 @@ class Campaign {
       evaluate_original(input, directory);
       calibrate(input, directory);
       evaluate_quantized(input, directory);
+      if (input.end) input.end(directory);
       fs::remove_all(directory);
     } catch (const std::exception& error) {
       ++findings_;
+      if (input.end) input.end(directory);
       fmt::print("{} ({}): {:.2000}\n", input.name, directory.string(), error.what());
     }
   }

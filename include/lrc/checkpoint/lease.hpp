@@ -3,7 +3,8 @@
 //   leases/N         the N-th job that opened the checkpoint: host, job, process; touched as long as it lives
 //   leases/N.ended   the same, after that job has left in order
 //
-// A job comes by making the file with the next number, which succeeds for one only (link(2) never replaces).
+// A job comes by making the file with the next number, which succeeds for one only (link(2) never replaces, nor does
+// open(2) with O_EXCL where there are no hard links).
 #pragma once
 
 #include <chrono>

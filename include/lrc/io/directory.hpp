@@ -7,7 +7,7 @@
 
 namespace lrc {
 
-/// Brings a directory's entries to the disk.
+/// Brings a directory's entries to the disk. Where the file system does not do that, there is a warning, once.
 void sync_directory(const std::filesystem::path& directory);
 
 /// rename(2).
@@ -22,11 +22,12 @@ void make_directories(const std::filesystem::path& directory);
 /// Removes a file or a whole directory; nothing there is fine.
 void remove_path(const std::filesystem::path& path);
 
-/// Creates a file with this text, whole, unless there is one of that name: then returns false. Of several processes
-/// that try, on any host, one succeeds.
+/// Creates a file with this text, unless there is one of that name: then returns false. Of several processes that try,
+/// on any host, one succeeds. The file is whole from the beginning; only where the file system has no hard links, which
+/// gets a warning, others may see a part of it, and so may those who come after a crash.
 bool create_exclusively(const std::filesystem::path& file, std::string_view text);
 
-/// Sets the file's modification time to now.
+/// Sets the file's modification time to now. Its contents stay.
 void touch(const std::filesystem::path& file);
 
 /// Whether there is anything of that name; so also a link that leads nowhere, and what can't be looked at.

@@ -7,10 +7,16 @@
 #include <condition_variable>
 #include <mutex>
 #include <thread>
+#include <vector>
 
 namespace lrc {
 
-/// While it lives, a thread of its own passes an interruption of this rank on to all others within about a tenth of a
+/// The ranks that tell each other of an interruption: a tree over all of them, in which each tells its parent and its
+/// children. A job of N ranks sends 2 (N - 1) messages at most, where all are interrupted at once, and no rank has
+/// many.
+std::vector<int> neighbours_in_tree(int rank, int ranks);
+
+/// While it lives, a thread of its own passes an interruption of this rank on to all others within a few tenths of a
 /// second, asks for one when the time limit comes, and ends the whole job with exit code 75 where this rank is still at
 /// work `kGrace` after an interruption (in a LAPACK call, say, which nobody can stop): commits are whole or absent at
 /// any instant.
@@ -27,8 +33,8 @@ class InterruptionWatch {
 
  private:
   void watch();
-  void tell_others();
-  void listen();
+  void tell_neighbours(int teller);
+  int listen();
 
   MPI_Comm world_ = MPI_COMM_NULL;
   std::mutex mutex_;
