@@ -44,8 +44,7 @@ void CalibrationRun::open_inputs() {
   world_.agree([&] {
     if (stored_->quantized()) throw InputError(options_.model, "the model is quantized already; take the original");
   });
-  sequences_ = load_sequences(world_, source_of(options_.calibration), options_.calibration, *stored_,
-                              options_.sequences, options_.sequence_length);
+  sequences_ = load_sequences(world_, options_.data, *stored_, options_.sequences, options_.sequence_length);
   if (unit_count(sequences_) < world_.size()) {
     log_warning(fmt::format("{} ranks, but only {} units of work of {} sequences each: the others only solve",
                             world_.size(), unit_count(sequences_), sequences_per_unit(sequences_.length)));

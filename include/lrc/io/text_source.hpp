@@ -26,4 +26,7 @@ std::unique_ptr<TextSource> open_plain_text(const std::filesystem::path& file);
 /// of WikiText usually are. Lines of white space are skipped.
 std::unique_ptr<TextSource> open_json_lines(const std::filesystem::path& file, const std::string& key);
 
+/// Whether the first line that isn't white space is a JSON object with a string under `key`. Throws as open_plain_text.
+bool starts_with_json_line(const std::filesystem::path& file, const std::string& key);
+
 }  // namespace lrc
