@@ -4,10 +4,12 @@
 
 #include <algorithm>
 #include <cassert>
+#include <cctype>
 #include <charconv>
 #include <cmath>
-#include <filesystem>
-#include <fstream>
+
+#include "lrc/core/config_file.hpp"
+#include "lrc/core/suggestion.hpp"
 
 namespace lrc {
 namespace po = boost::program_options;
@@ -57,10 +59,16 @@ std::string bytes_text(double bytes) {
 }
 
 bool parse_flag(const std::string& name, const std::string& text) {
-  if (text == "on" || text == "true" || text == "1" || text.empty()) return true;
-  if (text == "off" || text == "false" || text == "0") return false;
+  std::string word = text;
+  for (char& c : word) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  if (word == "on" || word == "yes" || word == "true" || word == "1") return true;
+  if (word == "off" || word == "no" || word == "false" || word == "0") return false;
   throw InputError("--" + name, fmt::format("'{}' is not allowed; it may be on or off", text));
 }
+
+// Short options and beginnings of names, which another option may have tomorrow, are none.
+constexpr int kStyle = po::command_line_style::allow_long | po::command_line_style::long_allow_adjacent |
+                       po::command_line_style::long_allow_next;
 
 }  // namespace
 
@@ -136,8 +144,8 @@ OptionTable& OptionTable::choice(const std::string& name, std::string& field, co
               .assign =
                   [=, &field](const std::string& text) {
                     if (std::find(allowed.begin(), allowed.end(), text) == allowed.end()) {
-                      throw InputError("--" + name, fmt::format("'{}' is not allowed; it may be {}", text,
-                                                                fmt::join(allowed, ", ")));
+                      throw InputError("--" + name, fmt::format("'{}' is not allowed; it may be {}{}", text,
+                                                                fmt::join(allowed, ", "), did_you_mean(text, allowed)));
                     }
                     field = text;
                   }});
@@ -167,13 +175,44 @@ po::options_description OptionTable::description() const {
   return all;
 }
 
-void OptionTable::take(const po::parsed_options& parsed, const std::string& source) {
-  for (const po::option& given : parsed.options) {
+// Words that stand alone are positional for the parser, and the name of an option may be the value of another.
+void OptionTable::refuse_unknown(const po::parsed_options& line) const {
+  std::vector<std::string> known{"--help", "--version", "--config"};
+  for (const Option& option : options_) known.push_back("--" + option.name);
+  for (const po::option& given : line.options) {
+    const std::string word = given.original_tokens.front(), name = word.substr(0, word.find('='));
+    if ((given.unregistered || given.position_key >= 0) && name.starts_with('-'))
+      throw InputError(name, fmt::format("is no option{} ({} --help lists them)", did_you_mean(name, known), program_));
+    if (given.position_key >= 0)
+      throw InputError(word, fmt::format("belongs to no option: they are --NAME VALUE; see {} --help", program_));
+    const std::string& last = given.original_tokens.back();
+    if (last != word && last.starts_with("--"))
+      throw InputError(word, fmt::format("has no value: {0} follows (where that is the value: {1}={0})", last, word));
+  }
+}
+
+void OptionTable::take_line(const po::parsed_options& line) {
+  for (const po::option& given : line.options) {
     const Option* option = find(given.string_key);
-    const bool bare = given.value.empty() && option && option->is_flag;
-    if (!option || (given.value.size() != 1 && !bare))
-      throw InputError(source, fmt::format("'{}' needs one value", given.string_key));
-    option->assign(bare ? "on" : given.value.front());
+    if (!option) continue;  // --config
+    option->assign(given.value.empty() ? "on" : given.value.front());
+    given_.push_back(option->name);
+  }
+}
+
+void OptionTable::take_file() {
+  std::vector<std::string> known;
+  for (const Option& option : options_) known.push_back(option.name);
+  for (const Setting& setting : read_config_file(config_file_)) {
+    const Option* option = find(setting.name);
+    if (!option)
+      throw InputError(setting.place,
+                       fmt::format("{} is no option{}", setting.name, did_you_mean(setting.name, known)));
+    try {
+      option->assign(setting.value);
+    } catch (const InputError& error) {
+      throw InputError(setting.place, error.what());
+    }
     given_.push_back(option->name);
   }
 }
@@ -182,21 +221,19 @@ OptionTable::Outcome OptionTable::parse(int argc, const char* const* argv, bool 
   po::options_description known = description();
   known.add_options()("help", "")("version", "")("config", po::value<std::string>(&config_file_));
   try {
-    po::parsed_options line = po::command_line_parser(argc, argv).options(known).positional({}).run();
+    std::vector<std::string> words(argv + std::min(argc, 1), argv + argc);
+    std::replace(words.begin(), words.end(), std::string("-h"), std::string("--help"));
+    const po::parsed_options line =
+        po::command_line_parser(words).options(known).style(kStyle).allow_unregistered().run();
+    refuse_unknown(line);
     po::variables_map values;
     po::store(line, values);
     po::notify(values);
     if (speak && values.count("help") > 0) fmt::print("{}", help());
     if (speak && values.count("version") > 0) fmt::print("{} {}\n", program_, version_text());
     if (values.count("help") + values.count("version") > 0) return Outcome::shown;
-    if (!config_file_.empty()) {
-      std::ifstream file(config_file_);
-      if (!file || std::filesystem::is_directory(config_file_))
-        throw InputError(config_file_, "the file of --config can't be read");
-      take(po::parse_config_file(file, description()), config_file_);
-    }
-    std::erase_if(line.options, [](const po::option& option) { return option.string_key == "config"; });
-    take(line, "command line");
+    if (!config_file_.empty()) take_file();
+    take_line(line);
   } catch (const po::error& error) {
     throw InputError(program_, fmt::format("{}; see {} --help", error.what(), program_));
   }
@@ -214,8 +251,11 @@ std::string OptionTable::help() const {
                         shown.empty() ? "" : fmt::format(" (default {})", shown));
   }
   text += "\nOther:\n";
-  text += fmt::format("  --{:<24} an ini file of these options; the command line wins\n", "config");
-  return text + fmt::format("  --{:<24} this page\n  --{:<24} the version\n", "help", "version");
+  text += fmt::format(
+      "  --{:<24} an ini file of these options, a line NAME = VALUE each; # and ; begin comments at a "
+      "line's start or behind white space, quotes around a value keep them; the command line wins\n",
+      "config");
+  return text + fmt::format("  --{:<24} this page\n  --{:<24} the version\n", "help, -h", "version");
 }
 
 void OptionTable::describe_default(const std::string& name, const std::string& text) {

@@ -243,8 +243,7 @@ TEST_F(SpoiltModel, CalibrationFilesOfNoKnownKind) {
   expect_refused("missing.npy", "--calibration /nowhere/missing.npy");
   write_file(directory_ / "text.doc", "\xD0\xCF\x11\xE0");
   expect_refused("text.doc: is not UTF-8", "--calibration " + (directory_ / "text.doc").string());
-  expect_refused("does not start like a .npy file",
-                 "--data-kind npy --calibration " + (directory_ / "text.doc").string());
+  expect_refused("is too short for a .npy file", "--data-kind npy --calibration " + (directory_ / "text.doc").string());
 }
 
 TEST_F(SpoiltModel, OptionsOutOfRangeOrUnknown) {
