@@ -22,8 +22,8 @@ struct Signature {
 };
 
 constexpr std::string_view kFromParquet =
-    "make JSON lines of it: python3 -c \"import pandas; "
-    "pandas.read_parquet('{0}').to_json('{0}.jsonl', orient='records', lines=True)\"";
+    "make JSON lines of it: python3 -c \"import json, pyarrow.parquet as p; "
+    "[print(json.dumps(row, default=str)) for row in p.read_table('{0}').to_pylist()]\" > '{0}.jsonl'";
 
 // UTF-32 stands before UTF-16, whose mark it starts with.
 constexpr std::array kForeign{

@@ -83,7 +83,7 @@ TEST(Text, OfAnotherKindIsRefusedByName) {
            {"\x28\xb5\x2f\xfd\x04"s, "unzstd"},
            {"BZh91AY&SY\x8c"s, "bunzip2"},
            {"PK\x03\x04\x14\0"s, "zip archive"},
-           {"PAR1\x15\x04PAR1"s, "read_parquet"},
+           {"PAR1\x15\x04PAR1"s, "pyarrow"},
            {"\x40\0\0\0\0\0\0\0{\"__metadata__\""s, "safetensors"},
            {"%PDF-1.7\n"s, "pdftotext"},
            {"version https://git-lfs.github.com/spec/v1\noid sha256:"s, "git lfs pull"},
