@@ -49,6 +49,7 @@ TEST(Text, IsTheFilesWithoutAByteOrderMark) {
   EXPECT_EQ(plain("a\r\nß 漢 🎉\t\x1b[0m\x0c"), "a\r\nß 漢 🎉\t\x1b[0m\x0c");
   EXPECT_EQ(plain("\xEF\xBB\xBF"), "");
   EXPECT_EQ(plain("\xEF\xBB\xBF\xEF\xBB\xBFx"), "\xEF\xBB\xBFx");
+  for (const char* start : {"B", "BZh", "PAR1", "PK", "{"}) EXPECT_EQ(plain(start), start);
   EXPECT_EQ(plain("BZh, said the bee. PAR1 is not Parquet."), "BZh, said the bee. PAR1 is not Parquet.");
 }
 
