@@ -36,11 +36,6 @@ OddInputs odd_texts() {
   // The good tokenizer has no token for these, and leaves them out.
   all.push_back(text("text with characters that the tokenizer lacks", "text.txt",
                      [](const auto& t) { return "\xE6\xBC\xA2\xF0\x9F\x8E\x89" + t; }));
-  all.push_back(text("text with Latin-1 beyond what is read", "text.txt", [](const auto& t) {
-    std::string many;
-    while (many.size() < (std::size_t{4} << 20)) many += t;
-    return many + "\xE9";
-  }));
   const auto one = [](const auto& t) { return json_line(t); };
   for (const char* file : {"text.jsonl", "text.json", "text.txt", "text"})
     all.push_back(text(std::string("JSON lines in ") + file, file, one));

@@ -63,6 +63,7 @@ class OptionTable {
 
   OptionTable& add(Option option);
   const Option* find(const std::string& name) const;
+  std::vector<std::string> names(const std::string& before = "") const;
   std::string help() const;
   void refuse_unknown(const boost::program_options::parsed_options& line) const;
   void take_line(const boost::program_options::parsed_options& line);
