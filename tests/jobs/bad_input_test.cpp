@@ -246,6 +246,18 @@ TEST_F(SpoiltModel, CalibrationFilesOfNoKnownKind) {
   expect_refused("is too short for a .npy file", "--data-kind npy --calibration " + (directory_ / "text.doc").string());
 }
 
+// Tokens taken as text have a perplexity, too.
+TEST_F(SpoiltModel, EvaluationOfDataThatAreNotWhatTheyAreCalled) {
+  write_file(directory_ / "text", "a text");
+  for (const auto& [data, said] : {std::pair("--text " + demo_directory() + "/evaluation.npy", "give it as --tokens"),
+                                   std::pair("--tokens " + (directory_ / "text").string(), "give it as --text")}) {
+    const Outcome outcome =
+        run_program("lrc_evaluate", "--model " + demo_directory() + " --sequence-length 64 " + data);
+    EXPECT_EQ(outcome.exit_code, 2) << outcome.output;
+    EXPECT_NE(outcome.output.find(said), std::string::npos) << outcome.output;
+  }
+}
+
 TEST_F(SpoiltModel, OptionsOutOfRangeOrUnknown) {
   expect_refused("--iterations: 0 is out of range", "--iterations 0");
   expect_refused("--method: 'magic' is not allowed; it may be", "--method magic");
