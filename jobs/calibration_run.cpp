@@ -9,6 +9,7 @@
 #include "lrc/core/log.hpp"
 #include "lrc/io/hash.hpp"
 #include "lrc/io/json.hpp"
+#include "lrc/linalg/blas_core.hpp"
 #include "measure_phase.hpp"
 #include "propagate_phase.hpp"
 #include "solve_phase.hpp"
@@ -25,6 +26,7 @@ CalibrationRun::CalibrationRun(const Communicator& world, CalibrateOptions optio
 
 void CalibrationRun::run() {
   set_time_limit(options_);
+  log_blas_core();
   open_inputs();
   if (output_is_done()) return leave_state(RunState::done);
   plan_memory();

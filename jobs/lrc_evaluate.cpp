@@ -10,6 +10,7 @@
 #include "lrc/core/options.hpp"
 #include "lrc/evaluation/perplexity.hpp"
 #include "lrc/io/file.hpp"
+#include "lrc/linalg/blas_core.hpp"
 #include "lrc/linalg/gemm.hpp"
 #include "lrc/mpi/session.hpp"
 #include "run_inputs.hpp"
@@ -71,6 +72,7 @@ DataFile checked_data(const Communicator& world, const Options& options) {
 }
 
 void evaluate(const Communicator& world, const Options& options) {
+  log_blas_core();
   ThreadPool pool(thread_count(world, options.threads));
   std::unique_ptr<StoredModel> model;
   world.agree([&] { model = std::make_unique<StoredModel>(options.model); });
@@ -96,6 +98,7 @@ void evaluate(const Communicator& world, const Options& options) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  restart_with_faster_blas_core(argv);
   return run_with_mpi(argc, argv, [&] {
     single_threaded_blas();
     const Communicator world;
