@@ -11,7 +11,7 @@
 #include "lrc/io/hash.hpp"
 #include "lrc/io/text_source.hpp"
 #include "lrc/io/tokens.hpp"
-#include "lrc/model/tokenizer.hpp"
+#include "lrc/model/token_stream.hpp"
 
 namespace lrc {
 namespace {
@@ -22,10 +22,18 @@ int allowed_cores() {
   return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
 }
 
-std::string whole_text(TextSource& source) {
-  std::string text, piece;
-  while (source.next(piece)) text += piece;
-  return text;
+// `most` = 0: all. The bytes of the file are what a whole text is measured by: about those of its text.
+std::vector<std::int32_t> tokenize(const std::string& file, TextSource& text, const StoredModel& model, Index most) {
+  const auto tokenizer = load_tokenizer(model.directory());
+  const auto file_bytes = static_cast<double>(std::filesystem::file_size(file));
+  const double total = most > 0 ? static_cast<double>(most) : file_bytes;
+  Progress progress("tokenize", total);
+  const auto show = [&](std::size_t bytes, std::size_t ids) {
+    const auto done = static_cast<double>(most > 0 ? ids : bytes);
+    progress.update(std::min(done, total), fmt::format("{} of {}", human_bytes(static_cast<double>(bytes)),
+                                                       human_bytes(std::max(file_bytes, static_cast<double>(bytes)))));
+  };
+  return encode_stream(*tokenizer, text, {.most = static_cast<std::size_t>(most), .progress = show});
 }
 
 // `most` = 0: all.
@@ -35,7 +43,7 @@ std::vector<std::int32_t> read_stream(const DataFile& data, const StoredModel& m
   const bool lines = kind == DataKind::json_lines;
   log_info(fmt::format("{}: {}", data.path, lines ? "JSON lines, text under '" + data.text_key + "'" : "plain text"));
   const auto text = lines ? open_json_lines(data.path, data.text_key) : open_plain_text(data.path);
-  return load_tokenizer(model.directory())->encode(whole_text(*text));
+  return tokenize(data.path, *text, model, most);
 }
 
 void check_tokens(const std::string& file, const std::vector<std::int32_t>& tokens, Index vocabulary) {
