@@ -57,6 +57,17 @@ class Lines {
 
 bool may_be_object(const std::string& line) { return line[line.find_first_not_of(" \t\r")] == '{'; }
 
+// Of a file, no more is read than that takes: a plain text may be one long line.
+bool starts_like_object(const fs::path& file) {
+  const std::unique_ptr<TextSource> text = open_plain_text(file);
+  std::string piece;
+  while (text->next(piece)) {
+    const std::size_t at = piece.find_first_not_of(" \t\r\n");
+    if (at != std::string::npos) return piece[at] == '{';
+  }
+  return false;
+}
+
 class JsonLines : public TextSource {
  public:
   JsonLines(const fs::path& file, std::string key) : lines_(file), key_(std::move(key)) {}
@@ -102,9 +113,10 @@ std::unique_ptr<TextSource> open_json_lines(const fs::path& file, const std::str
 }
 
 bool starts_with_json_line(const fs::path& file, const std::string& key) {
+  if (!starts_like_object(file)) return false;
   Lines lines(file);
   std::string line;
-  if (!lines.next(line) || !may_be_object(line)) return false;
+  lines.next(line);
   const json record = json::parse(line, nullptr, false);
   const auto at = record.is_object() ? record.find(key) : record.end();
   return at != record.end() && at->is_string();
