@@ -96,7 +96,7 @@ bool AddedTokens::touches_token(std::string_view text, std::size_t place) const 
 }
 
 std::optional<Span> AddedTokens::part_around(std::string_view text, std::size_t place) const {
-  // A token may begin in the last bytes, and take the white space before it.
+  // A token may begin in the last bytes, and take the white space before it: none takes any from before the place.
   const std::size_t whole = character_start(text, text.size() - std::min(longest_, text.size()));
   const std::size_t known = white_space_before(text.substr(0, whole), 0);
   if (place >= known || touches_token(text, place)) return std::nullopt;
@@ -106,10 +106,7 @@ std::optional<Span> AddedTokens::part_around(std::string_view text, std::size_t 
     end += part.text.size();
     if (end <= place) continue;
     if (part.id || begin == place) return std::nullopt;
-    end = std::min(end, known);
-    // One that follows takes no white space from before the place.
-    const bool is_space = white_space_after(text.substr(0, end), place) == end;
-    return is_space ? std::nullopt : std::optional(Span{begin, end});
+    return Span{begin, std::min(end, known)};
   }
   return std::nullopt;
 }

@@ -226,9 +226,44 @@ TEST(TokenStream, ModelsCutAlike) {
       expect_same_ids(name, tokenizer);
     }
   }
-  tokenizer = small_tokenizer();
-  tokenizer["model"]["vocab"]["a"] = tokenizer["model"]["vocab"]["x"];  // merges don't tell what they make
-  expect_same_ids("two tokens of one id", tokenizer);
+}
+
+// Wherever what is known of the text ends.
+void expect_same_ids_in(const std::string& text, json description) {
+  description.erase("added_tokens");  // which keep the end of what is known from being used
+  const TemporaryDirectory directory;
+  write_file(directory / "tokenizer.json", description.dump());
+  const auto tokenizer = load_json_tokenizer(directory / "tokenizer.json");
+  for (std::size_t known = 0; known < text.size(); known += utf8_length(text[known])) {
+    Front front = tokenizer->encode_front({std::string_view(text).substr(0, known), true, false});
+    const Front rest = tokenizer->encode_front({std::string_view(text).substr(front.size), front.size == 0, true});
+    front.ids.insert(front.ids.end(), rest.ids.begin(), rest.ids.end());
+    EXPECT_EQ(front.ids, tokenizer->encode(text)) << text << ", of which " << known << " bytes are known";
+  }
+}
+
+TEST(TokenStream, ModelsCutAlikeWhereWholePiecesCount) {
+  json tokenizer = small_tokenizer();
+  tokenizer["model"]["ignore_merges"] = true;
+  tokenizer["model"]["vocab"]["x a1xa"] = 4000;
+  expect_same_ids_in("x a1xa", tokenizer);
+}
+
+TEST(TokenStream, ModelsCutAlikeWhereTokensShareAnId) {
+  json tokenizer = small_tokenizer();
+  tokenizer["model"]["vocab"]["ab"] = tokenizer["model"]["vocab"]["x"];
+  tokenizer["model"]["vocab"]["xt"] = 4000;
+  tokenizer["model"]["merges"].push_back({"x", "t"});
+  expect_same_ids_in("1abthe abt x", tokenizer);
+}
+
+TEST(TokenStream, NormalizersKnowThatAMarkMayFollow) {
+  json tokenizer = small_tokenizer();
+  tokenizer["normalizer"] = {{"type", "NFC"}};
+  tokenizer["pre_tokenizer"] = split("String", "1e", "Isolated");
+  tokenizer["model"]["vocab"]["a1"] = 4000;
+  tokenizer["model"]["merges"].push_back({"a", "1"});
+  expect_same_ids_in("xa1e\u0301x", tokenizer);
 }
 
 TEST(TokenStream, OfTheDemoModel) {
