@@ -13,8 +13,9 @@ namespace {
 void add_input_and_output(OptionTable& table, CalibrateOptions& o) {
   table.group("Input and output")
       .path("model", o.model, "Hugging Face directory: config.json, *.safetensors, tokenizer")
-      .path("calibration", o.calibration, "calibration data: .txt, .npy or .h5 (dataset `tokens`)")
-      .number("sequences", o.sequences, 1, Index{1} << 24, "calibration sequences to use")
+      .path("calibration", o.data.path, "calibration data: text, JSON lines, or token ids as .npy or .h5");
+  add_data_options(table, o.data);
+  table.number("sequences", o.sequences, 1, Index{1} << 24, "calibration sequences to use")
       .number("sequence-length", o.sequence_length, 2, Index{1} << 20, "tokens of a sequence")
       .path("output", o.output, "directory of the quantized model")
       .path("checkpoint", o.checkpoint, "directory of committed work; empty: OUTPUT.checkpoint")
@@ -115,7 +116,7 @@ void complete(CalibrateOptions& o) {
     if (value.empty()) throw InputError("--" + name, "is missing; see lrc_calibrate --help");
   };
   required("model", o.model);
-  required("calibration", o.calibration);
+  required("calibration", o.data.path);
   required("output", o.output);
   o.output = plain_place(o.output);
   if (o.checkpoint.empty()) o.checkpoint = o.output + ".checkpoint";
@@ -252,8 +253,8 @@ void set_time_limit(const CalibrateOptions& options) {
 
 nlohmann::ordered_json deciding_options(const OptionTable& table) {
   nlohmann::ordered_json options = table.effective();
-  for (const char* name : {"model", "calibration", "output", "checkpoint", "paper", "restart", "allow-mixed", "threads",
-                           "memory", "time-limit"})
+  for (const char* name : {"model", "calibration", "data-kind", "text-key", "output", "checkpoint", "paper", "restart",
+                           "allow-mixed", "threads", "memory", "time-limit"})
     options.erase(name);
   return options;
 }

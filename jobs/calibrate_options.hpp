@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "data_file.hpp"
 #include "lrc/calibration/shard.hpp"
 #include "lrc/core/options.hpp"
 #include "lrc/model/activation_quantizer.hpp"
@@ -15,7 +16,8 @@
 namespace lrc {
 
 struct CalibrateOptions {
-  std::string model, calibration, output, checkpoint;
+  std::string model, output, checkpoint;
+  DataFile data;
   Index sequences = 128, sequence_length = 2048;
   std::string export_for = "native";
   bool paper = false;

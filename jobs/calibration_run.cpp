@@ -9,6 +9,7 @@
 #include "lrc/core/log.hpp"
 #include "lrc/io/hash.hpp"
 #include "lrc/io/json.hpp"
+#include "lrc/linalg/blas_core.hpp"
 #include "measure_phase.hpp"
 #include "propagate_phase.hpp"
 #include "shared_commits.hpp"
@@ -28,6 +29,7 @@ CalibrationRun::CalibrationRun(const Communicator& world, CalibrateOptions optio
 void CalibrationRun::run() {
   set_time_limit(options_);
   check_places();
+  log_blas_core();
   open_inputs();
   if (output_is_done()) return leave_state(RunState::done);
   plan_memory();
@@ -58,8 +60,7 @@ void CalibrationRun::open_inputs() {
     if (stored_->quantized()) throw InputError(options_.model, "the model is quantized already; take the original");
     if (world_.is_root()) demand_space(options_, stored_->config(), world_.size());
   });
-  sequences_ = load_sequences(world_, source_of(options_.calibration), options_.calibration, *stored_,
-                              options_.sequences, options_.sequence_length);
+  sequences_ = load_sequences(world_, options_.data, *stored_, options_.sequences, options_.sequence_length);
   if (unit_count(sequences_) < world_.size()) {
     log_warning(fmt::format("{} ranks, but only {} units of work of {} sequences each: the others only solve",
                             world_.size(), unit_count(sequences_), sequences_per_unit(sequences_.length)));

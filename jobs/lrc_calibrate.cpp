@@ -2,12 +2,14 @@
 #include "calibration_run.hpp"
 #include "idle_options.hpp"
 #include "lrc/core/log.hpp"
+#include "lrc/linalg/blas_core.hpp"
 #include "lrc/linalg/gemm.hpp"
 #include "lrc/mpi/session.hpp"
 #include "presets.hpp"
 
 int main(int argc, char** argv) {
   using namespace lrc;
+  restart_with_faster_blas_core(argv);
   return run_with_mpi(argc, argv, [&] {
     single_threaded_blas();
     const Communicator world;

@@ -8,10 +8,10 @@
 #include <thread>
 
 #include "lrc/core/log.hpp"
-#include "lrc/io/file.hpp"
 #include "lrc/io/hash.hpp"
+#include "lrc/io/text_source.hpp"
 #include "lrc/io/tokens.hpp"
-#include "lrc/model/tokenizer.hpp"
+#include "lrc/model/token_stream.hpp"
 
 namespace lrc {
 namespace {
@@ -22,32 +22,46 @@ int allowed_cores() {
   return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
 }
 
-constexpr std::uint64_t kMaxTextBytes = std::uint64_t{4} << 30;
-
-// `most` = 0: all.
-std::vector<std::int32_t> read_stream(TokenSource source, const std::filesystem::path& file, const StoredModel& model,
-                                      Index most) {
-  if (source == TokenSource::tokens) return read_tokens(file, most);
-  const std::string text = read_text(file, kMaxTextBytes);
-  return load_tokenizer(model.directory())->encode(text);
+// `most` = 0: all. The bytes of the file are what a whole text is measured by: about those of its text.
+std::vector<std::int32_t> tokenize(const std::string& file, TextSource& text, const StoredModel& model, Index most) {
+  const auto tokenizer = load_tokenizer(model.directory());
+  const auto file_bytes = static_cast<double>(std::filesystem::file_size(file));
+  const double total = most > 0 ? static_cast<double>(most) : file_bytes;
+  Progress progress("tokenize", total);
+  const auto show = [&](std::size_t bytes, std::size_t ids) {
+    const auto done = static_cast<double>(most > 0 ? ids : bytes);
+    progress.update(std::min(done, total), fmt::format("{} of {}", human_bytes(static_cast<double>(bytes)),
+                                                       human_bytes(std::max(file_bytes, static_cast<double>(bytes)))));
+  };
+  return encode_stream(*tokenizer, text, {.most = static_cast<std::size_t>(most), .progress = show});
 }
 
-void check_tokens(const std::filesystem::path& file, const std::vector<std::int32_t>& tokens, Index vocabulary) {
+// `most` = 0: all.
+std::vector<std::int32_t> read_stream(const DataFile& data, const StoredModel& model, Index most) {
+  const DataKind kind = kind_of(data);
+  if (!is_text(kind)) return read_tokens(data.path, most);
+  const bool lines = kind == DataKind::json_lines;
+  log_info(fmt::format("{}: {}", data.path, lines ? "JSON lines, text under '" + data.text_key + "'" : "plain text"));
+  const auto text = lines ? open_json_lines(data.path, data.text_key) : open_plain_text(data.path);
+  return tokenize(data.path, *text, model, most);
+}
+
+void check_tokens(const std::string& file, const std::vector<std::int32_t>& tokens, Index vocabulary) {
   const auto bad =
       std::find_if(tokens.begin(), tokens.end(), [&](std::int32_t token) { return token < 0 || token >= vocabulary; });
   if (bad == tokens.end()) return;
   throw InputError(
-      file.string(),
+      file,
       fmt::format(
           "token {} at position {} is not in the model's vocabulary of {}; the tokens were made by another tokenizer",
           *bad, bad - tokens.begin(), vocabulary));
 }
 
-Sequences cut(const std::filesystem::path& file, std::vector<std::int32_t> stream, Index count, Index length) {
+Sequences cut(const std::string& file, std::vector<std::int32_t> stream, Index count, Index length) {
   const Index there = static_cast<Index>(stream.size()) / length;
   if (there < std::max<Index>(count, 1)) {
     throw InputError(
-        file.string(),
+        file,
         fmt::format(
             "holds {} tokens, enough for {} sequences of {}, but {} are asked for (--sequences, --sequence-length)",
             stream.size(), there, length, std::max<Index>(count, 1)));
@@ -88,21 +102,17 @@ int thread_count(const Communicator& world, Index wanted) {
   return std::max(1, std::min(allowed, cores / local));
 }
 
-TokenSource source_of(const std::filesystem::path& file) {
-  return file.extension() == ".txt" ? TokenSource::text : TokenSource::tokens;
-}
-
-Sequences load_sequences(const Communicator& world, TokenSource source, const std::filesystem::path& file,
-                         const StoredModel& model, Index count, Index length) {
+Sequences load_sequences(const Communicator& world, const DataFile& data, const StoredModel& model, Index count,
+                         Index length) {
   Sequences sequences;
   world.agree([&] {
     if (length > model.config().max_positions)
       throw InputError("--sequence-length",
                        fmt::format("{} is more than the model's {} positions", length, model.config().max_positions));
     if (!world.is_root()) return;
-    std::vector<std::int32_t> stream = read_stream(source, file, model, count * length);
-    check_tokens(file, stream, model.config().vocabulary_size);
-    sequences = cut(file, std::move(stream), count, length);
+    std::vector<std::int32_t> stream = read_stream(data, model, count * length);
+    check_tokens(data.path, stream, model.config().vocabulary_size);
+    sequences = cut(data.path, std::move(stream), count, length);
   });
   const std::string bytes = world.broadcast(
       {reinterpret_cast<const char*>(sequences.tokens.data()), sequences.tokens.size() * sizeof(std::int32_t)});

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <string>
 
+#include "data_file.hpp"
 #include "lrc/core/parallel.hpp"
 #include "lrc/model/sequences.hpp"
 #include "lrc/model/stored_model.hpp"
@@ -15,16 +16,11 @@ namespace lrc {
 /// few because mpirun binds ranks, as it does where there are one or two.
 int thread_count(const Communicator& world, Index wanted);
 
-/// Text is tokenized by the model's own tokenizer; tokens come as .npy or .h5.
-enum class TokenSource { text, tokens };
-/// What a file's name says it is: .txt is text.
-TokenSource source_of(const std::filesystem::path& file);
-
 /// The first `count` sequences (0 = as many as there are) of `length` tokens of a file taken as one stream. Collective:
 /// rank 0 reads. Throws InputError for too few tokens (both numbers named), for one outside the vocabulary, and for
 /// sequences that are longer than the model's positions.
-Sequences load_sequences(const Communicator& world, TokenSource source, const std::filesystem::path& file,
-                         const StoredModel& model, Index count, Index length);
+Sequences load_sequences(const Communicator& world, const DataFile& data, const StoredModel& model, Index count,
+                         Index length);
 
 /// Elements of a tensor that a rank reads at a time to check it.
 inline constexpr Index kCheckedAtOnce = Index{1} << 22;

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "lrc/core/error.hpp"
+#include "lrc/core/json_text.hpp"
 #include "lrc/io/checked_json.hpp"
 #include "lrc/io/file.hpp"
 
@@ -29,8 +30,8 @@ std::vector<std::string> differences(const nlohmann::json& there, const nlohmann
   for (const std::string& key : may_differ) keys.erase(key);
   std::vector<std::string> result;
   for (const std::string& key : keys) {
-    const std::string before = there.value(key, nlohmann::json()).dump(),
-                      now = here.value(key, nlohmann::json()).dump();
+    const std::string before = json_text(there.value(key, nlohmann::json())),
+                      now = json_text(here.value(key, nlohmann::json()));
     if (before != now) result.push_back(fmt::format("{} was {}, now {}", key, before, now));
   }
   return result;

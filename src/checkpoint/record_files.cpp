@@ -1,6 +1,7 @@
 #include "lrc/checkpoint/record_files.hpp"
 
 #include "lrc/core/error.hpp"
+#include "lrc/core/json_text.hpp"
 #include "lrc/io/hdf5.hpp"
 #include "lrc/io/json.hpp"
 
@@ -47,7 +48,7 @@ StoredCodes read_codes(const Hdf5Reader& reader, const std::string& name, const 
 
 // The name and whatever is small, as JSON.
 void write_facts(Hdf5Writer& writer, const std::string& name, double clip, const nlohmann::ordered_json& facts) {
-  writer.write_text("facts", nlohmann::ordered_json{{"name", name}, {"clip", clip}, {"facts", facts}}.dump());
+  writer.write_text("facts", json_text(nlohmann::ordered_json{{"name", name}, {"clip", clip}, {"facts", facts}}));
 }
 
 nlohmann::ordered_json read_facts(const Hdf5Reader& reader, const fs::path& file) {

@@ -4,13 +4,13 @@
 
 #include <algorithm>
 #include <cassert>
+#include <cctype>
 #include <charconv>
 #include <cmath>
-#include <filesystem>
-#include <fstream>
+
+#include "lrc/core/suggestion.hpp"
 
 namespace lrc {
-namespace po = boost::program_options;
 namespace {
 
 template <class Number>
@@ -57,8 +57,10 @@ std::string bytes_text(double bytes) {
 }
 
 bool parse_flag(const std::string& name, const std::string& text) {
-  if (text == "on" || text == "true" || text == "1" || text.empty()) return true;
-  if (text == "off" || text == "false" || text == "0") return false;
+  std::string word = text;
+  for (char& c : word) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  if (word == "on" || word == "yes" || word == "true" || word == "1") return true;
+  if (word == "off" || word == "no" || word == "false" || word == "0") return false;
   throw InputError("--" + name, fmt::format("'{}' is not allowed; it may be on or off", text));
 }
 
@@ -136,8 +138,8 @@ OptionTable& OptionTable::choice(const std::string& name, std::string& field, co
               .assign =
                   [=, &field](const std::string& text) {
                     if (std::find(allowed.begin(), allowed.end(), text) == allowed.end()) {
-                      throw InputError("--" + name, fmt::format("'{}' is not allowed; it may be {}", text,
-                                                                fmt::join(allowed, ", ")));
+                      throw InputError("--" + name, fmt::format("'{}' is not allowed; it may be {}{}", text,
+                                                                fmt::join(allowed, ", "), did_you_mean(text, allowed)));
                     }
                     field = text;
                   }});
@@ -158,51 +160,6 @@ const OptionTable::Option* OptionTable::find(const std::string& name) const {
   return at == options_.end() ? nullptr : &*at;
 }
 
-po::options_description OptionTable::description() const {
-  po::options_description all;
-  for (const Option& option : options_) {
-    auto* value = po::value<std::string>();
-    all.add_options()(option.name.c_str(), option.is_flag ? value->implicit_value("on") : value);
-  }
-  return all;
-}
-
-void OptionTable::take(const po::parsed_options& parsed, const std::string& source) {
-  for (const po::option& given : parsed.options) {
-    const Option* option = find(given.string_key);
-    const bool bare = given.value.empty() && option && option->is_flag;
-    if (!option || (given.value.size() != 1 && !bare))
-      throw InputError(source, fmt::format("'{}' needs one value", given.string_key));
-    option->assign(bare ? "on" : given.value.front());
-    given_.push_back(option->name);
-  }
-}
-
-OptionTable::Outcome OptionTable::parse(int argc, const char* const* argv, bool speak) {
-  po::options_description known = description();
-  known.add_options()("help", "")("version", "")("config", po::value<std::string>(&config_file_));
-  try {
-    po::parsed_options line = po::command_line_parser(argc, argv).options(known).positional({}).run();
-    po::variables_map values;
-    po::store(line, values);
-    po::notify(values);
-    if (speak && values.count("help") > 0) fmt::print("{}", help());
-    if (speak && values.count("version") > 0) fmt::print("{} {}\n", program_, version_text());
-    if (values.count("help") + values.count("version") > 0) return Outcome::shown;
-    if (!config_file_.empty()) {
-      std::ifstream file(config_file_);
-      if (!file || std::filesystem::is_directory(config_file_))
-        throw InputError(config_file_, "the file of --config can't be read");
-      take(po::parse_config_file(file, description()), config_file_);
-    }
-    std::erase_if(line.options, [](const po::option& option) { return option.string_key == "config"; });
-    take(line, "command line");
-  } catch (const po::error& error) {
-    throw InputError(program_, fmt::format("{}; see {} --help", error.what(), program_));
-  }
-  return Outcome::run;
-}
-
 std::string OptionTable::help() const {
   std::string text =
       fmt::format("{}: {}\n\nUsage: {} [--config FILE] [--option VALUE ...]\n", program_, summary_, program_);
@@ -214,8 +171,11 @@ std::string OptionTable::help() const {
                         shown.empty() ? "" : fmt::format(" (default {})", shown));
   }
   text += "\nOther:\n";
-  text += fmt::format("  --{:<24} an ini file of these options; the command line wins\n", "config");
-  return text + fmt::format("  --{:<24} this page\n  --{:<24} the version\n", "help", "version");
+  text += fmt::format(
+      "  --{:<24} an ini file of these options, a line NAME = VALUE each; # and ; begin comments at a "
+      "line's start or behind white space, quotes around a value keep them; the command line wins\n",
+      "config");
+  return text + fmt::format("  --{:<24} this page\n  --{:<24} the version\n", "help, -h", "version");
 }
 
 void OptionTable::describe_default(const std::string& name, const std::string& text) {

@@ -2,6 +2,7 @@
 // before quantization and before the online rotation.
 #include <set>
 
+#include "lrc/core/json_text.hpp"
 #include "lrc/export/solved_group.hpp"
 #include "lrc/io/directory.hpp"
 
@@ -73,7 +74,7 @@ void Exporter::write_adapter() const {
     }
   }
   writer.commit();
-  write_atomically(adapter / "adapter_config.json", adapter_config(tensors).dump(1) + "\n");
+  write_atomically(adapter / "adapter_config.json", json_text(adapter_config(tensors), 1) + "\n");
   sync_directory(directory_);
 }
 

@@ -4,6 +4,7 @@
 #include <cassert>
 #include <numeric>
 
+#include "lrc/core/json_text.hpp"
 #include "lrc/io/json.hpp"
 #include "lrc/io/packing.hpp"
 
@@ -176,14 +177,14 @@ void Exporter::write_rest() const {
     }
   }
   const nlohmann::ordered_json index = {{"metadata", {{"total_size", total}}}, {"weight_map", map}};
-  write_atomically(directory_ / "model.safetensors.index.json", index.dump(1) + "\n");
+  write_atomically(directory_ / "model.safetensors.index.json", json_text(index, 1) + "\n");
 }
 
 void Exporter::write_config() const {
   nlohmann::ordered_json config = read_json_object(source_.original.directory() / "config.json");
   config["tie_word_embeddings"] = false;  // lm_head holds the final norm and the rotation, the embedding does not
   config["quantization_config"] = quantization_config(source_.format);
-  write_atomically(directory_ / "config.json", config.dump(2) + "\n");
+  write_atomically(directory_ / "config.json", json_text(config, 2) + "\n");
 }
 
 void Exporter::copy_tokenizer() const {

@@ -1,5 +1,7 @@
 #include "lrc/io/hdf5.hpp"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <type_traits>
 #include <utility>
@@ -85,24 +87,33 @@ std::vector<hsize_t> chunk_of(const std::vector<hsize_t>& dimensions, std::size_
   return chunk;
 }
 
-// Calls transfer(memory space, file space, first element) for slabs of whole rows below the largest transfer.
+// Calls transfer(memory space, file space, first element) for slabs of whole rows, below the largest transfer, of the
+// part of a dataset that starts with it.
 template <class Transfer>
-void for_each_slab(const std::vector<hsize_t>& dimensions, std::size_t element, const fs::path& file,
-                   const Transfer& transfer) {
-  const hsize_t row = dimensions.size() == 2 ? dimensions[1] : 1;
+void for_each_slab(const std::vector<hsize_t>& dimensions, const std::vector<hsize_t>& part, std::size_t element,
+                   const fs::path& file, const Transfer& transfer) {
+  const hsize_t row = part.size() == 2 ? part[1] : 1;
   const hsize_t rows = std::max<hsize_t>(1, kLargestTransfer / (row * element));
   const Hdf5Handle space(H5Screate_simple(static_cast<int>(dimensions.size()), dimensions.data(), nullptr), H5Sclose,
                          "H5Screate_simple", file);
-  for (hsize_t first = 0; first < dimensions[0]; first += rows) {
-    std::vector<hsize_t> start(dimensions.size(), 0), count = dimensions;
+  for (hsize_t first = 0; first < part[0]; first += rows) {
+    std::vector<hsize_t> start(part.size(), 0), count = part;
     start[0] = first;
-    count[0] = std::min(rows, dimensions[0] - first);
+    count[0] = std::min(rows, part[0] - first);
     check(H5Sselect_hyperslab(space.get(), H5S_SELECT_SET, start.data(), nullptr, count.data(), nullptr),
           "H5Sselect_hyperslab", file);
     const Hdf5Handle memory(H5Screate_simple(static_cast<int>(count.size()), count.data(), nullptr), H5Sclose,
                             "H5Screate_simple", file);
     transfer(memory.get(), space.get(), static_cast<std::size_t>(first * row));
   }
+}
+
+// The rows, and of a single one the columns, that the first `most` elements lie in.
+std::vector<hsize_t> first_part(std::vector<hsize_t> dimensions, hsize_t most) {
+  const hsize_t row = dimensions.size() == 2 ? dimensions[1] : 1;
+  dimensions[0] = std::min(dimensions[0], (most - 1) / row + 1);
+  if (dimensions[0] == 1) dimensions.back() = std::min(dimensions.back(), most);
+  return dimensions;
 }
 
 std::vector<hsize_t> dimensions_of(hid_t dataset, const fs::path& file) {
@@ -169,7 +180,7 @@ void Hdf5Writer::write(const std::string& name, const std::vector<Index>& dimens
   Hdf5Handle dataset(H5Dcreate2(file_.get(), name.c_str(), type, space.get(), H5P_DEFAULT, creation.get(), H5P_DEFAULT),
                      H5Dclose, "H5Dcreate", path_);
   if (!values.empty()) {
-    for_each_slab(sizes, sizeof(Element), path_, [&](hid_t memory, hid_t file, std::size_t first) {
+    for_each_slab(sizes, sizes, sizeof(Element), path_, [&](hid_t memory, hid_t file, std::size_t first) {
       check(H5Dwrite(dataset.get(), type, memory, file, H5P_DEFAULT, values.data() + first), "H5Dwrite", path_);
     });
   }
@@ -186,13 +197,26 @@ void Hdf5Writer::close() { file_.close("H5Fclose", path_); }
 Hdf5Reader::Hdf5Reader(const fs::path& file) : path_(file), file_(open_file(file)) {}
 
 Hdf5Handle Hdf5Reader::open_dataset(const std::string& name) const {
-  if (!has(name)) throw InputError(path_.string(), fmt::format("has no dataset '{}'", name));
+  if (!has(name)) throw InputError(path_.string(), fmt::format("has no dataset '{}'; it holds {}", name, names()));
   H5L_info_t link;
   check(H5Lget_info(file_.get(), name.c_str(), &link, H5P_DEFAULT), "H5Lget_info", path_);
   if (link.type != H5L_TYPE_HARD) throw InputError(path_.string(), fmt::format("'{}' is a link, not a dataset", name));
   Hdf5Handle dataset(H5Dopen2(file_.get(), name.c_str(), H5P_DEFAULT), H5Dclose, "H5Dopen", path_);
   refuse_foreign_storage(dataset.get(), name, path_);
   return dataset;
+}
+
+// Of what stands in the root, as far as one wants to read it.
+std::string Hdf5Reader::names() const {
+  constexpr std::size_t kMost = 20;
+  std::vector<std::string> all;
+  const auto add = [](hid_t, const char* name, const H5L_info_t*, void* list) -> herr_t {
+    auto& names = *static_cast<std::vector<std::string>*>(list);
+    names.emplace_back(name);
+    return names.size() < kMost ? 0 : 1;
+  };
+  check(H5Literate(file_.get(), H5_INDEX_NAME, H5_ITER_INC, nullptr, add, &all), "H5Literate", path_);
+  return all.empty() ? "nothing" : fmt::format("{}", fmt::join(all, ", "));
 }
 
 bool Hdf5Reader::has(const std::string& name) const {
@@ -207,7 +231,7 @@ std::vector<Index> Hdf5Reader::dimensions(const std::string& name) const {
 }
 
 template <class Element>
-std::vector<Element> Hdf5Reader::read(const std::string& name) const {
+std::vector<Element> Hdf5Reader::read(const std::string& name, Index most) const {
   const Hdf5Handle dataset = open_dataset(name);
   const Hdf5Handle type(H5Dget_type(dataset.get()), H5Tclose, "H5Dget_type", path_);
   if (H5Tget_class(type.get()) != H5Tget_class(memory_type<Element>()))
@@ -223,12 +247,14 @@ std::vector<Element> Hdf5Reader::read(const std::string& name) const {
     throw InputError(path_.string(),
                      fmt::format("dataset '{}' claims {} elements, far more than the file can hold", name, elements));
   }
-  std::vector<Element> values(elements);
-  if (values.empty()) return values;
-  for_each_slab(sizes, sizeof(Element), path_, [&](hid_t memory, hid_t file, std::size_t first) {
+  if (elements == 0) return {};
+  const std::vector<hsize_t> part = most == 0 ? sizes : first_part(sizes, static_cast<hsize_t>(most));
+  std::vector<Element> values(part.size() == 2 ? part[0] * part[1] : part[0]);
+  for_each_slab(sizes, part, sizeof(Element), path_, [&](hid_t memory, hid_t file, std::size_t first) {
     check(H5Dread(dataset.get(), memory_type<Element>(), memory, file, H5P_DEFAULT, values.data() + first), "H5Dread",
           path_);
   });
+  if (most > 0) values.resize(std::min(values.size(), static_cast<std::size_t>(most)));
   return values;
 }
 
@@ -239,8 +265,8 @@ std::string Hdf5Reader::read_text(const std::string& name) const {
 
 template void Hdf5Writer::write(const std::string&, const std::vector<Index>&, std::span<const float>);
 template void Hdf5Writer::write(const std::string&, const std::vector<Index>&, std::span<const std::int8_t>);
-template std::vector<float> Hdf5Reader::read(const std::string&) const;
-template std::vector<std::int8_t> Hdf5Reader::read(const std::string&) const;
-template std::vector<std::int64_t> Hdf5Reader::read(const std::string&) const;
+template std::vector<float> Hdf5Reader::read(const std::string&, Index) const;
+template std::vector<std::int8_t> Hdf5Reader::read(const std::string&, Index) const;
+template std::vector<std::int64_t> Hdf5Reader::read(const std::string&, Index) const;
 
 }  // namespace lrc

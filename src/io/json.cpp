@@ -35,7 +35,7 @@ class Inspection : public nlohmann::json_sax<json> {
   }
 
   bool parse_error(std::size_t, const std::string&, const nlohmann::detail::exception& error) override {
-    refuse(fmt::format("not valid JSON: {}", error.what()));
+    refuse(fmt::format("not valid JSON: {:.400}", error.what()));
   }
 
  private:

@@ -46,6 +46,7 @@ void AddedTokens::insert(const std::string& content, const AddedToken& token) {
   std::vector<std::size_t>& lengths = lengths_[content[0]];
   const auto place = std::lower_bound(lengths.begin(), lengths.end(), content.size(), std::greater<>());
   if (place == lengths.end() || *place != content.size()) lengths.insert(place, content.size());
+  longest_ = std::max(longest_, content.size());
 }
 
 std::optional<AddedTokens::Found> AddedTokens::longest_at(std::string_view text, std::size_t position) const {
@@ -83,6 +84,31 @@ std::vector<TokenOrText> AddedTokens::split(std::string_view text) const {
   }
   if (done < text.size()) parts.push_back({text.substr(done), std::nullopt});
   return parts;
+}
+
+// Whether a token begins or ends at `place`, or reaches over it.
+bool AddedTokens::touches_token(std::string_view text, std::size_t place) const {
+  for (std::size_t at = place - std::min(place, longest_); at <= place && at < text.size(); ++at) {
+    const auto found = longest_at(text, at);
+    if (found && found->span.end >= place) return true;
+  }
+  return false;
+}
+
+std::optional<Span> AddedTokens::part_around(std::string_view text, std::size_t place) const {
+  // A token may begin in the last bytes, and take the white space before it: none takes any from before the place.
+  const std::size_t whole = character_start(text, text.size() - std::min(longest_, text.size()));
+  const std::size_t known = white_space_before(text.substr(0, whole), 0);
+  if (place >= known || touches_token(text, place)) return std::nullopt;
+  std::size_t end = 0;
+  for (const TokenOrText& part : split(text)) {
+    const std::size_t begin = end;
+    end += part.text.size();
+    if (end <= place) continue;
+    if (part.id || begin == place) return std::nullopt;
+    return Span{begin, std::min(end, known)};
+  }
+  return std::nullopt;
 }
 
 }  // namespace lrc

@@ -108,8 +108,19 @@ std::optional<std::int32_t> find_token(const Vocabulary& vocabulary, std::string
 }
 
 const Merge* MergeTable::find(std::int32_t left, std::int32_t right) const {
-  const auto found = table_.find(key(left, right));
+  const auto found = table_.find(pair_key(left, right));
   return found == table_.end() ? nullptr : &found->second;
+}
+
+void Neighbours::insert(const Vocabulary& vocabulary, std::string_view token) {
+  std::optional<std::int32_t> left;
+  while (!token.empty()) {
+    const std::string_view character = token.substr(0, utf8_length(token[0]));
+    token.remove_prefix(character.size());
+    const auto right = find_token(vocabulary, character);
+    if (left && right) pairs_.insert(pair_key(*left, *right));
+    left = right;
+  }
 }
 
 void apply_merges(const MergeTable& merges, std::vector<std::int32_t>& ids) {
@@ -143,6 +154,24 @@ std::vector<std::int32_t> Bpe::encode(std::string_view piece) const {
   flush();
   apply_merges(merges, ids);
   return ids;
+}
+
+bool Bpe::can_cut(std::string_view before, std::string_view after) const {
+  if (ignore_merges || !neighbours) return false;
+  const auto left = find_token(vocabulary, before.substr(last_character(before)));
+  const auto right = find_token(vocabulary, after.substr(0, utf8_length(after[0])));
+  return left && right && !neighbours->contains(*left, *right);
+}
+
+std::size_t Bpe::shortest_front(std::string_view piece) const {
+  if (ignore_merges || !neighbours) return piece.size();
+  std::optional<std::int32_t> left;
+  for (std::size_t at = 0; at < piece.size(); at += utf8_length(piece[at])) {
+    const auto right = find_token(vocabulary, piece.substr(at, utf8_length(piece[at])));
+    if (left && right && !neighbours->contains(*left, *right)) return at;
+    left = right;
+  }
+  return piece.size();
 }
 
 }  // namespace lrc

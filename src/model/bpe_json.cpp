@@ -44,8 +44,15 @@ std::int32_t known_token(const std::string& subject, const Vocabulary& vocabular
   throw InputError(subject, fmt::format("{}: the token \"{}\" is not in the vocabulary", what, token));
 }
 
-MergeTable read_merges(const std::string& subject, const Vocabulary& vocabulary, const json& list) {
-  MergeTable merges;
+bool has_unique_ids(const Vocabulary& vocabulary) {
+  std::unordered_set<std::int32_t> ids;
+  for (const auto& [token, id] : vocabulary) ids.insert(id);
+  return ids.size() == vocabulary.size();
+}
+
+void read_merges(const std::string& subject, const json& list, Bpe& bpe) {
+  const Vocabulary& vocabulary = bpe.vocabulary;
+  if (has_unique_ids(vocabulary)) bpe.neighbours.emplace();
   std::int32_t rank = 0;
   for (const json& merge : list.get_ref<const json::array_t&>()) {
     const auto [left, right] = read_pair(subject, merge);
@@ -53,10 +60,10 @@ MergeTable read_merges(const std::string& subject, const Vocabulary& vocabulary,
       return known_token(subject, vocabulary, token, fmt::format("merge {}", rank));
     };
     const std::int32_t left_id = id(left), right_id = id(right);
-    merges.insert(left_id, right_id, {rank, id(left + right)});
+    bpe.merges.insert(left_id, right_id, {rank, id(left + right)});
+    if (bpe.neighbours) bpe.neighbours->insert(vocabulary, left + right);
     ++rank;
   }
-  return merges;
 }
 
 }  // namespace
@@ -74,7 +81,7 @@ Bpe read_bpe(const std::string& subject, const json& description) {
   refuse_variants(subject, description);
   Bpe bpe;
   bpe.vocabulary = read_vocabulary(subject, description.at("vocab"));
-  bpe.merges = read_merges(subject, bpe.vocabulary, description.at("merges"));
+  read_merges(subject, description.at("merges"), bpe);
   bpe.fuse_unknown = description.value("fuse_unk", false);
   bpe.byte_fallback = description.value("byte_fallback", false);
   bpe.ignore_merges = description.value("ignore_merges", false);

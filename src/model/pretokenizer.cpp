@@ -1,7 +1,9 @@
 #include "lrc/model/pretokenizer.hpp"
 
 #include <array>
+#include <iterator>
 #include <map>
+#include <utility>
 
 #include "lrc/core/error.hpp"
 #include "lrc/model/normalizer.hpp"
@@ -32,33 +34,66 @@ std::array<std::string, 256> visible_bytes() {
   return table;
 }
 
-Piece to_visible_bytes(const Piece& piece) {
+std::string to_visible_bytes(const std::string& text) {
   static const std::array<std::string, 256> kTable = visible_bytes();
-  Piece visible{{}, piece.starts_text};
-  for (const char byte : piece.text) visible.text += kTable[static_cast<unsigned char>(byte)];
+  std::string visible;
+  visible.reserve(2 * text.size());
+  for (const char byte : text) visible += kTable[static_cast<unsigned char>(byte)];
   return visible;
 }
 
-PreTokenizer byte_level(const std::string& subject, const json& description) {
-  const bool add_prefix_space = description.at("add_prefix_space").get<bool>();
-  PreTokenizer words = [](const Piece& piece) { return std::vector{piece}; };
+// Leaves the text as it is.
+class Identity : public PreTokenizer {
+ public:
+  void append(Piece whole, std::vector<Piece>& pieces) const override { pieces.push_back(std::move(whole)); }
+  Cut cut(Place&) const override { return Cut::within; }
+};
+
+class ByteLevel : public PreTokenizer {
+ public:
+  ByteLevel(bool add_prefix_space, SharedPreTokenizer words)
+      : add_prefix_space_(add_prefix_space), words_(std::move(words)) {}
+
+  void append(Piece whole, std::vector<Piece>& pieces) const override {
+    add_prefix(whole);
+    const std::size_t first = pieces.size();
+    words_->append(std::move(whole), pieces);
+    for (std::size_t i = first; i < pieces.size(); ++i) pieces[i].text = to_visible_bytes(pieces[i].text);
+  }
+
+  // Nothing is put before what stands after the place only where that starts with a space itself.
+  Cut cut(Place& place) const override {
+    if (add_prefix_space_ && place.after[0] != ' ') return Cut::unknown;
+    add_prefix(place.before);
+    const Cut cut = words_->cut(place);
+    place.before.text = to_visible_bytes(place.before.text);
+    place.after = to_visible_bytes(place.after);
+    return cut;
+  }
+
+ private:
+  void add_prefix(Piece& piece) const {
+    if (add_prefix_space_ && piece.text[0] != ' ') piece.text.insert(0, " ");
+  }
+
+  bool add_prefix_space_;
+  SharedPreTokenizer words_;
+};
+
+SharedPreTokenizer byte_level(const std::string& subject, const json& description) {
+  SharedPreTokenizer words = std::make_shared<Identity>();
   if (description.value("use_regex", true)) {
     words = split_pretokenizer(Regex(subject, kByteLevelPattern), SplitBehavior::isolated, false);
   }
-  return [=](Piece piece) {
-    if (add_prefix_space && piece.text[0] != ' ') piece.text = " " + piece.text;
-    std::vector<Piece> pieces = words(piece);
-    for (Piece& word : pieces) word = to_visible_bytes(word);
-    return pieces;
-  };
+  return std::make_shared<ByteLevel>(description.at("add_prefix_space").get<bool>(), std::move(words));
 }
 
-PreTokenizer digits(const std::string& subject, const json& description) {
+SharedPreTokenizer digits(const std::string& subject, const json& description) {
   const bool individual = description.value("individual_digits", false);
   return split_pretokenizer(Regex(subject, individual ? R"(\p{N})" : R"(\p{N}+)"), SplitBehavior::isolated, false);
 }
 
-PreTokenizer split(const std::string& subject, const json& description) {
+SharedPreTokenizer split(const std::string& subject, const json& description) {
   const std::map<std::string, SplitBehavior> behaviors = {{"Isolated", SplitBehavior::isolated},
                                                           {"Removed", SplitBehavior::removed},
                                                           {"MergedWithPrevious", SplitBehavior::merged_with_previous},
@@ -89,45 +124,82 @@ std::string prepend_scheme(const std::string& subject, const json& description) 
   return scheme;
 }
 
-PreTokenizer metaspace(const std::string& subject, const json& description) {
+class Metaspace : public PreTokenizer {
+ public:
+  Metaspace(std::string replacement, std::string scheme, SharedPreTokenizer words)
+      : replacement_(std::move(replacement)), scheme_(std::move(scheme)), words_(std::move(words)) {}
+
+  void append(Piece whole, std::vector<Piece>& pieces) const override {
+    write_spaces(whole);
+    words_->append(std::move(whole), pieces);
+  }
+
+  // Nothing is put before what stands after the place where that starts with a space itself.
+  Cut cut(Place& place) const override {
+    write_spaces(place.before);
+    place.after = replace_all(place.after, " ", replacement_);
+    if (scheme_ == "always" && !place.after.starts_with(replacement_)) return Cut::unknown;
+    return words_->cut(place);
+  }
+
+ private:
+  void write_spaces(Piece& piece) const {
+    piece.text = replace_all(piece.text, " ", replacement_);
+    const bool prepend = scheme_ == "always" || (scheme_ == "first" && piece.starts_text);
+    if (prepend && !piece.text.starts_with(replacement_)) piece.text.insert(0, replacement_);
+  }
+
+  std::string replacement_, scheme_;
+  SharedPreTokenizer words_;
+};
+
+SharedPreTokenizer metaspace(const std::string& subject, const json& description) {
   const auto replacement = description.at("replacement").get<std::string>();
   if (replacement.empty() || utf8_length(replacement[0]) != replacement.size()) {
     throw InputError(subject,
                      fmt::format("pre_tokenizer Metaspace: replacement \"{}\" is not one character", replacement));
   }
-  const std::string scheme = prepend_scheme(subject, description);
-  PreTokenizer words = [](const Piece& piece) { return std::vector{piece}; };
+  SharedPreTokenizer words = std::make_shared<Identity>();
   if (description.value("split", true)) {
     words = split_pretokenizer(Regex(subject, escaped_pattern(replacement)), SplitBehavior::merged_with_next, false);
   }
-  return [=](Piece piece) {
-    piece.text = replace_all(piece.text, " ", replacement);
-    const bool prepend = scheme == "always" || (scheme == "first" && piece.starts_text);
-    if (prepend && !piece.text.starts_with(replacement)) piece.text.insert(0, replacement);
-    return words(piece);
-  };
+  return std::make_shared<Metaspace>(replacement, prepend_scheme(subject, description), std::move(words));
 }
 
-PreTokenizer sequence(const std::string& subject, const json& description) {
-  std::vector<PreTokenizer> steps;
-  for (const json& step : description.at("pretokenizers")) steps.push_back(read_pretokenizer(subject, step));
-  return [steps](const Piece& whole) {
-    std::vector<Piece> pieces = {whole};
-    for (const PreTokenizer& step : steps) {
-      std::vector<Piece> next;
-      for (const Piece& piece : pieces) {
-        for (Piece& part : step(piece)) next.push_back(std::move(part));
-      }
-      pieces = std::move(next);
+class Sequence : public PreTokenizer {
+ public:
+  explicit Sequence(std::vector<SharedPreTokenizer> steps) : steps_(std::move(steps)) {}
+
+  void append(Piece whole, std::vector<Piece>& pieces) const override {
+    std::vector<Piece> now = {std::move(whole)}, next;
+    for (const SharedPreTokenizer& step : steps_) {
+      for (Piece& piece : now) step->append(std::move(piece), next);
+      now = std::exchange(next, {});
     }
-    return pieces;
-  };
+    std::move(now.begin(), now.end(), std::back_inserter(pieces));
+  }
+
+  Cut cut(Place& place) const override {
+    for (const SharedPreTokenizer& step : steps_) {
+      if (const Cut cut = step->cut(place); cut != Cut::within) return cut;
+    }
+    return Cut::within;
+  }
+
+ private:
+  std::vector<SharedPreTokenizer> steps_;
+};
+
+SharedPreTokenizer sequence(const std::string& subject, const json& description) {
+  std::vector<SharedPreTokenizer> steps;
+  for (const json& step : description.at("pretokenizers")) steps.push_back(read_pretokenizer(subject, step));
+  return std::make_shared<Sequence>(std::move(steps));
 }
 
 }  // namespace
 
-PreTokenizer read_pretokenizer(const std::string& subject, const json& description) {
-  if (description.is_null()) return [](const Piece& piece) { return std::vector{piece}; };
+SharedPreTokenizer read_pretokenizer(const std::string& subject, const json& description) {
+  if (description.is_null()) return std::make_shared<Identity>();
   const auto type = description.at("type").get<std::string>();
   if (type == "Sequence") return sequence(subject, description);
   if (type == "Split") return split(subject, description);

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "lrc/model/pretokenizer.hpp"
 
 namespace lrc {
@@ -8,16 +10,16 @@ struct Part {
   bool delimiter = false;
 };
 
-// The matches and what lies between them, in order.
-std::vector<Part> parts_of(const std::string& text, const Regex& pattern, bool invert) {
+// The matches in a text of `size` bytes and what lies between them, in order.
+std::vector<Part> parts_of(const std::vector<Span>& matches, std::size_t size, bool invert) {
   std::vector<Part> parts;
   std::size_t end = 0;
-  for (const Span match : pattern.matches(text)) {
+  for (const Span match : matches) {
     if (end < match.begin) parts.push_back({{end, match.begin}, invert});
     parts.push_back({match, !invert});
     end = match.end;
   }
-  if (end < text.size()) parts.push_back({{end, text.size()}, invert});
+  if (end < size) parts.push_back({{end, size}, invert});
   return parts;
 }
 
@@ -52,17 +54,55 @@ std::vector<Span> pieces_of(const std::vector<Part>& parts, SplitBehavior behavi
   return pieces;
 }
 
+class Split : public PreTokenizer {
+ public:
+  Split(Regex pattern, SplitBehavior behavior, bool invert)
+      : pattern_(std::move(pattern)), behavior_(behavior), invert_(invert) {}
+
+  void append(Piece whole, std::vector<Piece>& pieces) const override {
+    for (const Span span : pieces_of(parts_of(pattern_.matches(whole.text), whole.text.size(), invert_), behavior_)) {
+      if (span.begin == span.end) continue;
+      pieces.push_back({whole.text.substr(span.begin, span.end - span.begin), whole.starts_text && span.begin == 0});
+    }
+  }
+
+  // From the place on, a search finds what that of the whole text does, since no match depends on what stands before
+  // it.
+  Cut cut(Place& place) const override {
+    const std::size_t middle = place.before.text.size();
+    const std::string text = place.before.text + place.after;
+    const auto known = pattern_.known_matches(text);
+    if (!known || known->end <= middle || !are_those_before(middle, known->matches, place.before.text))
+      return Cut::unknown;
+    for (const Span piece : pieces_of(parts_of(known->matches, known->end, invert_), behavior_)) {
+      if (piece.end <= middle) continue;
+      if (piece.begin >= middle) break;
+      place.before = {text.substr(piece.begin, middle - piece.begin), place.before.starts_text && piece.begin == 0};
+      place.after = text.substr(middle, piece.end - middle);
+      return Cut::within;
+    }
+    return Cut::between;
+  }
+
+ private:
+  // Whether what stands before the place has the matches that the whole text has there, and none reaches over it.
+  bool are_those_before(std::size_t middle, const std::vector<Span>& of_all, const std::string& before) const {
+    const auto over = std::find_if(of_all.begin(), of_all.end(), [&](const Span& m) { return m.end > middle; });
+    if (over != of_all.end() && over->begin < middle) return false;
+    const auto same = [](const Span& a, const Span& b) { return a.begin == b.begin && a.end == b.end; };
+    const std::vector<Span> alone = pattern_.matches(before);
+    return std::equal(of_all.begin(), over, alone.begin(), alone.end(), same);
+  }
+
+  Regex pattern_;
+  SplitBehavior behavior_;
+  bool invert_;
+};
+
 }  // namespace
 
-PreTokenizer split_pretokenizer(const Regex& pattern, SplitBehavior behavior, bool invert) {
-  return [=](const Piece& piece) {
-    std::vector<Piece> pieces;
-    for (const Span span : pieces_of(parts_of(piece.text, pattern, invert), behavior)) {
-      if (span.begin == span.end) continue;
-      pieces.push_back({piece.text.substr(span.begin, span.end - span.begin), piece.starts_text && span.begin == 0});
-    }
-    return pieces;
-  };
+SharedPreTokenizer split_pretokenizer(const Regex& pattern, SplitBehavior behavior, bool invert) {
+  return std::make_shared<Split>(pattern, behavior, invert);
 }
 
 }  // namespace lrc

@@ -1,8 +1,8 @@
 #include "lrc/model/tokenizer.hpp"
 
 #include "lrc/core/error.hpp"
-#include "lrc/io/child_process.hpp"
 #include "lrc/io/directory.hpp"
+#include "lrc/model/confined.hpp"
 
 namespace lrc {
 namespace {
@@ -14,10 +14,11 @@ class ConfinedTokenizer : public Tokenizer {
   explicit ConfinedTokenizer(std::filesystem::path file)
       : file_(std::move(file)), tokenizer_(load_json_tokenizer(file_)) {}
 
-  std::vector<std::int32_t> encode(std::string_view text) const override {
-    const ChildLimits limits{.memory = (std::uint64_t{1} << 30) + 256 * text.size(),
-                             .cpu_seconds = 10 + text.size() / 50'000};
-    return ids_from_child(file_, "can't tokenize the text", limits, [&] { return tokenizer_->encode(text); });
+  Front encode_front(const TextPart& part) const override {
+    const ChildLimits limits{.memory = (std::uint64_t{1} << 30) + 256 * part.text.size(),
+                             .cpu_seconds = 10 + part.text.size() / 50'000};
+    return front_from_child(file_, "can't tokenize the text", limits, part,
+                            [&] { return tokenizer_->encode_front(part); });
   }
 
   Index vocabulary_size() const override { return tokenizer_->vocabulary_size(); }

@@ -48,11 +48,14 @@ std::string replace_invalid_utf8(std::string_view bytes) {
   return text;
 }
 
+std::size_t character_start(std::string_view text, std::size_t at) {
+  while (at > 0 && at < text.size() && between(static_cast<unsigned char>(text[at]), 0x80, 0xBF)) --at;
+  return at;
+}
+
 std::size_t last_character(std::string_view text) {
   assert(!text.empty());
-  std::size_t start = text.size() - 1;
-  while (start > 0 && between(static_cast<unsigned char>(text[start]), 0x80, 0xBF)) --start;
-  return start;
+  return character_start(text, text.size() - 1);
 }
 
 }  // namespace lrc

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <exception>
 
+#include "lrc/core/json_text.hpp"
+
 namespace lrc {
 
 void RunReport::add_phase(const std::string& name, double seconds, double bytes) {
@@ -19,7 +21,7 @@ std::string RunReport::text() const {
   nlohmann::ordered_json all = values_;
   all["phases"] = phases_;
   all["linears"] = linears_;
-  return all.dump(1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";  // a path may be no UTF-8
+  return json_text(all, 1) + "\n";
 }
 
 PhaseTimer::~PhaseTimer() noexcept {

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "lrc/calibration/moment_sums.hpp"
+#include "lrc/linalg/blas_core.hpp"
 #include "lrc/linalg/gemm.hpp"
 #include "lrc/model/forward.hpp"
 
@@ -122,6 +123,7 @@ void run(const ModelConfig& config, Index length, Index sequences, int threads) 
   const MatrixF input = random_matrix(sequences * length, config.hidden_size, 1);
   const ForwardContext context{config, rotary, length, pool};
   const double peak = sgemm_peak(pool), tokens = static_cast<double>(input.rows());
+  fmt::print("{}\n", blas_description());
   fmt::print("hidden {}, intermediate {}, {} experts, {} sequences of {}, {} threads; sgemm peak {:.1f} GFlop/s\n",
              config.hidden_size, config.intermediate_size, config.experts, sequences, length, threads, peak / 1e9);
   const auto report = [&](const char* what, double flops, double time) {
@@ -164,6 +166,7 @@ void run(const ModelConfig& config, Index length, Index sequences, int threads) 
 }  // namespace lrc
 
 int main(int argc, char** argv) {
+  lrc::restart_with_faster_blas_core(argv);
   const auto argument = [&](int i, lrc::Index otherwise) { return argc > i ? std::atoll(argv[i]) : otherwise; };
   lrc::single_threaded_blas();
   lrc::ModelConfig config;

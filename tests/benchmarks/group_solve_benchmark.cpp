@@ -9,6 +9,7 @@
 #include <ctime>
 #include <random>
 
+#include "lrc/linalg/blas_core.hpp"
 #include "lrc/linalg/gemm.hpp"
 #include "lrc/quantization/group_solve.hpp"
 #include "lrc/quantization/rank.hpp"
@@ -78,6 +79,7 @@ void run(const Communicator& world, Index size, Index block, int grid_rows) {
     together = group_solve(pool, grid, Method::lrc, problem, options);
   });
   if (!world.is_root()) return;
+  fmt::print("{}\n", blas_description());
   fmt::print("LRC(1) of {0}×{0}, rank {1}, blocks of {2}\n", size, options.rank, block);
   fmt::print("one rank:  {:8.2f} s, of the processor {:8.2f} s, relative loss {:.9f}\n", alone_times.wall,
              alone_times.processor, alone.relative_loss);
@@ -91,6 +93,7 @@ void run(const Communicator& world, Index size, Index block, int grid_rows) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  restart_with_faster_blas_core(argv);
   const auto argument = [&](int i, Index otherwise) {
     return argc > i && std::atoll(argv[i]) > 0 ? static_cast<Index>(std::atoll(argv[i])) : otherwise;
   };

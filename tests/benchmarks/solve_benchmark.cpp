@@ -11,6 +11,7 @@
 #include <limits>
 #include <random>
 
+#include "lrc/linalg/blas_core.hpp"
 #include "lrc/linalg/cholesky.hpp"
 #include "lrc/linalg/eigen.hpp"
 #include "lrc/linalg/gemm.hpp"
@@ -123,6 +124,7 @@ void run(Index size, int threads, double fraction) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  lrc::restart_with_faster_blas_core(argv);
   try {
     lrc::single_threaded_blas();
     run(argc > 1 ? std::atoll(argv[1]) : 4096, argc > 2 ? std::atoi(argv[2]) : 1, argc > 3 ? std::atof(argv[3]) : 0.1);

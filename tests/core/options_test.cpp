@@ -83,17 +83,47 @@ TEST(Options, RefusalsNameTheOptionAndWhatItMayBe) {
   EXPECT_NE(refusal({"--clip", "2"}).find("0.05 to 1"), std::string::npos);
   EXPECT_NE(refusal({"--method", "magic"}).find("it may be lrc, gptq"), std::string::npos);
   EXPECT_NE(refusal({"--modle", "x"}).find("--modle"), std::string::npos);
-  EXPECT_NE(refusal({"stray"}).find("positional"), std::string::npos);
+  EXPECT_NE(refusal({"stray"}).find("stray: belongs to no option"), std::string::npos);
   EXPECT_NE(refusal({"--sequences", "1", "--sequences", "2"}).find("--sequences"), std::string::npos);
   EXPECT_NE(refusal({"--config", "/does/not/exist.ini"}).find("/does/not/exist.ini"), std::string::npos);
   EXPECT_NE(refusal({"--config", "/tmp"}).find("/tmp: the file of --config"), std::string::npos);
 }
 
-TEST(Options, UnknownKeyInTheFileIsNamed) {
-  const std::string file = testing::TempDir() + "/options_test_bad.ini";
-  std::ofstream(file) << "modell = x\n";
-  EXPECT_NE(refusal({"--config", file.c_str()}).find("modell"), std::string::npos);
-  std::remove(file.c_str());
+TEST(Options, MistypedOnesAreGuessed) {
+  for (const auto& [given, said] : std::vector<std::pair<std::vector<const char*>, std::string>>{
+           {{"--modle", "x"}, "--modle: is no option; did you mean --model? (program --help lists them)"},
+           {{"--modle=x"}, "--modle: is no option; did you mean --model?"},
+           {{"-model", "x"}, "-model: is no option; did you mean --model?"},
+           {{"--Sequences", "1"}, "; did you mean --sequences?"},
+           {{"--seq", "1"}, "; did you mean --sequences?"},
+           {{"--conf", "x"}, "; did you mean --config?"},
+           {{"--hepl"}, "; did you mean --help?"},
+           {{"--re"}, "--re: is no option (program --help lists them)"},
+           {{"--method", "gtpq"}, "--method: 'gtpq' is not allowed; it may be lrc, gptq; did you mean gptq?"},
+           {{"--model", "--restart"},
+            "--model: has no value: --restart follows (where that is the value: --model=--restart)"},
+           {{"--model"}, "the required argument for option '--model' is missing"}}) {
+    EXPECT_NE(refusal(given).find(said), std::string::npos) << said << " is not in: " << refusal(given);
+  }
+  Values v;
+  parse(v, {"--model=--restart"});
+  EXPECT_EQ(v.model, "--restart");
+}
+
+TEST(Options, FlagsAreOnOrOffInUsualWords) {
+  for (const char* word : {"on", "yes", "true", "1", "True", "YES"}) {
+    Values v;
+    parse(v, {"--restart", word});
+    EXPECT_TRUE(v.restart) << word;
+  }
+  for (const char* word : {"off", "no", "false", "0", "False"}) {
+    Values v;
+    v.restart = true;
+    parse(v, {"--restart", word});
+    EXPECT_FALSE(v.restart) << word;
+  }
+  EXPECT_NE(refusal({"--restart", "maybe"}).find("--restart: 'maybe' is not allowed; it may be on or off"),
+            std::string::npos);
 }
 
 TEST(Options, EffectiveValuesAreAllThere) {
@@ -150,6 +180,9 @@ TEST(Options, HelpIsShownAndNothingElseDone) {
   testing::internal::CaptureStdout();
   EXPECT_EQ(parse(v, {"--help"}), OptionTable::Outcome::shown);
   const std::string help = testing::internal::GetCapturedStdout();
+  testing::internal::CaptureStdout();
+  EXPECT_EQ(parse(v, {"-h"}), OptionTable::Outcome::shown);
+  EXPECT_EQ(testing::internal::GetCapturedStdout(), help);
   for (const char* part : {"--model", "--sequences", "(default 128)", "[lrc, gptq]", "--config", "--version"}) {
     EXPECT_NE(help.find(part), std::string::npos) << part;
   }

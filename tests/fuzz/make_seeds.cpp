@@ -111,12 +111,19 @@ void make_tokenizer_model(const fs::path& directory) {
 }
 
 void make_npy(const fs::path& directory) {
-  for (const auto& [type, bytes] : {std::pair("<u2", 2UL), std::pair("<i4", 4UL), std::pair("<i8", 8UL)}) {
-    std::string header = fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': (2, 3), }}", type);
+  for (const auto& [type, bytes, order] :
+       {std::tuple("<u2", 2UL, "False"), std::tuple(">i4", 4UL, "True"), std::tuple("=u8", 8UL, "False")}) {
+    std::string header = fmt::format("{{'descr': '{}', 'fortran_order': {}, 'shape': (2, 3), }}", type, order);
     header.resize(117, ' ');
     write_file(directory / (type + 1),
                std::string("\x93NUMPY\x01\0\x76\0", 10) + header + '\n' + std::string(6 * bytes, '\0'));
   }
+}
+
+void make_texts(const fs::path& directory) {
+  write_file(directory / "plain", "\xEF\xBB\xBFThe year ß 漢 🎉\r\n");
+  write_file(directory / "lines", "\n{\"id\": 1, \"text\": \"the \\u00df\"}\n \r\n{\"text\": \"\"}");
+  write_file(directory / "parquet", "PAR1\x15\x04PAR1");
 }
 
 // One dataset of 64 tokens; `filters` also puts it into chunks.
@@ -151,6 +158,7 @@ void make_all(const fs::path& seeds, const fs::path& demo) {
   make_tokenizer_json(in("tokenizer_json"), demo);
   make_tokenizer_model(in("tokenizer_model"));
   make_npy(in("tokens_npy"));
+  make_texts(in("texts"));
   const fs::path h5 = in("tokens_h5");
   make_h5(h5 / "plain", false, H5F_LIBVER_EARLIEST);
   make_h5(h5 / "chunks", true, H5F_LIBVER_EARLIEST);

@@ -20,7 +20,7 @@ elif [[ ${1:-} =~ ^[0-9]+$ ]]; then
 fi
 targets=("$@")
 if ((${#targets[@]} == 0)); then
-  targets=(safetensors index config tokenizer_json tokenizer_model tokens_npy tokens_h5 checkpoint)
+  targets=(safetensors index config tokenizer_json tokenizer_model texts tokens_npy tokens_h5 checkpoint)
 fi
 
 build=${LRC_FUZZ_BUILD:-build/fuzz}

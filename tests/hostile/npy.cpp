@@ -44,9 +44,10 @@ Situations npy_situations() {
         "(9223372036854775808,)", "(18446744073709551872,)", "(1000000000000000, 18446744073709)"}) {
     all.push_back(tokens(fmt::format("of shape {}", shape), npy(header("'<u2'", shape), zeros)));
   }
-  for (const char* type : {"'>u2'", "'<f2'", "'|O'", "'<U1'", "'<u2, <u2'", "[('a', '<u2')]", "''", "7", "'<i2'"})
+  for (const char* type :
+       {"'<f2'", "'|O'", "'<U1'", "'<u2, <u2'", "[('a', '<u2')]", "''", "7", "'<i3'", "'?u2'", "'u2'"})
     all.push_back(tokens(fmt::format("of type {}", type), npy(header(type, "(256,)"), zeros)));
-  for (const char* order : {"True", "1", "None"})
+  for (const char* order : {"1", "None", "'True'"})
     all.push_back(tokens(fmt::format("in order {}", order), npy(header("'<u2'", "(16, 16)", order), zeros)));
   const std::string good = npy(header("'<u2'", "(256,)"), zeros);
   for (const std::size_t size : {5, 6, 8, 10, 11, 12, 60}) {
@@ -62,6 +63,7 @@ Situations npy_situations() {
                tokens("with a header of quotes", npy(std::string(60'000, '\''), zeros)),
                tokens("with a header of one word again and again", npy(repeated("'descr': '", 6'000), zeros)),
                tokens("with a header of one long type", npy("{'descr': '" + std::string(60'000, 'x'), zeros)),
+               tokens("by columns with a byte less", npy(header("'<u2'", "(16, 16)", "True"), zeros.substr(1))),
                tokens("that are text", "1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16"),
                tokens("a pickle", "\x80\x04\x95\x10this is no array")});
   const auto ids = [&](const std::string& name, const std::string& type, const std::string& data) {
@@ -69,6 +71,10 @@ Situations npy_situations() {
   };
   ids("64", "'<u2'", numbers<std::uint16_t>({1, 64}));
   ids("65535", "'<u2'", numbers<std::uint16_t>({65535}));
+  ids("64 of a byte", "'|u1'", "@" + std::string(255, '\0'));
+  ids("-1 of a byte", "'|i1'", "\xFF" + std::string(255, '\0'));
+  ids("256, the other end first", "'>u2'", numbers<std::uint16_t>({1}));
+  ids("2^63", "'<u8'", numbers<std::uint64_t>({std::uint64_t{1} << 63}));
   ids("-1", "'<i4'", numbers<std::int32_t>({0, -1}));
   ids("smallest", "'<i4'", numbers<std::int32_t>({std::int32_t{-2147483647} - 1}));
   ids("2^31", "'<i8'", numbers<std::int64_t>({std::int64_t{1} << 31}));

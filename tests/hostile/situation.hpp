@@ -34,6 +34,7 @@ Situations index_situations();
 Situations npy_situations();
 Situations hdf5_situations();
 Situations hdf5_bytes_situations();
+Situations text_situations();
 Situations tokenizer_json_situations();
 Situations tokenizer_model_situations();
 

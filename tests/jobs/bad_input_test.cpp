@@ -241,8 +241,21 @@ TEST_F(SpoiltModel, FewerSequencesThanAsked) {
 
 TEST_F(SpoiltModel, CalibrationFilesOfNoKnownKind) {
   expect_refused("missing.npy", "--calibration /nowhere/missing.npy");
-  write_file(directory_ / "text.doc", "text");
-  expect_refused("it may be .txt, .npy or .h5", "--calibration " + (directory_ / "text.doc").string());
+  write_file(directory_ / "text.doc", "\xD0\xCF\x11\xE0");
+  expect_refused("text.doc: is not UTF-8", "--calibration " + (directory_ / "text.doc").string());
+  expect_refused("is too short for a .npy file", "--data-kind npy --calibration " + (directory_ / "text.doc").string());
+}
+
+// Tokens taken as text have a perplexity, too.
+TEST_F(SpoiltModel, EvaluationOfDataThatAreNotWhatTheyAreCalled) {
+  write_file(directory_ / "text", "a text");
+  for (const auto& [data, said] : {std::pair("--text " + demo_directory() + "/evaluation.npy", "give it as --tokens"),
+                                   std::pair("--tokens " + (directory_ / "text").string(), "give it as --text")}) {
+    const Outcome outcome =
+        run_program("lrc_evaluate", "--model " + demo_directory() + " --sequence-length 64 " + data);
+    EXPECT_EQ(outcome.exit_code, 2) << outcome.output;
+    EXPECT_NE(outcome.output.find(said), std::string::npos) << outcome.output;
+  }
 }
 
 TEST_F(SpoiltModel, OptionsOutOfRangeOrUnknown) {

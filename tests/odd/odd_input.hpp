@@ -19,12 +19,13 @@ struct OddInput {
   /// has on the good data of the same kind (tokens.npy, or text.txt where `is_text`).
   double perplexity = 0;
   bool is_text = false;                       ///< the data go through the tokenizer
-  std::vector<std::string> options = {};      ///< of lrc_calibrate, beyond the usual
+  std::vector<std::string> options = {};      ///< of lrc_calibrate, beyond the usual; may say DIRECTORY
   std::vector<std::string> said = {};         ///< what the log of lrc_calibrate must hold
   std::vector<std::string> environment = {};  ///< NAME=VALUE, of both programs
   std::string output = "DIRECTORY/out";       ///< of lrc_calibrate, which runs in DIRECTORY; there it can be read
   std::function<void(const std::filesystem::path&)> end = {};  ///< gets DIRECTORY, after all, in any case
   // In options, environment and output the word DIRECTORY stands for its path.
+  std::string directory_ending = "";          ///< of DIRECTORY's name
 };
 using OddInputs = std::vector<OddInput>;
 
@@ -32,6 +33,7 @@ OddInputs odd_model_files();
 OddInputs odd_configs();
 OddInputs odd_token_files();
 OddInputs odd_texts();
+OddInputs odd_command_lines();
 OddInputs odd_places();
 OddInputs odd_statistics();
 

@@ -37,7 +37,8 @@ struct Settings {
 
 OddInputs all_odd_inputs() {
   OddInputs all;
-  for (const auto& some : {odd_model_files, odd_configs, odd_token_files, odd_texts, odd_places, odd_statistics}) {
+  for (const auto& some :
+       {odd_model_files, odd_configs, odd_token_files, odd_texts, odd_command_lines, odd_places, odd_statistics}) {
     for (OddInput& one : some()) all.push_back(std::move(one));
   }
   return all;
@@ -96,7 +97,8 @@ class Campaign {
  private:
   void work() {
     for (std::size_t i = next_++; i < inputs_.size(); i = next_++) {
-      if (inputs_[i].name.find(settings_.only) != std::string::npos) attempt(inputs_[i], work_ / std::to_string(i));
+      if (inputs_[i].name.find(settings_.only) != std::string::npos)
+        attempt(inputs_[i], work_ / (std::to_string(i) + inputs_[i].directory_ending));
     }
   }
 
@@ -128,13 +130,20 @@ class Campaign {
                                           "--sequences",       "8",
                                           "--sequence-length", "16",
                                           "--threads",         "1"};
-    arguments.insert(arguments.end(), input.options.begin(), input.options.end());
+    for (std::string option : input.options) {
+      if (const std::size_t at = option.find("DIRECTORY"); at != std::string::npos)
+        option.replace(at, 9, directory.string());
+      arguments.push_back(option);
+    }
     const Outcome outcome = run_program("lrc_calibrate", arguments, directory, input.environment);
     if (settings_.show) fmt::print("{}: {:.2000}", input.name, outcome.output);
     if (outcome.code != 0) throw Error("lrc_calibrate: " + outcome.output);
     for (const std::string& text : input.said) {
       if (outcome.output.find(text) == std::string::npos)
         throw Error(fmt::format("'{}' is not said: {}", text, outcome.output));
+    }
+    for (const char* file : {"config.json", "lrc_report.json"}) {
+      if (!nlohmann::json::accept(file_bytes(directory / "out" / file))) throw Error(std::string(file) + " is no JSON");
     }
   }
 

@@ -63,8 +63,11 @@ class OptionTable {
 
   OptionTable& add(Option option);
   const Option* find(const std::string& name) const;
+  std::vector<std::string> names(const std::string& before = "") const;
   std::string help() const;
-  void take(const boost::program_options::parsed_options& parsed, const std::string& source);
+  void refuse_unknown(const boost::program_options::parsed_options& line) const;
+  void take_line(const boost::program_options::parsed_options& line);
+  void take_file();
   boost::program_options::options_description description() const;
 
   std::string program_, summary_, group_ = "Options", config_file_;

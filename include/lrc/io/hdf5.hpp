@@ -63,13 +63,15 @@ class Hdf5Reader {
   /// Throws CallError where the file can't be read: that is no answer.
   bool has(const std::string& name) const;
   std::vector<Index> dimensions(const std::string& name) const;
-  /// The whole dataset, converted to Element (float, std::int8_t, std::int64_t).
+  /// The first `most` elements of the dataset, or all where that is 0, row after row, converted to Element (float,
+  /// std::int8_t, std::int64_t).
   template <class Element>
-  std::vector<Element> read(const std::string& name) const;
+  std::vector<Element> read(const std::string& name, Index most = 0) const;
   std::string read_text(const std::string& name) const;
 
  private:
   Hdf5Handle open_dataset(const std::string& name) const;
+  std::string names() const;
 
   std::filesystem::path path_;
   Hdf5Handle file_;

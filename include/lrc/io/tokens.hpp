@@ -9,10 +9,10 @@
 
 namespace lrc {
 
-/// The ids of a .npy file (uint16, int32 or int64, in C order; one or two dimensions) or an .h5 file (dataset `tokens`,
-/// integers), row after row as one stream; the first `most` of them, or all where that is 0. Throws InputError naming
-/// the file: another ending, type or order, a size that is not what the header says, an id that is negative or above
-/// 2^31 − 1.
+/// The ids of a .npy or an .h5 file (dataset `tokens`), integers of any size and byte order in one or two dimensions,
+/// row after row as one stream; the first `most` of them, or all where that is 0. Which kind it is shows in what the
+/// file starts with. Throws InputError naming the file: another kind or type, a size that is not what the header says,
+/// an id that is negative or above 2^31 − 1.
 std::vector<std::int32_t> read_tokens(const std::filesystem::path& file, Index most = 0);
 
 }  // namespace lrc

@@ -39,6 +39,11 @@ class AddedTokens {
   /// Cuts `text`; the parts are views of it. Precondition: it is valid UTF-8.
   std::vector<TokenOrText> split(std::string_view text) const;
 
+  /// The part without added tokens that holds `place`, where the text can be cut there: split() of what stands before
+  /// it and of what stands after it has the parts of the whole, of which this one is cut in two. `text` may go on: the
+  /// part ends where that could change it.
+  std::optional<Span> part_around(std::string_view text, std::size_t place) const;
+
  private:
   struct Found {
     Span span;
@@ -46,9 +51,11 @@ class AddedTokens {
   };
   std::optional<Found> longest_at(std::string_view text, std::size_t position) const;
   bool stands_alone(std::string_view text, Span span) const;
+  bool touches_token(std::string_view text, std::size_t place) const;
 
   std::unordered_map<std::string, AddedToken, StringHash, std::equal_to<>> tokens_;
   std::map<char, std::vector<std::size_t>> lengths_;  // of the tokens that start with a byte, descending
+  std::size_t longest_ = 0;
   Regex word_character_;
 };
 

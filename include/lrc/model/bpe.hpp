@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -28,17 +29,30 @@ struct Merge {
   std::int32_t rank = 0, result = 0;
 };
 
+inline std::uint64_t pair_key(std::int32_t left, std::int32_t right) {
+  return std::uint64_t{static_cast<std::uint32_t>(left)} << 32 | static_cast<std::uint32_t>(right);
+}
+
 /// By the ids of the two neighbours.
 class MergeTable {
  public:
-  void insert(std::int32_t left, std::int32_t right, Merge merge) { table_[key(left, right)] = merge; }
+  void insert(std::int32_t left, std::int32_t right, Merge merge) { table_[pair_key(left, right)] = merge; }
   const Merge* find(std::int32_t left, std::int32_t right) const;
 
  private:
-  static std::uint64_t key(std::int32_t left, std::int32_t right) {
-    return std::uint64_t{static_cast<std::uint32_t>(left)} << 32 | static_cast<std::uint32_t>(right);
-  }
   std::unordered_map<std::uint64_t, Merge> table_;
+};
+
+/// Which characters, single tokens, stand side by side somewhere in what merges make. No merge reaches over a place
+/// between two others: what stands on either side of it is encoded alone.
+class Neighbours {
+ public:
+  /// `token` is what a merge makes.
+  void insert(const Vocabulary& vocabulary, std::string_view token);
+  bool contains(std::int32_t left, std::int32_t right) const { return pairs_.contains(pair_key(left, right)); }
+
+ private:
+  std::unordered_set<std::uint64_t> pairs_;
 };
 
 /// Merges `ids` in place, best rank first and leftmost among equals, until no pair is in the table: O(n log n).
@@ -53,8 +67,17 @@ struct Bpe {
   bool byte_fallback = false;           ///< whether such a character becomes tokens <0x00> to <0xFF> where they exist
   bool ignore_merges = false;           ///< whether a piece that is a token itself stays whole, whatever the merges
 
+  std::optional<Neighbours> neighbours;  ///< nothing where tokens share ids: then merges are not known by their texts
+
   /// The ids of `piece`. Precondition: it is valid UTF-8.
   std::vector<std::int32_t> encode(std::string_view piece) const;
+
+  /// Whether a piece that has the last character of `before` beside the first of `after` can be cut between them: its
+  /// ids are those of both parts. Precondition: neither is empty.
+  bool can_cut(std::string_view before, std::string_view after) const;
+
+  /// Bytes of the shortest front of `piece` that can be cut off; all of them where there is none.
+  std::size_t shortest_front(std::string_view piece) const;
 };
 
 /// Reads the "model" of the tokenizer.json `subject`. Throws InputError naming what is not known or not sound there,

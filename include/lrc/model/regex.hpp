@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,8 +35,19 @@ class Regex {
   /// Precondition: `text` is valid UTF-8. Throws InputError where the pattern backtracks without end.
   std::vector<Span> matches(std::string_view text) const;
 
+  /// Matches of a text that goes on.
+  struct Known {
+    std::vector<Span> matches;  ///< those that are the same however the text goes on
+    std::size_t end = 0;        ///< no other one begins before this place
+  };
+  /// Nothing where what matches may depend on what stands before it.
+  std::optional<Known> known_matches(std::string_view text) const;
+
  private:
   struct Code;
+  struct Search;
+  Search search(std::string_view text, std::uint32_t options) const;
+
   std::string subject_, pattern_;
   std::shared_ptr<const Code> code_;
 };

@@ -17,6 +17,10 @@ constexpr std::size_t utf8_length(char lead) {
   return byte < 0x80 ? 1 : byte < 0xE0 ? 2 : byte < 0xF0 ? 3 : 4;
 }
 
+/// Where the character starts that has the byte at `at`; the end of the text is its own start. Precondition: `text` is
+/// valid UTF-8, of which the last character may lack its end.
+std::size_t character_start(std::string_view text, std::size_t at);
+
 /// Where the last character of `text` starts. Precondition: `text` is valid UTF-8 and not empty.
 std::size_t last_character(std::string_view text);
 
