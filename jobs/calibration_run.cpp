@@ -13,6 +13,7 @@
 #include "propagate_phase.hpp"
 #include "solve_phase.hpp"
 #include "spectra_phase.hpp"
+#include "unread_tensors.hpp"
 
 namespace lrc {
 
@@ -44,6 +45,7 @@ void CalibrationRun::open_inputs() {
   world_.agree([&] {
     if (stored_->quantized()) throw InputError(options_.model, "the model is quantized already; take the original");
   });
+  warn_of_unread_tensors(world_, *stored_);
   sequences_ = load_sequences(world_, source_of(options_.calibration), options_.calibration, *stored_,
                               options_.sequences, options_.sequence_length);
   if (unit_count(sequences_) < world_.size()) {
@@ -51,7 +53,7 @@ void CalibrationRun::open_inputs() {
                             world_.size(), unit_count(sequences_), sequences_per_unit(sequences_.length)));
   }
   fingerprint_["model"] = check_and_hash_weights(world_, *stored_);
-  for (const TensorInfo& info : stored_->tensors().tensors()) timer.add_bytes(static_cast<double>(bytes_of(info)));
+  for (const TensorInfo& info : stored_->needed()) timer.add_bytes(static_cast<double>(bytes_of(info)));
   for (const auto& [name, hash] : hash_copied_files(world_, *stored_)) fingerprint_[name] = hash;
   fingerprint_["tokens"] = hash_bytes(std::as_bytes(std::span(sequences_.tokens)));
   fingerprint_["lrc version"] = version_text();

@@ -12,6 +12,7 @@
 #include "lrc/linalg/gemm.hpp"
 #include "lrc/mpi/session.hpp"
 #include "run_inputs.hpp"
+#include "unread_tensors.hpp"
 
 namespace {
 
@@ -46,7 +47,7 @@ void check(const Options& o) {
 // Bits of an original weight where the model is not quantized.
 double bits_per_weight(const StoredModel& model) {
   return model.quantized() ? model.quantized()->bits_per_weight
-                           : 8.0 * static_cast<double>(size_of(model.config().dtype));
+                           : 8.0 * static_cast<double>(size_of(model.config().dtype.value()));
 }
 
 nlohmann::ordered_json result_json(const StoredModel& model, const Perplexity& result) {
@@ -59,6 +60,7 @@ void evaluate(const Communicator& world, const Options& options) {
   ThreadPool pool(thread_count(world, options.threads));
   std::unique_ptr<StoredModel> model;
   world.agree([&] { model = std::make_unique<StoredModel>(options.model); });
+  warn_of_unread_tensors(world, *model);
   const bool is_text = !options.text.empty();
   const Sequences windows =
       load_sequences(world, is_text ? TokenSource::text : TokenSource::tokens, is_text ? options.text : options.tokens,

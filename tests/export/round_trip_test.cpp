@@ -130,9 +130,9 @@ TEST(Export, ASolvedGroupComputesTheBitsOfTheGroupThatIsReadBack) {
     for (const GroupLayout& layout : block_layout(read.config(), 1).groups) {
       LinearGroup own = model.original().group(1, layout);
       own.rotation = model.rotations().of(layout.role);
-      const LinearGroup solved =
-          solved_group(std::move(own), layout, model.format(), {.biases = read.config().dtype, .adapter = c.adapter},
-                       [&](const std::string& stack) { return model.solved(stack); });
+      const LinearGroup solved = solved_group(std::move(own), layout, model.format(),
+                                              {.biases = read.config().dtype.value(), .adapter = c.adapter},
+                                              [&](const std::string& stack) { return model.solved(stack); });
       MatrixF x = model.random_matrix(7, layout.inputs(), 1), same = x;
       EXPECT_EQ(forward_group(pool, solved, x), forward_group(pool, read.group(1, layout), same)) << layout.name;
     }

@@ -28,8 +28,8 @@ struct TensorInfo {
 class SafetensorsFile {
  public:
   /// Throws InputError naming the file, the tensor and what is wrong: a header that is cut off, larger than 32 MiB, not
-  /// JSON, or has a key twice; an unknown dtype; a shape whose size overflows; data that overlap, leave a gap, or end
-  /// before or after the file does.
+  /// JSON, or has a key twice; a dtype that safetensors files don't have; a shape whose size overflows; data that
+  /// overlap, leave a gap, or end before or after the file does.
   explicit SafetensorsFile(const std::filesystem::path& path);
 
   const std::vector<TensorInfo>& tensors() const { return tensors_; }
@@ -43,7 +43,9 @@ class SafetensorsFile {
 /// All tensors of a directory.
 class TensorDirectory {
  public:
-  /// Reads `single`, or else `single`.index.json, whose entries must be plain names of files in the directory.
+  /// Reads `single`, or else `single`.index.json, whose entries must be plain names of files in the directory; those
+  /// may be links to anywhere, as in a Hugging Face cache. Of a tensor that several of the files hold, all copies must
+  /// be the same.
   explicit TensorDirectory(const std::filesystem::path& directory, const std::string& single = "model.safetensors");
 
   /// Sorted by name.
@@ -67,6 +69,8 @@ class TensorDirectory {
  private:
   void open_file(const std::filesystem::path& path);
   void open_indexed(const std::filesystem::path& index);
+  void drop_copies();
+  bool same_data(const TensorInfo& a, const TensorInfo& b) const;
 
   std::filesystem::path directory_;
   std::map<std::filesystem::path, SafetensorsFile> files_;
