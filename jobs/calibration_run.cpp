@@ -4,6 +4,7 @@
 
 #include "export_phase.hpp"
 #include "fingerprint.hpp"
+#include "kept_dtype.hpp"
 #include "lrc/checkpoint/owner.hpp"
 #include "lrc/core/interrupt.hpp"
 #include "lrc/core/log.hpp"
@@ -135,7 +136,7 @@ void CalibrationRun::work() {
   const Model& model = rotated_     ? static_cast<const Model&>(*rotated_)
                        : equalized_ ? static_cast<const Model&>(*equalized_)
                                     : *stored_;
-  RunContext run{world_,     options_, pool_,        *stored_, rotated_.get(), model,
+  RunContext run{world_,     options_, pool_,        *stored_, rotated_.get(), model, kept_dtype(world_, model),
                  sequences_, memory_,  *checkpoint_, report_,  solve_pace_};
   if (options_.allocates_ranks()) {
     SpectraPhase(run).run();

@@ -168,7 +168,7 @@ std::string header_of(std::vector<TensorInfo>& tensors) {
 }  // namespace
 
 SafetensorsWriter::SafetensorsWriter(const fs::path& target, std::vector<TensorInfo> tensors)
-    : tensors_(std::move(tensors)), file_(target) {
+    : target_(target), tensors_(std::move(tensors)), file_(target) {
   const std::string header = header_of(tensors_);
   const std::uint64_t length = header.size();
   file_.write(std::as_bytes(std::span(&length, 1)));
@@ -176,9 +176,13 @@ SafetensorsWriter::SafetensorsWriter(const fs::path& target, std::vector<TensorI
 }
 
 void SafetensorsWriter::write(std::span<const float> values) {
-  const Dtype dtype = tensors_.at(next_).dtype;
-  std::vector<std::byte> bytes(values.size() * size_of(dtype));
-  encode(dtype, values, bytes);
+  const TensorInfo& info = tensors_.at(next_);
+  if (const auto beyond = first_beyond(info.dtype, values)) {
+    throw Error(fmt::format("{}: tensor '{}' would hold {:g}, which is no finite {}", target_.string(), info.name,
+                            values[static_cast<std::size_t>(*beyond)], name_of(info.dtype)));
+  }
+  std::vector<std::byte> bytes(values.size() * size_of(info.dtype));
+  encode(info.dtype, values, bytes);
   write_bytes(bytes);
 }
 

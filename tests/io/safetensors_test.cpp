@@ -200,6 +200,26 @@ TEST(Safetensors, NotANumberIsNamedWithItsPlace) {
   }
 }
 
+TEST(Safetensors, WhatADtypeCannotHoldIsNotWritten) {
+  const TemporaryDirectory directory;
+  const auto refusal = [&](Dtype dtype, float value) -> std::string {
+    SafetensorsWriter writer(directory / "model.safetensors", {{.name = "weight", .dtype = dtype, .shape = {2}}});
+    try {
+      writer.write(std::vector<float>{1, value});
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "";
+  };
+  EXPECT_EQ(refusal(Dtype::f16, 65519.0F), "");
+  EXPECT_NE(refusal(Dtype::f16, 70000.0F).find("tensor 'weight' would hold 70000"), std::string::npos);
+  EXPECT_NE(refusal(Dtype::bf16, std::numeric_limits<float>::max()).find("no finite BF16"), std::string::npos);
+  for (const Dtype dtype : {Dtype::f32, Dtype::f16, Dtype::bf16}) {
+    EXPECT_NE(refusal(dtype, NAN), "");
+    EXPECT_NE(refusal(dtype, -INFINITY), "");
+  }
+}
+
 TEST(Safetensors, AFileThatShrinksMeanwhileIsAnError) {
   const TemporaryDirectory directory;
   write_file(directory / "model.safetensors", safetensors(kGood, 22));

@@ -174,6 +174,61 @@ OddInputs dtypes() {
           tensors("a norm in F64", [](StoredTensors& tensors) { tensors[kNorm] = in_double(tensors[kNorm]); })};
 }
 
+void scale(StoredTensor& tensor, float factor) {
+  std::vector<float> values = floats_of(tensor);
+  for (float& value : values) value *= factor;
+  tensor.bytes = bytes_from(values);
+}
+
+// The residual stream times `factor`, a power of two: RMSNorm takes it off again, where eps grows with it.
+OddInput scaled_stream(const std::string& name, float factor) {
+  OddInput input =
+      tensors(name,
+              [=](StoredTensors& tensors) {
+                for (auto& [tensor, values] : tensors) {
+                  for (const char* writer : {"embed_tokens.weight", "o_proj.weight", "down_proj.weight"}) {
+                    if (tensor.ends_with(writer)) scale(values, factor);
+                  }
+                }
+              },
+              0, {{"torch_dtype", "float16"}, {"rms_norm_eps", 1e-5 * std::pow(static_cast<double>(factor), 2)}});
+  input.said = {"can't hold what is to be written of 'model.embed_tokens.weight'"};
+  input.options = {"--center-activations", "off"};  // W μ is stored as F16
+  return input;
+}
+
+// The final norm times 2^18, the head by it.
+OddInput large_norm() {
+  OddInput input = tensors("float16, and a norm beyond it, not rotated",
+                           [](StoredTensors& tensors) {
+                             scale(tensors[kNorm], 0x1p18F);
+                             scale(tensors[kHead], 0x1p-18F);
+                           },
+                           0, {{"dtype", "float16"}});
+  input.options = {"--rotation", "none"};
+  input.said = {"can't hold what is to be written of 'model.norm.weight'"};
+  return input;
+}
+
+// A gate that is always closed: computed by transformers.
+OddInput large_bias() {
+  OddInput input = tensors(
+      "float16, and a bias beyond it",
+      [](StoredTensors& tensors) {
+        for (const char* block : {"0", "1"}) {
+          for (const auto& [linear, size] :
+               {std::pair{"gate_proj", 48}, std::pair{"up_proj", 48}, std::pair{"down_proj", 32}}) {
+            std::vector<float> bias(static_cast<std::size_t>(size), 0.0F);
+            if (linear == std::string("gate_proj")) bias[0] = -1e5F;
+            tensors[fmt::format("model.layers.{}.mlp.{}.bias", block, linear)] = {Dtype::f32, {size}, bytes_from(bias)};
+          }
+        }
+      },
+      240.3755, {{"mlp_bias", true}, {"torch_dtype", "float16"}});
+  input.said = {"can't hold what is to be written of 'model.layers.0.mlp.gate_proj.bias'"};
+  return input;
+}
+
 }  // namespace
 
 OddInputs odd_model_files() {
@@ -181,6 +236,9 @@ OddInputs odd_model_files() {
   for (const auto& some : {layouts_of_files, tied_embeddings, prefixes, needless, dtypes}) {
     for (OddInput& one : some()) all.push_back(std::move(one));
   }
+  all.push_back(scaled_stream("float16, and an embedding beyond it", 0x1p18F));
+  all.push_back(large_norm());
+  all.push_back(large_bias());
   return all;
 }
 

@@ -83,7 +83,8 @@ class SafetensorsWriter {
   /// `tensors`: name, dtype and shape of each; file and offset are set here.
   SafetensorsWriter(const std::filesystem::path& target, std::vector<TensorInfo> tensors);
 
-  /// The data of the next tensor, whole or in pieces, from floats (rounded to its dtype) or as they are.
+  /// The data of the next tensor, whole or in pieces, from floats (rounded to its dtype) or as they are. Throws Error
+  /// naming the tensor and the value where one is not finite, or not any more as that dtype.
   void write(std::span<const float> values);
   void write_bytes(std::span<const std::byte> bytes);
 
@@ -91,6 +92,7 @@ class SafetensorsWriter {
   void commit();
 
  private:
+  std::filesystem::path target_;
   std::vector<TensorInfo> tensors_;
   std::size_t next_ = 0;       // tensor being written
   std::uint64_t written_ = 0;  // bytes of it so far
