@@ -98,11 +98,12 @@ void StoredModel::need(const TensorInfo& info, const std::vector<Index>& shape, 
 }
 
 void StoredModel::check_tensors() {
-  if (!find(kHeadTensor) && !config_.tied_embeddings)
-    throw InputError(directory_.string(), fmt::format("tensor '{}' is missing, and config.json doesn't tie it to the "
-                                                      "embedding ('tie_word_embeddings')",
-                                                      kHeadTensor));
   need(embedding(), {config_.vocabulary_size, config_.hidden_size});
+  if (!find(kHeadTensor) && !config_.tied_embeddings) {
+    throw InputError(
+        directory_.string(),
+        fmt::format("tensor '{}' is missing, and 'tie_word_embeddings' of config.json is not true", kHeadTensor));
+  }
   need(head(), {config_.vocabulary_size, config_.hidden_size});
   need(kFinalNormTensor, {config_.hidden_size});
   for (Index index = 0; index < config_.blocks; ++index) check_block(block_layout(config_, index));
