@@ -4,6 +4,7 @@
 
 #include "export_phase.hpp"
 #include "fingerprint.hpp"
+#include "kept_dtype.hpp"
 #include "lrc/checkpoint/owner.hpp"
 #include "lrc/core/interrupt.hpp"
 #include "lrc/core/log.hpp"
@@ -16,6 +17,7 @@
 #include "solve_phase.hpp"
 #include "space_plan.hpp"
 #include "spectra_phase.hpp"
+#include "unread_tensors.hpp"
 
 namespace lrc {
 
@@ -60,13 +62,14 @@ void CalibrationRun::open_inputs() {
     if (stored_->quantized()) throw InputError(options_.model, "the model is quantized already; take the original");
     if (world_.is_root()) demand_space(options_, stored_->config(), world_.size());
   });
+  warn_of_unread_tensors(world_, *stored_);
   sequences_ = load_sequences(world_, options_.data, *stored_, options_.sequences, options_.sequence_length);
   if (unit_count(sequences_) < world_.size()) {
     log_warning(fmt::format("{} ranks, but only {} units of work of {} sequences each: the others only solve",
                             world_.size(), unit_count(sequences_), sequences_per_unit(sequences_.length)));
   }
   fingerprint_["model"] = check_and_hash_weights(world_, *stored_);
-  for (const TensorInfo& info : stored_->tensors().tensors()) timer.add_bytes(static_cast<double>(bytes_of(info)));
+  for (const TensorInfo& info : stored_->needed()) timer.add_bytes(static_cast<double>(bytes_of(info)));
   for (const auto& [name, hash] : hash_copied_files(world_, *stored_)) fingerprint_[name] = hash;
   fingerprint_["tokens"] = hash_bytes(std::as_bytes(std::span(sequences_.tokens)));
   fingerprint_["lrc version"] = version_text();
@@ -155,7 +158,7 @@ void CalibrationRun::work() {
   const Model& model = rotated_     ? static_cast<const Model&>(*rotated_)
                        : equalized_ ? static_cast<const Model&>(*equalized_)
                                     : *stored_;
-  RunContext run{world_,     options_, pool_,        *stored_, rotated_.get(), model,
+  RunContext run{world_,     options_, pool_,        *stored_, rotated_.get(), model, kept_dtype(world_, model),
                  sequences_, memory_,  *checkpoint_, report_,  solve_pace_};
   if (options_.allocates_ranks()) {
     SpectraPhase(run).run();

@@ -97,6 +97,7 @@ Exporter exporter_of(const RunContext& run, const fs::path& directory, StackFact
   return {{.original = run.stored,
            .model = run.model,
            .format = format_of(run),
+           .kept_dtype = run.kept_dtype,
            .rotations = run.rotated ? &run.rotated->online_rotations() : nullptr,
            .rank = [&run](const LinearStack& stack, Index d_in) { return run.ranks.of(stack, d_in); },
            .factor_bits = static_cast<int>(run.options.factor_bits),

@@ -17,7 +17,7 @@ std::map<std::string, std::string> hash_copied_files(const Communicator& world, 
   std::string config, tokenizer;
   world.agree([&] {
     if (!world.is_root()) return;
-    const std::string said = read_json_object(model.directory() / "config.json").dump();
+    const std::string said = read_json_of_python(model.directory() / "config.json").dump();
     config = hash_bytes(std::as_bytes(std::span(said)));
     std::string lines;  // "NAME HASH" each
     for (const std::string& name : tokenizer_files(model.directory()))

@@ -14,6 +14,7 @@
 #include "lrc/linalg/gemm.hpp"
 #include "lrc/mpi/session.hpp"
 #include "run_inputs.hpp"
+#include "unread_tensors.hpp"
 
 namespace {
 
@@ -50,7 +51,7 @@ void check(const Options& o) {
 // Bits of an original weight where the model is not quantized.
 double bits_per_weight(const StoredModel& model) {
   return model.quantized() ? model.quantized()->bits_per_weight
-                           : 8.0 * static_cast<double>(size_of(model.config().dtype));
+                           : 8.0 * static_cast<double>(size_of(model.config().dtype.value()));
 }
 
 nlohmann::ordered_json result_json(const StoredModel& model, const Perplexity& result) {
@@ -76,6 +77,7 @@ void evaluate(const Communicator& world, const Options& options) {
   ThreadPool pool(thread_count(world, options.threads));
   std::unique_ptr<StoredModel> model;
   world.agree([&] { model = std::make_unique<StoredModel>(options.model); });
+  warn_of_unread_tensors(world, *model);
   const Sequences windows =
       load_sequences(world, checked_data(world, options), *model, options.sequences, options.sequence_length);
   const Index blocks = model->config().blocks;

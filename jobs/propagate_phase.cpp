@@ -139,7 +139,7 @@ void Propagation::put_solved_groups() {
   for (LinearGroup* group : stage_groups(quantized_, streams_->stage())) {
     const GroupLayout& layout = group_layout(layout_, group->name);
     *group = solved_group(std::move(*group), layout, format_,
-                          {.biases = run_.model.config().dtype, .adapter = run_.options.factor_dtype()},
+                          {.biases = run_.kept_dtype, .adapter = run_.options.factor_dtype()},
                           [&](const std::string& stack) { return solved_stack(run_, stack); });
   }
 }

@@ -25,6 +25,7 @@ struct RunContext {
   const StoredModel& stored;
   const RotatedModel* rotated;  ///< nullptr where nothing is rotated
   const Model& model;           ///< the one of the two that is calibrated
+  Dtype kept_dtype;             ///< of what stays unquantized in the output
   const Sequences& sequences;
   MemoryPlan& memory;
   Checkpoint& checkpoint;

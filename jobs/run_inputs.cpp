@@ -72,8 +72,8 @@ Sequences cut(const std::string& file, std::vector<std::int32_t> stream, Index c
   return {count, length, std::move(stream)};
 }
 
-// A line "NAME HASH". The tensor is read as one long column, since a row of the first dimension of fused experts is a
-// whole expert: this comes before anybody knows whether --memory will do.
+// A line "NAME HASH", of the numbers, however they are stored. The tensor is read as one long column, since a row of
+// the first dimension of fused experts is a whole expert: this comes before anybody knows whether --memory will do.
 std::string hash_and_check(const StoredModel& model, const TensorInfo& info) {
   TensorInfo column = info;
   column.shape = {info.elements()};
@@ -126,7 +126,7 @@ Sequences load_sequences(const Communicator& world, const DataFile& data, const 
 std::string check_and_hash_weights(const Communicator& world, const StoredModel& model) {
   std::string mine;  // a line a tensor of this rank's share
   world.agree([&] {
-    const std::vector<TensorInfo>& all = model.tensors().tensors();
+    const std::vector<TensorInfo> all = model.needed();
     for (std::size_t i = static_cast<std::size_t>(world.rank()); i < all.size();
          i += static_cast<std::size_t>(world.size())) {
       mine += hash_and_check(model, all[i]);

@@ -25,8 +25,8 @@ Sequences load_sequences(const Communicator& world, const DataFile& data, const 
 /// Elements of a tensor that a rank reads at a time to check it.
 inline constexpr Index kCheckedAtOnce = Index{1} << 22;
 
-/// Reads every tensor once, shared over the ranks, and returns a hash of them all; throws InputError naming the first
-/// tensor with a NaN or an infinity. Collective.
+/// Reads every tensor that the model needs once, shared over the ranks, and returns a hash of them all; throws
+/// InputError naming the first tensor with a NaN or an infinity. Collective.
 std::string check_and_hash_weights(const Communicator& world, const StoredModel& model);
 
 }  // namespace lrc

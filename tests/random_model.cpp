@@ -66,13 +66,11 @@ Tensors tensors_of(const ModelConfig& config) {
 }  // namespace
 
 nlohmann::json random_model_config(const std::string& family, const nlohmann::json& changes) {
-  nlohmann::json config = {{"model_type", family},     {"hidden_size", 32},
-                           {"intermediate_size", 48},  {"num_hidden_layers", 2},
-                           {"num_attention_heads", 4}, {"num_key_value_heads", 2},
-                           {"vocab_size", 64},         {"max_position_embeddings", 256},
-                           {"rms_norm_eps", 1e-5},     {"rope_theta", 10000.0},
-                           {"hidden_act", "silu"},     {"tie_word_embeddings", false},
-                           {"torch_dtype", "float32"}};
+  nlohmann::json config = {{"model_type", family},         {"hidden_size", 32},        {"intermediate_size", 48},
+                           {"num_hidden_layers", 2},       {"num_attention_heads", 4}, {"num_key_value_heads", 2},
+                           {"head_dim", nullptr},          {"vocab_size", 64},         {"max_position_embeddings", 256},
+                           {"rms_norm_eps", 1e-5},         {"rope_theta", 10000.0},    {"hidden_act", "silu"},
+                           {"tie_word_embeddings", false}, {"torch_dtype", "float32"}};
   if (family == "mixtral") config.update({{"num_local_experts", 5}, {"num_experts_per_tok", 2}});
   config.update(changes);
   return config;

@@ -6,18 +6,40 @@
 #include <cassert>
 #include <cmath>
 #include <cstring>
-#include <utility>
 
 namespace lrc {
 namespace {
 
-constexpr std::array<std::pair<Dtype, std::string_view>, 7> kNames{{{Dtype::f32, "F32"},
-                                                                    {Dtype::f16, "F16"},
-                                                                    {Dtype::bf16, "BF16"},
-                                                                    {Dtype::i32, "I32"},
-                                                                    {Dtype::i64, "I64"},
-                                                                    {Dtype::u8, "U8"},
-                                                                    {Dtype::i8, "I8"}}};
+struct Format {
+  Dtype dtype;
+  std::string_view name;
+  int bits;
+};
+
+constexpr std::array kFormats{Format{Dtype::f64, "F64", 64},
+                              Format{Dtype::f32, "F32", 32},
+                              Format{Dtype::f16, "F16", 16},
+                              Format{Dtype::bf16, "BF16", 16},
+                              Format{Dtype::f8_e5m2, "F8_E5M2", 8},
+                              Format{Dtype::f8_e4m3, "F8_E4M3", 8},
+                              Format{Dtype::f8_e8m0, "F8_E8M0", 8},
+                              Format{Dtype::f8_e5m2fnuz, "F8_E5M2FNUZ", 8},
+                              Format{Dtype::f8_e4m3fnuz, "F8_E4M3FNUZ", 8},
+                              Format{Dtype::f6_e2m3, "F6_E2M3", 6},
+                              Format{Dtype::f6_e3m2, "F6_E3M2", 6},
+                              Format{Dtype::f4, "F4", 4},
+                              Format{Dtype::c64, "C64", 64},
+                              Format{Dtype::i64, "I64", 64},
+                              Format{Dtype::i32, "I32", 32},
+                              Format{Dtype::i16, "I16", 16},
+                              Format{Dtype::i8, "I8", 8},
+                              Format{Dtype::u64, "U64", 64},
+                              Format{Dtype::u32, "U32", 32},
+                              Format{Dtype::u16, "U16", 16},
+                              Format{Dtype::u8, "U8", 8},
+                              Format{Dtype::boolean, "BOOL", 8}};
+
+const Format& format_of(Dtype dtype) { return *std::ranges::find(kFormats, dtype, &Format::dtype); }
 
 static_assert(std::endian::native == std::endian::little, "tensor files are little endian, and so must be the machine");
 
@@ -40,35 +62,22 @@ void encode_each(std::span<const float> values, std::span<std::byte> bytes, Conv
 
 }  // namespace
 
+int bits_of(Dtype dtype) { return format_of(dtype).bits; }
+
 std::size_t size_of(Dtype dtype) {
-  switch (dtype) {
-    case Dtype::f32:
-    case Dtype::i32:
-      return 4;
-    case Dtype::f16:
-    case Dtype::bf16:
-      return 2;
-    case Dtype::i64:
-      return 8;
-    case Dtype::u8:
-    case Dtype::i8:
-      return 1;
-  }
-  return 0;
+  assert(bits_of(dtype) % 8 == 0);
+  return static_cast<std::size_t>(bits_of(dtype)) / 8;
 }
 
-std::string_view name_of(Dtype dtype) {
-  for (const auto& [known, name] : kNames) {
-    if (known == dtype) return name;
-  }
-  return "";
+bool is_float(Dtype dtype) {
+  return dtype == Dtype::f64 || dtype == Dtype::f32 || dtype == Dtype::f16 || dtype == Dtype::bf16;
 }
+
+std::string_view name_of(Dtype dtype) { return format_of(dtype).name; }
 
 std::optional<Dtype> dtype_from_name(std::string_view name) {
-  for (const auto& [dtype, known] : kNames) {
-    if (known == name) return dtype;
-  }
-  return std::nullopt;
+  const auto found = std::ranges::find(kFormats, name, &Format::name);
+  return found == kFormats.end() ? std::nullopt : std::optional(found->dtype);
 }
 
 float float_from_bf16(std::uint16_t bits) { return std::bit_cast<float>(std::uint32_t{bits} << 16); }
@@ -112,9 +121,18 @@ float rounded_to(Dtype dtype, float value) {
   return value;
 }
 
+std::optional<Index> first_beyond(Dtype dtype, std::span<const float> values) {
+  const auto beyond =
+      std::ranges::find_if_not(values, [&](float value) { return std::isfinite(rounded_to(dtype, value)); });
+  return beyond == values.end() ? std::nullopt : std::optional<Index>(beyond - values.begin());
+}
+
 void decode(Dtype dtype, std::span<const std::byte> bytes, std::span<float> values) {
   assert(bytes.size() == values.size() * size_of(dtype));
   switch (dtype) {
+    case Dtype::f64:
+      decode_each<double>(bytes, values, [](double value) { return static_cast<float>(value); });
+      return;
     case Dtype::f32:
       std::ranges::copy(bytes, std::as_writable_bytes(values).begin());
       return;

@@ -26,6 +26,10 @@ std::span<const float> span_of(const VectorF& vector) {
   return {vector.data(), static_cast<std::size_t>(vector.size())};
 }
 
+const char* name_in_torch(Dtype dtype) {
+  return dtype == Dtype::f32 ? "float32" : dtype == Dtype::f16 ? "float16" : "bfloat16";
+}
+
 TensorInfo tensor(std::string name, Dtype dtype, std::vector<Index> shape) {
   return {.name = std::move(name), .dtype = dtype, .shape = std::move(shape), .file = {}};
 }
@@ -76,7 +80,7 @@ void Exporter::write_table(SafetensorsWriter& writer, const std::function<Matrix
 
 Exporter::Part Exporter::embedding_part() const {
   const ModelConfig& config = source_.model.config();
-  return {{tensor(kEmbeddingTensor, config.dtype, {config.vocabulary_size, config.hidden_size})},
+  return {{tensor(kEmbeddingTensor, source_.kept_dtype, {config.vocabulary_size, config.hidden_size})},
           [this, &config](SafetensorsWriter& writer) {
             write_table(writer, [&](Index first, Index rows) {
               std::vector<std::int32_t> ids(static_cast<std::size_t>(rows));
@@ -90,8 +94,8 @@ Exporter::Part Exporter::embedding_part() const {
 
 Exporter::Part Exporter::head_part() const {
   const ModelConfig& config = source_.model.config();
-  return {{tensor(kFinalNormTensor, config.dtype, {config.hidden_size}),
-           tensor(kHeadTensor, config.dtype, {config.vocabulary_size, config.hidden_size})},
+  return {{tensor(kFinalNormTensor, source_.kept_dtype, {config.hidden_size}),
+           tensor(kHeadTensor, source_.kept_dtype, {config.vocabulary_size, config.hidden_size})},
           [this](SafetensorsWriter& writer) {
             writer.write(span_of(source_.model.final_norm()));
             write_table(writer, [&](Index first, Index rows) { return source_.model.head_rows(first, rows); });
@@ -107,17 +111,17 @@ Exporter::Part Exporter::block_part(Index block) const {
 std::vector<TensorInfo> Exporter::block_tensors(const BlockLayout& layout) const {
   const ModelConfig& config = source_.model.config();
   const WeightGrid grid{.bits = source_.format.weight_bits, .group_size = source_.format.weight_group_size};
-  std::vector<TensorInfo> tensors{tensor(layout.attention_norm, config.dtype, {config.hidden_size}),
-                                  tensor(layout.mlp_norm, config.dtype, {config.hidden_size})};
+  std::vector<TensorInfo> tensors{tensor(layout.attention_norm, source_.kept_dtype, {config.hidden_size}),
+                                  tensor(layout.mlp_norm, source_.kept_dtype, {config.hidden_size})};
   for (const std::string& name : {layout.q_norm, layout.k_norm}) {
-    if (!name.empty()) tensors.push_back(tensor(name, config.dtype, {config.head_dim}));
+    if (!name.empty()) tensors.push_back(tensor(name, source_.kept_dtype, {config.head_dim}));
   }
   // A rounded router would send some tokens elsewhere than calibration did.
   if (layout.router)
     tensors.push_back(tensor(layout.router->name + ".weight", Dtype::f32, layout.router->stored.shape));
   for (const GroupLayout& group : layout.groups) {
     for (const LinearLayout& linear : group.linears) {
-      if (linear.bias) tensors.push_back(tensor(linear.name + ".bias", config.dtype, {linear.rows}));
+      if (linear.bias) tensors.push_back(tensor(linear.name + ".bias", source_.kept_dtype, {linear.rows}));
       tensors.push_back(
           tensor(linear.name + ".weight_packed", Dtype::i32, {linear.rows, packed_words(linear.cols, grid.bits)}));
       tensors.push_back(tensor(linear.name + ".weight_scale", Dtype::bf16, {linear.rows, grid.groups(linear.cols)}));
@@ -181,9 +185,13 @@ void Exporter::write_rest() const {
 }
 
 void Exporter::write_config() const {
-  nlohmann::ordered_json config = read_json_object(source_.original.directory() / "config.json");
+  nlohmann::ordered_json config = read_json_of_python(source_.original.directory() / "config.json");
   config["tie_word_embeddings"] = false;  // lm_head holds the final norm and the rotation, the embedding does not
   config["quantization_config"] = quantization_config(source_.format);
+  if (!config.contains("dtype")) config["torch_dtype"] = nullptr;  // the older name, unless only the newer one is there
+  for (const char* key : {"dtype", "torch_dtype"}) {
+    if (config.contains(key)) config[key] = name_in_torch(source_.kept_dtype);
+  }
   write_atomically(directory_ / "config.json", json_text(config, 2) + "\n");
 }
 

@@ -6,8 +6,13 @@
 namespace lrc {
 namespace {
 
+// `linear`: whose values they are.
 template <class Values>
-Values rounded(Values values, Dtype dtype) {
+Values rounded(Values values, Dtype dtype, const std::string& linear) {
+  if (const auto beyond = first_beyond(dtype, {values.data(), static_cast<std::size_t>(values.size())})) {
+    throw Error(fmt::format("{}: a bias, mean or factor of {:g} is no finite {}", linear, values.data()[*beyond],
+                            name_of(dtype)));
+  }
   for (Index i = 0; i < values.size(); ++i) values.data()[i] = rounded_to(dtype, values.data()[i]);
   return values;
 }
@@ -17,7 +22,7 @@ void add_center_bias(const SolvedStack& solved, Index row, Linear& linear) {
   if (solved.center_bias.size() == 0) return;
   const Index rows = linear.weight.rows();
   if (linear.bias.size() == 0) linear.bias = VectorF::Zero(rows);
-  linear.bias += rounded(VectorF(solved.center_bias.segment(row, rows)), Dtype::f16);
+  linear.bias += rounded(VectorF(solved.center_bias.segment(row, rows)), Dtype::f16, linear.name);
 }
 
 void put_stack(const SolvedStack& solved, const LinearStack& stack, const QuantizedFormat& format, ExportDtypes dtypes,
@@ -32,14 +37,14 @@ void put_stack(const SolvedStack& solved, const LinearStack& stack, const Quanti
     Linear& linear = group.linears[i];
     const Index rows = linear.weight.rows();
     linear.weight = weight.middleRows(row, rows);
-    linear.bias = rounded(std::move(linear.bias), dtypes.biases);
+    linear.bias = rounded(std::move(linear.bias), dtypes.biases, linear.name);
     MatrixF u = result.u.middleRows(row, rows);
     if (format.native) {
       add_center_bias(solved, row, linear);
       branch.u.push_back(std::move(u));
     } else if (corrected) {
-      linear.u = rounded(std::move(u), dtypes.adapter);
-      linear.v = rounded(unrotated(result.v, group.rotation), dtypes.adapter).transpose();
+      linear.u = rounded(std::move(u), dtypes.adapter, linear.name);
+      linear.v = rounded(unrotated(result.v, group.rotation), dtypes.adapter, linear.name).transpose();
     }
     row += rows;
   }
@@ -62,7 +67,7 @@ LinearGroup solved_group(LinearGroup group, const GroupLayout& layout, const Qua
     put_stack(solve, stack, format, dtypes, group);
     if (!format.native) continue;
     group.residual = format.residual;
-    group.mean = rounded(solve.mean, Dtype::f16);
+    group.mean = rounded(solve.mean, Dtype::f16, layout.name);
     if (solve.clip > 0) group.quantizer.clip = solve.clip;
   }
   return group;

@@ -1,5 +1,7 @@
 #include "lrc/io/json.hpp"
 
+#include <algorithm>
+#include <array>
 #include <set>
 #include <vector>
 
@@ -12,10 +14,12 @@ using nlohmann::json;
 
 namespace {
 
+constexpr std::uint64_t kLargestFile = std::uint64_t{64} << 20;
+
 // Looks at what a text is made of, without keeping it. (The parser's own callbacks would take quadratic time.)
 class Inspection : public nlohmann::json_sax<json> {
  public:
-  explicit Inspection(const std::string& subject) : subject_(subject) {}
+  Inspection(const std::string& subject, bool may_repeat) : subject_(subject), may_repeat_(may_repeat) {}
 
   bool null() override { return count(); }
   bool boolean(bool) override { return count(); }
@@ -30,7 +34,8 @@ class Inspection : public nlohmann::json_sax<json> {
   bool end_array() override { return close(); }
 
   bool key(string_t& key) override {
-    if (!keys_.back().insert(key).second) refuse(fmt::format("the JSON has the key {} twice", json(key).dump()));
+    if (!keys_.back().insert(key).second && !may_repeat_)
+      refuse(fmt::format("the JSON has the key {} twice", json(key).dump()));
     return count();
   }
 
@@ -60,22 +65,50 @@ class Inspection : public nlohmann::json_sax<json> {
   }
 
   const std::string& subject_;
+  bool may_repeat_;                          // keys
   std::vector<std::set<std::string>> keys_;  // of the objects that are open; none for an array
   std::size_t parts_ = 0;
 };
 
-}  // namespace
-
-json parse_json_object(const std::string& subject, std::string_view text) {
-  Inspection inspection(subject);
+json parse(const std::string& subject, std::string_view text, bool keys_may_repeat) {
+  Inspection inspection(subject, keys_may_repeat);
   json::sax_parse(text, &inspection);
   json value = json::parse(text);
   if (!value.is_object()) throw InputError(subject, "the JSON is not an object");
   return value;
 }
 
+// Puts what Python writes for numbers that JSON doesn't have into quotes.
+std::string with_quoted_numbers(std::string_view text) {
+  constexpr std::array<std::string_view, 3> kNumbers{"NaN", "Infinity", "-Infinity"};
+  std::string result;
+  bool in_string = false;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::string_view rest = text.substr(at);
+    const auto number = std::ranges::find_if(kNumbers, [&](std::string_view one) { return rest.starts_with(one); });
+    if (!in_string && number != kNumbers.end()) {
+      result += fmt::format("\"{}\"", *number);
+      at += number->size();
+      continue;
+    }
+    if (rest.front() == '"') in_string = !in_string;
+    const std::string_view part = rest.substr(0, in_string && rest.front() == '\\' ? 2 : 1);
+    result += part;
+    at += part.size();
+  }
+  return result;
+}
+
+}  // namespace
+
+json parse_json_object(const std::string& subject, std::string_view text) { return parse(subject, text, false); }
+
 json read_json_object(const std::filesystem::path& file, std::uint64_t max_bytes) {
   return parse_json_object(file.string(), read_text(file, max_bytes));
+}
+
+json read_json_of_python(const std::filesystem::path& file) {
+  return parse(file.string(), with_quoted_numbers(read_text(file, kLargestFile)), true);
 }
 
 }  // namespace lrc

@@ -21,10 +21,7 @@ void check_plain_name(const fs::path& index, const fs::path& directory, const st
       name.find('\0') != std::string::npos) {
     refuse("which is not a plain file name");
   }
-  std::error_code error;
-  const fs::path target = fs::canonical(directory / name, error);
-  if (error) refuse("which is not there");
-  if (target.parent_path() != fs::canonical(directory)) refuse("a link that leads out of the directory");
+  if (!is_there(directory / name)) refuse("which is not there");
 }
 
 void check_finite(const TensorInfo& info, Index first, std::span<const float> values) {
@@ -45,7 +42,8 @@ TensorDirectory::TensorDirectory(const fs::path& directory, const std::string& s
   } else {
     throw InputError(directory.string(), fmt::format("holds neither {} nor {}.index.json", single, single));
   }
-  std::sort(tensors_.begin(), tensors_.end(), [](const TensorInfo& a, const TensorInfo& b) { return a.name < b.name; });
+  std::ranges::stable_sort(tensors_, {}, &TensorInfo::name);
+  drop_copies();
 }
 
 void TensorDirectory::open_file(const fs::path& path) {
@@ -57,24 +55,45 @@ void TensorDirectory::open_indexed(const fs::path& index) {
   const nlohmann::json description = read_json_object(index);
   const auto map = description.find("weight_map");
   if (map == description.end() || !map->is_object()) throw InputError(index.string(), "has no weight_map");
-  std::map<std::string, std::string> file_of;
+  std::set<std::pair<std::string, std::string>> promised, found;  // a tensor and its file
   for (const auto& [tensor, file] : map->items()) {
     if (!file.is_string())
       throw InputError(index.string(), fmt::format("does not name the file of tensor '{}'", tensor));
     const auto name = file.get<std::string>();
     check_plain_name(index, directory_, name);
-    file_of[tensor] = name;
+    promised.emplace(tensor, name);
     if (!files_.contains(directory_ / name)) open_file(directory_ / name);
   }
-  std::map<std::string, std::string> found;
-  for (const TensorInfo& info : tensors_) {
-    if (!found.emplace(info.name, info.file.filename()).second)
-      throw InputError(info.file.string(), fmt::format("tensor '{}' is in another file too", info.name));
-  }
-  for (const auto& [tensor, file] : file_of) {
-    if (!found.contains(tensor) || found[tensor] != file)
+  for (const TensorInfo& info : tensors_) found.emplace(info.name, info.file.filename());
+  for (const auto& [tensor, file] : promised) {
+    if (!found.contains({tensor, file}))
       throw InputError(index.string(), fmt::format("says that tensor '{}' is in {}, but it is not", tensor, file));
   }
+}
+
+// Loaders don't agree on which of several copies counts: the one in the file that the index names, or the last.
+void TensorDirectory::drop_copies() {
+  const auto is_copy = [this](const TensorInfo& info, const TensorInfo& other) {
+    if (info.name != other.name) return false;
+    if (same_data(info, other)) return true;
+    throw InputError(info.file.string(),
+                     fmt::format("tensor '{}' is in {} too, and another one there; remove one of them", info.name,
+                                 other.file.filename().string()));
+  };
+  tensors_.erase(std::ranges::unique(tensors_, is_copy).begin(), tensors_.end());
+}
+
+bool TensorDirectory::same_data(const TensorInfo& a, const TensorInfo& b) const {
+  if (a.dtype != b.dtype || a.shape != b.shape) return false;
+  std::vector<std::byte> left, right;
+  for (std::uint64_t at = 0; at < bytes_of(a); at += left.size()) {
+    left.resize(std::min<std::uint64_t>(kPiece, bytes_of(a) - at));
+    right.resize(left.size());
+    read_bytes(a, at, left);
+    read_bytes(b, at, right);
+    if (left != right) return false;
+  }
+  return true;
 }
 
 const TensorInfo* TensorDirectory::find(const std::string& name) const {
@@ -149,7 +168,7 @@ std::string header_of(std::vector<TensorInfo>& tensors) {
 }  // namespace
 
 SafetensorsWriter::SafetensorsWriter(const fs::path& target, std::vector<TensorInfo> tensors)
-    : tensors_(std::move(tensors)), file_(target) {
+    : target_(target), tensors_(std::move(tensors)), file_(target) {
   const std::string header = header_of(tensors_);
   const std::uint64_t length = header.size();
   file_.write(std::as_bytes(std::span(&length, 1)));
@@ -157,9 +176,13 @@ SafetensorsWriter::SafetensorsWriter(const fs::path& target, std::vector<TensorI
 }
 
 void SafetensorsWriter::write(std::span<const float> values) {
-  const Dtype dtype = tensors_.at(next_).dtype;
-  std::vector<std::byte> bytes(values.size() * size_of(dtype));
-  encode(dtype, values, bytes);
+  const TensorInfo& info = tensors_.at(next_);
+  if (const auto beyond = first_beyond(info.dtype, values)) {
+    throw Error(fmt::format("{}: tensor '{}' would hold {:g}, which is no finite {}", target_.string(), info.name,
+                            values[static_cast<std::size_t>(*beyond)], name_of(info.dtype)));
+  }
+  std::vector<std::byte> bytes(values.size() * size_of(info.dtype));
+  encode(info.dtype, values, bytes);
   write_bytes(bytes);
 }
 

@@ -56,8 +56,7 @@ Dtype read_dtype(const InputFile& file, const std::string& name, const json& ent
   if (found == entry.end() || !found->is_string()) refuse(file, fmt::format("tensor '{}' has no dtype", name));
   const auto dtype = dtype_from_name(found->get<std::string>());
   if (!dtype)
-    refuse(file,
-           fmt::format("tensor '{}' has dtype {}; it may be F32, F16, BF16, I32, I64, U8 or I8", name, found->dump()));
+    refuse(file, fmt::format("tensor '{}' has dtype {}, which safetensors files don't have", name, found->dump()));
   return *dtype;
 }
 
@@ -79,6 +78,7 @@ Entry read_entry(const InputFile& file, const std::string& name, const json& ent
     refuse(file, fmt::format("tensor '{}' has no valid data_offsets", name));
   }
   const auto begin = (*offsets)[0].get<std::uint64_t>(), end = (*offsets)[1].get<std::uint64_t>();
+  if (info.elements() * bits_of(info.dtype) % 8 != 0) refuse(file, fmt::format("tensor '{}' ends within a byte", name));
   if (end < begin || end - begin != bytes_of(info)) {
     refuse(file, fmt::format("tensor '{}' takes bytes {} to {}, but its shape and dtype ask for {}", name, begin, end,
                              bytes_of(info)));
@@ -95,7 +95,7 @@ Index TensorInfo::elements() const {
 }
 
 std::uint64_t bytes_of(const TensorInfo& info) {
-  return static_cast<std::uint64_t>(info.elements()) * size_of(info.dtype);
+  return static_cast<std::uint64_t>(info.elements() * bits_of(info.dtype)) / 8;
 }
 
 SafetensorsFile::SafetensorsFile(const std::filesystem::path& path) : input_(path) {

@@ -16,7 +16,7 @@ bool is_in_range(const json& value) {
 
 }  // namespace
 
-ConfigReader::ConfigReader(std::filesystem::path file) : file_(std::move(file)), values_(read_json_object(file_)) {}
+ConfigReader::ConfigReader(std::filesystem::path file) : file_(std::move(file)), values_(read_json_of_python(file_)) {}
 
 void ConfigReader::refuse(const std::string& problem) const { throw InputError(file_.string(), problem); }
 

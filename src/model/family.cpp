@@ -47,8 +47,15 @@ BlockLayout dense_block(const ModelConfig& config, Index index) {
   return layout;
 }
 
-void read_sliding_window(const ConfigReader& config, ModelConfig& model) {
+void read_sliding_window(const ConfigReader& config, ModelConfig& model, Index left_out) {
   if (config.find("sliding_window")) model.window.size = config.size("sliding_window");
+  if (!config.has("sliding_window")) model.window.size = left_out;
+}
+
+void read_late_window(const ConfigReader& config, ModelConfig& model) {
+  if (!config.flag("use_sliding_window")) return;
+  read_sliding_window(config, model, 4096);
+  model.window.first_block = config.size("max_window_layers", 28);
 }
 
 }  // namespace lrc

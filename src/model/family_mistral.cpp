@@ -2,7 +2,12 @@
 #include "lrc/model/family.hpp"
 
 namespace lrc {
+namespace {
 
-const Family kMistral{.name = "mistral", .read = read_sliding_window, .block = dense_block, .max_positions = 131072};
+void read(const ConfigReader& config, ModelConfig& model) { read_sliding_window(config, model, 4096); }
+
+}  // namespace
+
+const Family kMistral{.name = "mistral", .read = read, .block = dense_block, .max_positions = 131072, .kv_heads = 8};
 
 }  // namespace lrc

@@ -65,6 +65,7 @@ const Family kMixtral{.name = "mixtral",
                       .read = read,
                       .block = block,
                       .max_positions = 131072,
+                      .kv_heads = 8,
                       .rope_theta = 1e6,
                       .rms_norm_eps = 1e-5,
                       .look_at_tensors = look_at_tensors};

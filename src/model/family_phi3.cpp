@@ -14,9 +14,15 @@ BlockLayout block(const ModelConfig& config, Index index) {
   return layout;
 }
 
+void read(const ConfigReader& config, ModelConfig& model) { read_sliding_window(config, model); }
+
 }  // namespace
 
-const Family kPhi3{
-    .name = "phi3", .read = read_sliding_window, .block = block, .max_positions = 4096, .rms_norm_eps = 1e-5};
+const Family kPhi3{.name = "phi3",
+                   .read = read,
+                   .block = block,
+                   .max_positions = 4096,
+                   .original_positions = 4096,
+                   .rms_norm_eps = 1e-5};
 
 }  // namespace lrc

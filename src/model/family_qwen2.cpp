@@ -6,13 +6,11 @@ namespace {
 
 void read(const ConfigReader& config, ModelConfig& model) {
   model.qkv_bias = true;
-  if (!config.flag("use_sliding_window")) return;
-  read_sliding_window(config, model);
-  model.window.first_block = config.size("max_window_layers", model.blocks);
+  read_late_window(config, model);
 }
 
 }  // namespace
 
-const Family kQwen2{.name = "qwen2", .read = read, .block = dense_block, .max_positions = 32768};
+const Family kQwen2{.name = "qwen2", .read = read, .block = dense_block, .max_positions = 32768, .kv_heads = 32};
 
 }  // namespace lrc

@@ -6,9 +6,7 @@ namespace {
 
 void read(const ConfigReader& config, ModelConfig& model) {
   model.qkv_bias = model.attention_out_bias = config.flag("attention_bias");
-  if (!config.flag("use_sliding_window")) return;
-  read_sliding_window(config, model);
-  model.window.first_block = config.size("max_window_layers", model.blocks);
+  read_late_window(config, model);
 }
 
 BlockLayout block(const ModelConfig& config, Index index) {
@@ -20,6 +18,7 @@ BlockLayout block(const ModelConfig& config, Index index) {
 
 }  // namespace
 
-const Family kQwen3{.name = "qwen3", .read = read, .block = block, .max_positions = 32768};
+const Family kQwen3{
+    .name = "qwen3", .read = read, .block = block, .max_positions = 32768, .kv_heads = 32, .head_dim = 128};
 
 }  // namespace lrc

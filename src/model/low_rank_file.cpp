@@ -21,8 +21,8 @@ VectorF read_vector(const TensorDirectory& tensors, const std::string& name) {
 // Reads it, too, which refuses what is not finite.
 VectorF checked_vector(const TensorDirectory& tensors, const std::string& name, Index size) {
   const TensorInfo& info = tensors.at(name);
-  const bool is_float = info.dtype == Dtype::f32 || info.dtype == Dtype::f16 || info.dtype == Dtype::bf16;
-  if (info.shape != std::vector<Index>{size} || !is_float) refuse(info, fmt::format("{} floating-point numbers", size));
+  if (info.shape != std::vector<Index>{size} || !is_float(info.dtype))
+    refuse(info, fmt::format("{} floating-point numbers", size));
   return read_vector(tensors, name);
 }
 

@@ -74,7 +74,7 @@ bool quantizes_as_stock(const ActivationQuantizer& activations) {
 std::optional<QuantizedFormat> read_quantized_format(const std::filesystem::path& directory) {
   constexpr Index kMaxGroup = Index{1} << 24;
   const std::filesystem::path file = directory / "config.json";
-  const json config = read_json_object(file);
+  const json config = read_json_of_python(file);
   const auto found = config.find("quantization_config");
   if (found == config.end() || found->is_null()) return std::nullopt;
   if (!found->is_object() || !found->contains("lrc") || !found->at("lrc").is_object()) {

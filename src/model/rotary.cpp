@@ -25,7 +25,7 @@ VectorD rotary_frequencies(const ModelConfig& config, Index positions) {
   VectorD frequencies(config.head_dim / 2);
   for (Index i = 0; i < frequencies.size(); ++i) {
     const double share = 2.0 * static_cast<double>(i) / static_cast<double>(config.head_dim);
-    frequencies[i] = std::pow(config.rope_theta, -share);
+    frequencies[i] = std::pow(config.rope_theta, -share) / config.rope_factor;
     if (config.llama3_rope) frequencies[i] = llama3_scaled(*config.llama3_rope, frequencies[i]);
     if (config.long_rope) frequencies[i] /= factors(*config.long_rope, positions)[static_cast<std::size_t>(i)];
   }

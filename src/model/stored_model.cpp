@@ -19,19 +19,20 @@ std::string shape_text(const std::vector<Index>& shape) {
   return text.empty() ? "scalar" : text;
 }
 
-bool is_float(Dtype dtype) { return dtype == Dtype::f32 || dtype == Dtype::f16 || dtype == Dtype::bf16; }
-
-void check_tensor(const TensorDirectory& tensors, const std::string& name, const std::vector<Index>& shape,
-                  bool integers = false) {
-  const TensorInfo& info = tensors.at(name);
+void check_tensor(const TensorInfo& info, const std::vector<Index>& shape, bool integers = false) {
   if (info.shape != shape) {
-    throw InputError(info.file.string(), fmt::format("tensor '{}' is {}, but config.json asks for {}", name,
+    throw InputError(info.file.string(), fmt::format("tensor '{}' is {}, but config.json asks for {}", info.name,
                                                      shape_text(info.shape), shape_text(shape)));
   }
   if (integers ? info.dtype != Dtype::i32 : !is_float(info.dtype)) {
-    throw InputError(info.file.string(), fmt::format("tensor '{}' has dtype {}; it may be {}", name,
-                                                     name_of(info.dtype), integers ? "I32" : "F32, F16 or BF16"));
+    throw InputError(info.file.string(), fmt::format("tensor '{}' has dtype {}; it may be {}", info.name,
+                                                     name_of(info.dtype), integers ? "I32" : "F64, F32, F16 or BF16"));
   }
+}
+
+// Buffers that checkpoints of these models used to have, and the shapes of packed weights: all are computed.
+bool is_computed(const std::string& name) {
+  return name.ends_with("rotary_emb.inv_freq") || name.ends_with(".weight_shape");
 }
 
 // The factors of a linear in a PEFT adapter: Vᵀ and U.
@@ -51,21 +52,60 @@ StoredModel::StoredModel(std::filesystem::path directory)
   if (format_ && format_->has_adapter) adapter_.emplace(directory_ / kAdapterDirectory, "adapter_model.safetensors");
   if (format_ && format_->native) low_rank_.emplace(directory_, *format_);
   if (const Family* family = find_family(config_.family); family->look_at_tensors)
-    family->look_at_tensors([this](const std::string& name) { return tensors_.find(name) != nullptr; }, config_);
+    family->look_at_tensors([this](const std::string& name) { return find(name) != nullptr; }, config_);
   check_tensors();
+  if (!config_.dtype) config_.dtype = embedding().dtype == Dtype::f64 ? Dtype::f32 : embedding().dtype;
+}
+
+const TensorInfo* StoredModel::find(const std::string& name) const {
+  const std::string prefix = "model.";
+  if (const TensorInfo* info = tensors_.find(name)) return info;
+  if (const TensorInfo* info = tensors_.find(prefix + name)) return info;
+  return name.starts_with(prefix) ? tensors_.find(name.substr(prefix.size())) : nullptr;
+}
+
+const TensorInfo& StoredModel::at(const std::string& name) const {
+  const TensorInfo* info = find(name);
+  return info ? *info : tensors_.at(name);  // which says what is missing
 }
 
 const TensorInfo& StoredModel::embedding() const {
-  if (!tensors_.find(kEmbeddingTensor) && config_.tied_embeddings) return tensors_.at(kHeadTensor);
-  return tensors_.at(kEmbeddingTensor);
+  return at(config_.tied_embeddings && !find(kEmbeddingTensor) ? kHeadTensor : kEmbeddingTensor);
 }
 
-const TensorInfo& StoredModel::head() const { return config_.tied_embeddings ? embedding() : tensors_.at(kHeadTensor); }
+// One that is stored is used, whatever config.json says of tied embeddings.
+const TensorInfo& StoredModel::head() const {
+  return at(config_.tied_embeddings && !find(kHeadTensor) ? kEmbeddingTensor : kHeadTensor);
+}
 
-void StoredModel::check_tensors() const {
-  check_tensor(tensors_, embedding().name, {config_.vocabulary_size, config_.hidden_size});
-  check_tensor(tensors_, head().name, {config_.vocabulary_size, config_.hidden_size});
-  check_tensor(tensors_, kFinalNormTensor, {config_.hidden_size});
+std::vector<TensorInfo> StoredModel::needed() const {
+  std::vector<TensorInfo> all;
+  for (const std::string& name : needed_) all.push_back(tensors_.at(name));
+  return all;
+}
+
+std::vector<std::string> StoredModel::unread() const {
+  std::vector<std::string> names;
+  for (const TensorInfo& info : tensors_.tensors()) {
+    if (!needed_.contains(info.name) && !is_computed(info.name)) names.push_back(info.name);
+  }
+  return names;
+}
+
+void StoredModel::need(const TensorInfo& info, const std::vector<Index>& shape, bool integers) {
+  check_tensor(info, shape, integers);
+  needed_.insert(info.name);
+}
+
+void StoredModel::check_tensors() {
+  need(embedding(), {config_.vocabulary_size, config_.hidden_size});
+  if (!find(kHeadTensor) && !config_.tied_embeddings) {
+    throw InputError(
+        directory_.string(),
+        fmt::format("tensor '{}' is missing, and 'tie_word_embeddings' of config.json is not true", kHeadTensor));
+  }
+  need(head(), {config_.vocabulary_size, config_.hidden_size});
+  need(kFinalNormTensor, {config_.hidden_size});
   for (Index index = 0; index < config_.blocks; ++index) check_block(block_layout(config_, index));
   if (adapter_) check_adapter();
   if (low_rank_) low_rank_->check(config_);
@@ -81,33 +121,32 @@ void StoredModel::check_adapter() const {
         if (!adapter_->find(lora_a(linear)) && !adapter_->find(lora_b(linear))) continue;
         const TensorInfo& a = adapter_->at(lora_a(linear));
         const Index rank = a.shape.empty() ? 0 : a.shape[0];
-        check_tensor(*adapter_, a.name, {rank, linear.cols});
-        check_tensor(*adapter_, lora_b(linear), {linear.rows, rank});
+        check_tensor(a, {rank, linear.cols});
+        check_tensor(adapter_->at(lora_b(linear)), {linear.rows, rank});
       }
     }
   }
   adapter_->refuse_others(known);
 }
 
-void StoredModel::check_block(const BlockLayout& layout) const {
-  check_tensor(tensors_, layout.attention_norm, {config_.hidden_size});
-  check_tensor(tensors_, layout.mlp_norm, {config_.hidden_size});
+void StoredModel::check_block(const BlockLayout& layout) {
+  need(layout.attention_norm, {config_.hidden_size});
+  need(layout.mlp_norm, {config_.hidden_size});
   for (const std::string& name : {layout.q_norm, layout.k_norm}) {
-    if (!name.empty()) check_tensor(tensors_, name, {config_.head_dim});
+    if (!name.empty()) need(name, {config_.head_dim});
   }
-  if (layout.router) check_tensor(tensors_, layout.router->stored.tensor, layout.router->stored.shape);
+  if (layout.router) need(layout.router->stored.tensor, layout.router->stored.shape);
   for (const GroupLayout& group : layout.groups) {
     for (const LinearLayout& linear : group.linears) check_linear(linear);
   }
 }
 
-void StoredModel::check_linear(const LinearLayout& layout) const {
-  if (layout.bias) check_tensor(tensors_, layout.name + ".bias", {layout.rows});
-  if (!format_) return check_tensor(tensors_, layout.stored.tensor, layout.stored.shape);
+void StoredModel::check_linear(const LinearLayout& layout) {
+  if (layout.bias) need(layout.name + ".bias", {layout.rows});
+  if (!format_) return need(layout.stored.tensor, layout.stored.shape);
   const Index group = format_->weight_group_size == 0 ? layout.cols : format_->weight_group_size;
-  check_tensor(tensors_, layout.name + ".weight_packed", {layout.rows, packed_words(layout.cols, format_->weight_bits)},
-               true);
-  check_tensor(tensors_, layout.name + ".weight_scale", {layout.rows, ceil_div(layout.cols, group)});
+  need(at(layout.name + ".weight_packed"), {layout.rows, packed_words(layout.cols, format_->weight_bits)}, true);
+  need(layout.name + ".weight_scale", {layout.rows, ceil_div(layout.cols, group)});
 }
 
 MatrixF StoredModel::read_matrix(const TensorDirectory& from, const TensorInfo& info) const {
@@ -118,7 +157,7 @@ MatrixF StoredModel::read_matrix(const TensorDirectory& from, const TensorInfo& 
 }
 
 MatrixF StoredModel::read_rows(const LinearLayout& layout) const {
-  TensorInfo info = tensors_.at(layout.stored.tensor);
+  TensorInfo info = at(layout.stored.tensor);
   info.shape = {info.elements() / layout.cols, layout.cols};
   MatrixF matrix(layout.rows, layout.cols);
   tensors_.read_rows(info, layout.stored.first, layout.rows, span_of(matrix));
@@ -126,7 +165,7 @@ MatrixF StoredModel::read_rows(const LinearLayout& layout) const {
 }
 
 VectorF StoredModel::read_vector(const std::string& name) const {
-  const TensorInfo& info = tensors_.at(name);
+  const TensorInfo& info = at(name);
   VectorF vector(info.shape.at(0));
   tensors_.read(info, {vector.data(), static_cast<std::size_t>(vector.size())});
   return vector;
@@ -145,10 +184,10 @@ Linear StoredModel::read_linear(const LinearLayout& layout) const {
 }
 
 MatrixF StoredModel::read_packed(const LinearLayout& layout) const {
-  const TensorInfo& packed = tensors_.at(layout.name + ".weight_packed");
+  const TensorInfo& packed = at(layout.name + ".weight_packed");
   std::vector<std::int32_t> words(static_cast<std::size_t>(packed.shape[0] * packed.shape[1]));  // rows×words a row
   tensors_.read_int32(packed, words);
-  const MatrixF scales = read_matrix(tensors_, tensors_.at(layout.name + ".weight_scale"));
+  const MatrixF scales = read_matrix(tensors_, at(layout.name + ".weight_scale"));
   const std::vector<std::int8_t> codes =
       unpack_codes(words, layout.rows, layout.cols, format_->weight_bits);  // rows×cols
   const Index group = format_->weight_group_size == 0 ? layout.cols : format_->weight_group_size;

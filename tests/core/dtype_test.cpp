@@ -5,6 +5,8 @@
 #include <bit>
 #include <cmath>
 #include <limits>
+#include <map>
+#include <string>
 #include <vector>
 
 namespace lrc {
@@ -61,10 +63,35 @@ TEST(Dtype, BuffersRoundTripAtOddOffsets) {
 }
 
 TEST(Dtype, NamesGoBothWays) {
-  for (const Dtype dtype : {Dtype::f32, Dtype::f16, Dtype::bf16, Dtype::i32, Dtype::i64, Dtype::u8}) {
-    EXPECT_EQ(dtype_from_name(name_of(dtype)), dtype);
+  // Those of safetensors 0.8, with their bits.
+  for (const auto& [name, bits] : std::map<std::string, int>{
+           {"BOOL", 8},    {"F4", 4},      {"F6_E2M3", 6}, {"F6_E3M2", 6},     {"U8", 8},   {"I8", 8},
+           {"F8_E5M2", 8}, {"F8_E4M3", 8}, {"F8_E8M0", 8}, {"F8_E4M3FNUZ", 8}, {"I16", 16}, {"F8_E5M2FNUZ", 8},
+           {"U16", 16},    {"F16", 16},    {"BF16", 16},   {"I32", 32},        {"U32", 32}, {"F32", 32},
+           {"C64", 64},    {"F64", 64},    {"I64", 64},    {"U64", 64}}) {
+    const std::optional<Dtype> dtype = dtype_from_name(name);
+    ASSERT_TRUE(dtype.has_value()) << name;
+    EXPECT_EQ(name_of(*dtype), name);
+    EXPECT_EQ(bits_of(*dtype), bits) << name;
   }
-  EXPECT_FALSE(dtype_from_name("F8_E4M3").has_value());
+  EXPECT_FALSE(dtype_from_name("F128").has_value());
+}
+
+TEST(Dtype, DoublesAreRoundedToFloats) {
+  const std::vector<double> doubles{0.1, -1e-50, 1e300, 3.0};
+  std::vector<float> floats(4);
+  decode(Dtype::f64, std::as_bytes(std::span(doubles)), floats);
+  EXPECT_EQ(floats, (std::vector<float>{0.1F, -0.0F, INFINITY, 3.0F}));
+}
+
+TEST(Dtype, TheFirstValueBeyondADtypeIsFound) {
+  const float half = 65519, more = 65520, largest = std::numeric_limits<float>::max();
+  EXPECT_FALSE(first_beyond(Dtype::f16, std::vector<float>{half, -half}));
+  EXPECT_EQ(first_beyond(Dtype::f16, std::vector<float>{half, -more, more}), 1);
+  EXPECT_EQ(first_beyond(Dtype::bf16, std::vector<float>{more, largest}), 1);
+  EXPECT_FALSE(first_beyond(Dtype::f32, std::vector<float>{more, -largest}));
+  for (const Dtype dtype : {Dtype::f32, Dtype::f16, Dtype::bf16})
+    EXPECT_EQ(first_beyond(dtype, std::vector<float>{0, 0, NAN}), 2) << name_of(dtype);
 }
 
 }  // namespace

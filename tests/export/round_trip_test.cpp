@@ -130,9 +130,9 @@ TEST(Export, ASolvedGroupComputesTheBitsOfTheGroupThatIsReadBack) {
     for (const GroupLayout& layout : block_layout(read.config(), 1).groups) {
       LinearGroup own = model.original().group(1, layout);
       own.rotation = model.rotations().of(layout.role);
-      const LinearGroup solved =
-          solved_group(std::move(own), layout, model.format(), {.biases = read.config().dtype, .adapter = c.adapter},
-                       [&](const std::string& stack) { return model.solved(stack); });
+      const LinearGroup solved = solved_group(std::move(own), layout, model.format(),
+                                              {.biases = read.config().dtype.value(), .adapter = c.adapter},
+                                              [&](const std::string& stack) { return model.solved(stack); });
       MatrixF x = model.random_matrix(7, layout.inputs(), 1), same = x;
       EXPECT_EQ(forward_group(pool, solved, x), forward_group(pool, read.group(1, layout), same)) << layout.name;
     }
@@ -168,6 +168,30 @@ TEST(Export, ASolveOfAnotherSizeIsRefusedByName) {
        {refusal([&] { model.write(); }),
         refusal([&] { solved_group(model.original().group(1, layout), layout, model.format(), {}, solved); })})
     EXPECT_EQ(message.find(stack + ": the committed solve is"), 0U) << message;
+}
+
+TEST(Export, AValueBeyondItsDtypeIsRefusedByName) {
+  SolvedModel model({.stacked = true, .centered = true});
+  const GroupLayout layout = block_layout(model.original().config(), 1).groups[0];
+  SolvedStack& solved = model.solved(stacks_of(layout, true).front().name);
+  const auto refusal = [](const auto& use) -> std::string {
+    try {
+      use();
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "accepted";
+  };
+  const auto propagated = [&] {
+    solved_group(model.original().group(1, layout), layout, model.format(), {},
+                 [&](const std::string& name) { return model.solved(name); });
+  };
+  solved.center_bias[3] = 7e4F;
+  EXPECT_NE(refusal(propagated).find("q_proj: a bias, mean or factor of 70000 is no finite F16"), std::string::npos);
+  EXPECT_NE(refusal([&] { model.write(); }).find("qkv.center_bias' would hold 70000"), std::string::npos);
+  solved.center_bias[3] = 0;
+  solved.result.scales(2, 0) = std::numeric_limits<float>::max();
+  EXPECT_NE(refusal([&] { model.write(); }).find("q_proj.weight_scale' would hold 3.4"), std::string::npos);
 }
 
 TEST(Export, EveryNumberComesBackAsItWasStored) {

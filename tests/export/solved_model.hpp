@@ -68,6 +68,7 @@ class SolvedModel {
     const Exporter exporter({.original = *original_,
                              .model = *original_,
                              .format = format(),
+                             .kept_dtype = original_->config().dtype.value(),
                              .rotations = &rotations_,
                              .rank = [this](const LinearStack&, Index) { return what_.rank; },
                              .factor_bits = what_.factor_bits,

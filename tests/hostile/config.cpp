@@ -79,11 +79,13 @@ Situations config_situations() {
                        {"config.json", "'head_dim'"}),
                changed("model_type", "\"mamba\""), changed("model_type", "7"), changed("hidden_act", "\"gelu\""),
                changed("hidden_act", "{}"), changed("torch_dtype", "\"int8\""), changed("torch_dtype", "8"),
+               changed("torch_dtype", "\"torch.torch.float16\""), changed("torch_dtype", "\"\""),
                changed("sliding_window", "4096"), changed("layer_types", R"(["sliding_attention"])"),
                changed("layer_types", "3")});
   append(all, {rope("[]", "'rope_scaling'"), rope(R"({"rope_type":"yarn"})", "yarn"),
                rope(R"({"rope_type":{}})", "'rope_type'"), rope(R"({"type":"llama3"})", "'factor'"),
-               rope(llama3(""), "'original_max_position_embeddings'"),
+               rope(R"({"type":"linear"})", "'factor'"), rope(R"({"type":"dynamic","factor":"4"})", "'factor'"),
+               rope(R"({"full_attention":{"rope_theta":1e6}})", "'full_attention'"),
                rope(llama3(R"(,"original_max_position_embeddings":-1)"), "'original_max_position_embeddings'"),
                rope(R"({"rope_type":"llama3","factor":8,"low_freq_factor":4,"high_freq_factor":1,)"
                     R"("original_max_position_embeddings":64})",

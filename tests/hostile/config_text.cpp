@@ -35,9 +35,13 @@ Situations config_text_situations() {
                text("twice", [](const std::string& good) { return good + good; }),
                text("with a comment", [](const std::string& good) { return "// a model\n" + good; })});
   entry("deep in a key nobody reads", "\"x\":" + repeated("[", 65) + repeated("]", 65));
-  entry("a key twice", R"("hidden_size":32)");
-  entry("a key twice, deep", R"("x":{"y":[{"z":1,"z":1}]})");
-  entry("NaN", R"("x":NaN)");
+  entry("NaN without its end", R"("x":Na)");
+  entry("a negative NaN", R"("x":-NaN)");
+  all.push_back(text("an infinite theta", [](const std::string& good) {
+    return replaced(good, "\"rope_theta\": 10000.0", "\"rope_theta\": Infinity");
+  }));
+  all.push_back(text("a key twice, of which the last is bad",
+                     [](const std::string& good) { return good.substr(0, good.rfind('}')) + ",\"hidden_size\":0}"; }));
   entry("a number out of range", R"("rms_norm_eps2":1e999)");
   entry("a number of 100000 digits", "\"rms_norm_eps2\":" + std::string(100'000, '9'));
   entry("bytes that are not UTF-8", "\"x\":\"\xC0\x80\"");

@@ -52,7 +52,7 @@ Situations index_situations() {
     all.push_back(index(std::string("leads to a link to ") + target, map_to("link"), {"link"},
                         [=](const fs::path& model) { fs::create_symlink(target, model / "link"); }));
   };
-  for (const char* target : {"../outside", "/etc/passwd", "/dev/zero", "link", "/nowhere"}) link(target);
+  for (const char* target : {"/etc/passwd", "/dev/zero", "link", "/nowhere"}) link(target);
   all.push_back(leads_to("directory", [](const fs::path& model) { fs::create_directory(model / "directory"); }));
   all.back().named = {"directory"};
   all.push_back(leads_to("pipe", [](const fs::path& model) { ::mkfifo((model / "pipe").c_str(), 0600); }));
@@ -73,10 +73,10 @@ Situations index_situations() {
                         write_file(model / "a.safetensors", a_file_with("x"));
                         write_file(model / "b.safetensors", a_file_with("y"));
                       }));
-  all.push_back(index("of files that share a tensor", R"({"weight_map":{"x":"a.safetensors","y":"b.safetensors"}})",
-                      {"safetensors", "'x'"}, [](const fs::path& model) {
-                        write_file(model / "a.safetensors", a_file_with("x"));
-                        write_file(model / "b.safetensors", a_file_with("x"));
+  all.push_back(index("of files that don't agree on a tensor",
+                      R"({"weight_map":{"model.norm.weight":"a.safetensors","lm_head.weight":"all.safetensors"}})",
+                      {"safetensors", "'model.norm.weight'"}, [](const fs::path& model) {
+                        write_file(model / "a.safetensors", a_file_with("model.norm.weight"));
                       }));
   all.push_back(index("larger than any", "{}", {kIndex}, [](const fs::path&) {}));
   all.back().spoil = [](const fs::path& directory) {

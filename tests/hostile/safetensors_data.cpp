@@ -64,12 +64,13 @@ Situations safetensors_data_situations() {
       tree["other"] = tree[tensor];
       tree.erase(tensor);
     }));
-    for (const char* dtype : {"I32", "I64", "U8"}) {
+    for (const std::string dtype : {"I32", "I64", "U8", "C64", "F8_E4M3", "BOOL"}) {
       all.push_back(header(tensor + " as " + dtype, {"model.safetensors", tensor}, [=](auto& tree) {
         auto& entry = tree[tensor];
         entry["dtype"] = dtype;
-        if (dtype == std::string("I64")) entry["shape"][0] = entry["shape"][0].template get<int>() / 2;
-        if (dtype == std::string("U8")) entry["shape"][0] = entry["shape"][0].template get<int>() * 4;
+        const int first = entry["shape"][0].template get<int>();
+        if (dtype == "I64" || dtype == "C64") entry["shape"][0] = first / 2;
+        if (dtype == "U8" || dtype == "F8_E4M3" || dtype == "BOOL") entry["shape"][0] = first * 4;
       }));
     }
   }

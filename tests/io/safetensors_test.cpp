@@ -69,7 +69,8 @@ INSTANTIATE_TEST_SUITE_P(
             "twice"},
         Bad{"deep nesting", safetensors("{\"a\":" + std::string(100, '[') + std::string(100, ']') + "}", 0),
             "nested deeper"},
-        Bad{"unknown dtype", one(R"({"dtype":"F8_E4M3","shape":[4],"data_offsets":[0,4]})", 4), "F8_E4M3"},
+        Bad{"unknown dtype", one(R"({"dtype":"F128","shape":[4],"data_offsets":[0,64]})", 64), "F128"},
+        Bad{"half a byte", one(R"({"dtype":"F4","shape":[3],"data_offsets":[0,1]})", 1), "within a byte"},
         Bad{"no dtype", one(R"({"shape":[1],"data_offsets":[0,4]})", 4), "dtype"},
         Bad{"no shape", one(R"({"dtype":"F32","data_offsets":[0,4]})", 4), "shape"},
         Bad{"negative size", one(R"({"dtype":"F32","shape":[-1],"data_offsets":[0,4]})", 4), "-1"},
@@ -93,15 +94,11 @@ INSTANTIATE_TEST_SUITE_P(
             "gap of 4"}));
 
 // A directory with one tensor `a` in part.safetensors and the given index.
-std::string index_refusal(const std::string& index, bool link_outside = false) {
-  const TemporaryDirectory outside, directory;
+std::string index_refusal(const std::string& index, const std::string& copy = "") {
+  const TemporaryDirectory directory;
   const std::string part = one(R"({"dtype":"F32","shape":[1],"data_offsets":[0,4]})", 4);
-  write_file(outside / "part.safetensors", part);
-  if (link_outside) {
-    std::filesystem::create_symlink(outside / "part.safetensors", directory / "part.safetensors");
-  } else {
-    write_file(directory / "part.safetensors", part);
-  }
+  write_file(directory / "part.safetensors", part);
+  write_file(directory / "copy.safetensors", copy.empty() ? part : copy);
   write_file(directory / "model.safetensors.index.json", index);
   try {
     TensorDirectory tensors(directory.path());
@@ -119,7 +116,29 @@ TEST(SafetensorsIndex, NamesPlainFilesOfTheDirectoryOnly) {
     EXPECT_NE(message.find("plain file name"), std::string::npos) << name << ": " << message;
   }
   EXPECT_NE(index_refusal(R"({"weight_map":{"a":"gone.safetensors"}})").find("gone.safetensors"), std::string::npos);
-  EXPECT_NE(index_refusal(R"({"weight_map":{"a":"part.safetensors"}})", true).find("leads out"), std::string::npos);
+}
+
+TEST(SafetensorsIndex, MayNameLinksToElsewhere) {
+  const TemporaryDirectory outside, directory;
+  write_file(outside / "blob", one(R"({"dtype":"F32","shape":[1],"data_offsets":[0,4]})", 4));
+  std::filesystem::create_symlink(outside / "blob", directory / "part.safetensors");
+  write_file(directory / "model.safetensors.index.json", R"({"weight_map":{"a":"part.safetensors"}})");
+  EXPECT_EQ(TensorDirectory(directory.path()).tensors().size(), 1U);
+}
+
+TEST(SafetensorsIndex, CopiesOfATensorMustBeTheSame) {
+  const std::string index = R"({"weight_map":{"a":"part.safetensors","b":"copy.safetensors"}})";
+  const auto two = [](const char* shape, char last) {
+    std::string file = safetensors(fmt::format(R"({{"a":{{"dtype":"F32","shape":{},"data_offsets":[0,4]}},)"
+                                               R"("b":{{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}}})",
+                                               shape),
+                                   8);
+    file[file.size() - 5] = last;
+    return file;
+  };
+  EXPECT_EQ(index_refusal(index, two("[1]", '\0')), "");
+  EXPECT_NE(index_refusal(index, two("[1]", '\1')).find("tensor 'a' is in"), std::string::npos);
+  EXPECT_NE(index_refusal(index, two("[1,1]", '\0')).find("tensor 'a' is in"), std::string::npos);
 }
 
 TEST(SafetensorsIndex, MustTellTheTruth) {
@@ -167,7 +186,7 @@ TEST(Safetensors, NotANumberIsNamedWithItsPlace) {
     values[57] = bad;
     SafetensorsWriter writer(directory / "model.safetensors",
                              {{.name = "weight", .dtype = Dtype::f32, .shape = {10, 10}}});
-    writer.write(values);
+    writer.write_bytes(std::as_bytes(std::span(values)));
     writer.commit();
     const TensorDirectory tensors(directory.path());
     try {
@@ -178,6 +197,26 @@ TEST(Safetensors, NotANumberIsNamedWithItsPlace) {
       EXPECT_NE(std::string(error.what()).find("'weight'"), std::string::npos);
       EXPECT_NE(std::string(error.what()).find("element 57"), std::string::npos) << error.what();
     }
+  }
+}
+
+TEST(Safetensors, WhatADtypeCannotHoldIsNotWritten) {
+  const TemporaryDirectory directory;
+  const auto refusal = [&](Dtype dtype, float value) -> std::string {
+    SafetensorsWriter writer(directory / "model.safetensors", {{.name = "weight", .dtype = dtype, .shape = {2}}});
+    try {
+      writer.write(std::vector<float>{1, value});
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "";
+  };
+  EXPECT_EQ(refusal(Dtype::f16, 65519.0F), "");
+  EXPECT_NE(refusal(Dtype::f16, 70000.0F).find("tensor 'weight' would hold 70000"), std::string::npos);
+  EXPECT_NE(refusal(Dtype::bf16, std::numeric_limits<float>::max()).find("no finite BF16"), std::string::npos);
+  for (const Dtype dtype : {Dtype::f32, Dtype::f16, Dtype::bf16}) {
+    EXPECT_NE(refusal(dtype, NAN), "");
+    EXPECT_NE(refusal(dtype, -INFINITY), "");
   }
 }
 

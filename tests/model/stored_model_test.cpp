@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "model_variant.hpp"
+#include "random_model.hpp"
 
 namespace lrc {
 namespace {
@@ -103,6 +104,66 @@ TEST(Config, WhatIsLeftOutIsTheFamilys) {
   EXPECT_EQ(mixtral.rms_norm_eps, 1e-5F);
   EXPECT_EQ(llama.max_positions, 2048);
   EXPECT_EQ(mixtral.max_positions, 131072);
+}
+
+// transformers 5.23's configuration classes: a key that is not there is not one that is null.
+TEST(Config, HeadsAndWindowsThatAreLeftOutAreTheFamilys) {
+  const TemporaryDirectory directory;
+  const auto read = [&](const char* family, const nlohmann::json& changes, const std::vector<const char*>& lost) {
+    nlohmann::json config = {
+        {"model_type", family},           {"hidden_size", 256},        {"intermediate_size", 48},
+        {"num_hidden_layers", 32},        {"num_attention_heads", 64}, {"vocab_size", 64},
+        {"num_key_value_heads", nullptr}, {"head_dim", nullptr},       {"sliding_window", nullptr}};
+    config.update(changes);
+    for (const char* key : lost) config.erase(key);
+    write_file(directory / "config.json", config.dump());
+    return read_model_config(directory.path());
+  };
+  const nlohmann::json none = nlohmann::json::object(),
+                       experts = {{"num_local_experts", 2}, {"num_experts_per_tok", 1}},
+                       slides = {{"use_sliding_window", true}};
+  for (const auto& [family, more, kv_heads] : {std::tuple{"llama", none, 64},
+                                               {"phi3", none, 64},
+                                               {"mistral", none, 8},
+                                               {"mixtral", experts, 8},
+                                               {"qwen2", none, 32},
+                                               {"qwen3", none, 32}}) {
+    EXPECT_EQ(read(family, more, {}).kv_heads, 64) << family;
+    EXPECT_EQ(read(family, more, {"num_key_value_heads"}).kv_heads, kv_heads) << family;
+    EXPECT_EQ(read(family, more, {}).head_dim, 4) << family;
+    EXPECT_EQ(read(family, more, {"head_dim"}).head_dim, family == std::string("qwen3") ? 128 : 4) << family;
+  }
+  EXPECT_EQ(read("mistral", none, {}).window.of(0), 0);
+  EXPECT_EQ(read("mistral", none, {"sliding_window"}).window.of(0), 4096);
+  EXPECT_EQ(read("phi3", none, {"sliding_window"}).window.of(0), 0);
+  EXPECT_EQ(read("mixtral", experts, {"sliding_window"}).window.of(0), 0);
+  for (const char* family : {"qwen2", "qwen3"}) {
+    const SlidingWindow window = read(family, slides, {"sliding_window"}).window;
+    EXPECT_EQ(window.of(27), 0) << family;
+    EXPECT_EQ(window.of(28), 4096) << family;
+    EXPECT_EQ(read(family, none, {"sliding_window"}).window.of(31), 0) << family;
+  }
+}
+
+// The key at the top counts, for Phi-3 even where it is left out.
+TEST(Config, OriginalPositionsAreThoseOfTransformers) {
+  const TemporaryDirectory directory;
+  const auto original = [&](const char* family, const nlohmann::json& changes) {
+    nlohmann::json rope = {{"rope_type", "longrope"}, {"short_factor", nlohmann::json::array({1.0, 1.0, 1.0, 1.0})}};
+    rope["long_factor"] = rope["short_factor"];
+    rope["original_max_position_embeddings"] = 100;
+    nlohmann::json config = random_model_config(family, {{"rope_scaling", rope}});
+    config.merge_patch(changes);
+    write_file(directory / "config.json", config.dump());
+    return read_model_config(directory.path()).long_rope->original_max_positions;
+  };
+  const nlohmann::json lost = {{"rope_scaling", {{"original_max_position_embeddings", nullptr}}}};
+  const nlohmann::json top = {{"original_max_position_embeddings", 64}};
+  EXPECT_EQ(original("llama", nlohmann::json::object()), 100);
+  EXPECT_EQ(original("llama", lost), 256);
+  EXPECT_EQ(original("llama", top), 64);
+  EXPECT_EQ(original("phi3", nlohmann::json::object()), 4096);
+  EXPECT_EQ(original("phi3", top), 64);
 }
 
 TEST(Config, RopeParametersOfTransformers5AreTheSameAsBefore) {

@@ -25,9 +25,10 @@ struct SolvedStack {
 void require_size(const SolveResult& solved, const LinearStack& stack, Index inputs);
 
 struct ExportSource {
-  const StoredModel& original;  ///< config.json, tokenizer files, number format of what stays unquantized
+  const StoredModel& original;  ///< config.json, tokenizer files
   const Model& model;           ///< the model that was calibrated: original, or rotated
   QuantizedFormat format;
+  Dtype kept_dtype = Dtype::f32;                                    ///< F32, F16 or BF16, of what stays unquantized
   const OnlineRotations* rotations;                                 ///< of `model`, or nullptr
   std::function<Index(const LinearStack& stack, Index d_in)> rank;  ///< of its correction
   int factor_bits = 16;

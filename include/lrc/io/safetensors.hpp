@@ -28,8 +28,8 @@ struct TensorInfo {
 class SafetensorsFile {
  public:
   /// Throws InputError naming the file, the tensor and what is wrong: a header that is cut off, larger than 32 MiB, not
-  /// JSON, or has a key twice; an unknown dtype; a shape whose size overflows; data that overlap, leave a gap, or end
-  /// before or after the file does.
+  /// JSON, or has a key twice; a dtype that safetensors files don't have; a shape whose size overflows; data that
+  /// overlap, leave a gap, or end before or after the file does.
   explicit SafetensorsFile(const std::filesystem::path& path);
 
   const std::vector<TensorInfo>& tensors() const { return tensors_; }
@@ -43,7 +43,9 @@ class SafetensorsFile {
 /// All tensors of a directory.
 class TensorDirectory {
  public:
-  /// Reads `single`, or else `single`.index.json, whose entries must be plain names of files in the directory.
+  /// Reads `single`, or else `single`.index.json, whose entries must be plain names of files in the directory; those
+  /// may be links to anywhere, as in a Hugging Face cache. Of a tensor that several of the files hold, all copies must
+  /// be the same.
   explicit TensorDirectory(const std::filesystem::path& directory, const std::string& single = "model.safetensors");
 
   /// Sorted by name.
@@ -67,6 +69,8 @@ class TensorDirectory {
  private:
   void open_file(const std::filesystem::path& path);
   void open_indexed(const std::filesystem::path& index);
+  void drop_copies();
+  bool same_data(const TensorInfo& a, const TensorInfo& b) const;
 
   std::filesystem::path directory_;
   std::map<std::filesystem::path, SafetensorsFile> files_;
@@ -79,7 +83,8 @@ class SafetensorsWriter {
   /// `tensors`: name, dtype and shape of each; file and offset are set here.
   SafetensorsWriter(const std::filesystem::path& target, std::vector<TensorInfo> tensors);
 
-  /// The data of the next tensor, whole or in pieces, from floats (rounded to its dtype) or as they are.
+  /// The data of the next tensor, whole or in pieces, from floats (rounded to its dtype) or as they are. Throws Error
+  /// naming the tensor and the value where one is not finite, or not any more as that dtype.
   void write(std::span<const float> values);
   void write_bytes(std::span<const std::byte> bytes);
 
@@ -87,6 +92,7 @@ class SafetensorsWriter {
   void commit();
 
  private:
+  std::filesystem::path target_;
   std::vector<TensorInfo> tensors_;
   std::size_t next_ = 0;       // tensor being written
   std::uint64_t written_ = 0;  // bytes of it so far

@@ -54,13 +54,15 @@ struct ModelConfig {
   Index experts_per_token = 0;  ///< the router's choice
   float rms_norm_eps = 0;
   double rope_theta = 0;
+  double rope_factor = 1;  ///< `rope_type: linear`: every frequency is divided by it
   std::optional<Llama3RopeScaling> llama3_rope;
   std::optional<LongRopeScaling> long_rope;
   SlidingWindow window;
-  bool tied_embeddings = false;
+  bool tied_embeddings = false;  ///< one that isn't stored is the other
   bool qkv_bias = false, attention_out_bias = false, mlp_bias = false;
   bool fused_experts = false;  ///< experts are stored as one tensor a kind; known when the tensors are
-  Dtype dtype = Dtype::f32;    ///< of the weights that stay unquantized
+  /// F32, F16 or BF16, of the weights that stay unquantized; where config.json doesn't say, known when the tensors are.
+  std::optional<Dtype> dtype;
 
   Index query_size() const { return heads * head_dim; }
   Index key_size() const { return kv_heads * head_dim; }

@@ -21,6 +21,8 @@ class ConfigReader {
 
   /// The value of `key`; nullptr where it is missing or null.
   const nlohmann::json* find(const char* key) const;
+  /// Whether `key` is there, if only as null.
+  bool has(const char* key) const { return values_.contains(key); }
 
   /// An integer from 1 to 2^24; without `otherwise` it must be there.
   Index size(const char* key, std::optional<Index> otherwise = std::nullopt) const;

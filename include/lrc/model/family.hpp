@@ -18,6 +18,9 @@ struct Family {
   BlockLayout (*block)(const ModelConfig& config, Index index);
   /// What config.json may leave out, and is then as in transformers.
   Index max_positions = 2048;
+  Index original_positions = 0;  ///< of longrope; 0: max_positions
+  Index kv_heads = 0;            ///< 0: as many as heads
+  Index head_dim = 0;            ///< 0: hidden_size / heads
   double rope_theta = 10000, rms_norm_eps = 1e-6;
   /// Where the same family is stored in several ways: looks which it is. Else nullptr.
   void (*look_at_tensors)(const std::function<bool(const std::string& name)>& has, ModelConfig& model) = nullptr;
@@ -32,7 +35,9 @@ extern const Family kLlama, kMistral, kMixtral, kPhi3, kQwen2, kQwen3;
 
 /// The block of Llama, with which most families agree: q, k, v; o; gate, up; down.
 BlockLayout dense_block(const ModelConfig& config, Index index);
-/// `sliding_window` of all blocks, where it is set.
-void read_sliding_window(const ConfigReader& config, ModelConfig& model);
+/// `sliding_window` of all blocks, where it is set: null says that there is none; left out, it is `left_out`, 0 = none.
+void read_sliding_window(const ConfigReader& config, ModelConfig& model, Index left_out = 0);
+/// Of Qwen: where `use_sliding_window` says so, from block `max_window_layers` on.
+void read_late_window(const ConfigReader& config, ModelConfig& model);
 
 }  // namespace lrc

@@ -4,6 +4,9 @@
 
 #include <filesystem>
 #include <optional>
+#include <set>
+#include <string>
+#include <vector>
 
 #include "lrc/io/safetensors.hpp"
 #include "lrc/model/layout.hpp"
@@ -17,7 +20,8 @@ namespace lrc {
 class StoredModel : public Model {
  public:
   /// Throws InputError where a tensor is missing or has another shape or number format than config.json says, or where
-  /// the file of a correction has one with no place in the model.
+  /// the file of a correction has one with no place in the model. What config.json doesn't say the tensors do: the
+  /// number format of the weights; of a tied model, whether lm_head is the embedding or one of its own.
   explicit StoredModel(std::filesystem::path directory);
 
   const ModelConfig& config() const override { return config_; }
@@ -32,13 +36,23 @@ class StoredModel : public Model {
   /// Empty for an original model.
   const std::optional<QuantizedFormat>& quantized() const { return format_; }
   const TensorDirectory& tensors() const { return tensors_; }
+  /// What the model is made of, sorted by name. No other tensor is ever read.
+  std::vector<TensorInfo> needed() const;
+  /// Names of tensors that have no place in a model of this config.json, but for those that its kind of model had once.
+  std::vector<std::string> unread() const;
+  /// A tensor of the model, or nullptr where it is not stored. A base model that was saved alone has no "model." before
+  /// its tensors' names; one that was saved as a part of something has one too many.
+  const TensorInfo* find(const std::string& name) const;
   const std::filesystem::path& directory() const { return directory_; }
 
  private:
-  void check_tensors() const;
+  void check_tensors();
   void check_adapter() const;
-  void check_block(const BlockLayout& layout) const;
-  void check_linear(const LinearLayout& layout) const;
+  void check_block(const BlockLayout& layout);
+  void check_linear(const LinearLayout& layout);
+  void need(const TensorInfo& info, const std::vector<Index>& shape, bool integers = false);
+  void need(const std::string& name, const std::vector<Index>& shape) { need(at(name), shape); }
+  const TensorInfo& at(const std::string& name) const;
   const TensorInfo& embedding() const;
   const TensorInfo& head() const;
   MatrixF read_matrix(const TensorDirectory& from, const TensorInfo& info) const;
@@ -51,6 +65,7 @@ class StoredModel : public Model {
   std::filesystem::path directory_;
   ModelConfig config_;
   TensorDirectory tensors_;
+  std::set<std::string> needed_;
   std::optional<QuantizedFormat> format_;
   std::optional<TensorDirectory> adapter_;
   std::optional<LowRankFile> low_rank_;
