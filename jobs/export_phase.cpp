@@ -52,24 +52,26 @@ double bits_of(const RunContext& run, const GroupLayout& group, const LinearStac
 QuantizedFormat format_of(const RunContext& run) {
   const CalibrateOptions& options = run.options;
   double bits = 0, weights = 0;
+  bool corrected = false;
   for_each_stack(run, [&](const GroupLayout& group, const LinearStack& stack) {
     bits += bits_of(run, group, stack);
     weights += static_cast<double>(stack.rows) * static_cast<double>(group.inputs());
+    corrected = corrected || run.ranks.of(stack, group.inputs()) > 0;
   });
-  const Method method = options.solve_method();
-  const bool corrected = method == Method::lrc || method == Method::svd;
-  return {.method = options.method,
-          .weight_bits = static_cast<int>(options.weight_bits),
-          .weight_group_size = options.weight_group_size,
-          .activations = options.quantizer(),
-          .online_rotation = options.rotation_kind() == RotationKind::full,
-          .rotated_heads = options.rotate_heads,
-          .has_adapter = corrected && !options.is_native(),
-          .native = options.is_native(),
-          .stacked = options.stack_groups,
-          .centered = options.center_activations,
-          .residual = options.residual_activations,
-          .bits_per_weight = bits / weights};
+  QuantizedFormat format{.method = options.method,
+                         .weight_bits = static_cast<int>(options.weight_bits),
+                         .weight_group_size = options.weight_group_size,
+                         .activations = options.quantizer(),
+                         .online_rotation = options.rotation_kind() == RotationKind::full,
+                         .rotated_heads = options.rotate_heads,
+                         .has_adapter = corrected && !options.is_native(),
+                         .native = options.is_native(),
+                         .stacked = options.stack_groups,
+                         .centered = options.center_activations,
+                         .residual = options.residual_activations,
+                         .bits_per_weight = bits / weights};
+  format.stock = has_stock_words(format, run.model.config());
+  return format;
 }
 
 SolvedStack solved_stack(const RunContext& run, const std::string& name) {

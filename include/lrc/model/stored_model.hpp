@@ -50,8 +50,8 @@ class StoredModel : public Model {
 
   std::filesystem::path directory_;
   ModelConfig config_;
-  TensorDirectory tensors_;
   std::optional<QuantizedFormat> format_;
+  TensorDirectory tensors_;
   std::optional<TensorDirectory> adapter_;
   std::optional<LowRankFile> low_rank_;
   OnlineRotations rotations_{};
