@@ -7,6 +7,7 @@
 
 #include "lrc/io/packing.hpp"
 #include "lrc/model/family.hpp"
+#include "lrc/model/model_directory.hpp"
 
 namespace lrc {
 namespace {
@@ -50,8 +51,8 @@ TensorDirectory open_weights(const std::filesystem::path& directory, const std::
 
 }  // namespace
 
-StoredModel::StoredModel(std::filesystem::path directory)
-    : directory_(std::move(directory)),
+StoredModel::StoredModel(const std::filesystem::path& directory)
+    : directory_(model_directory(directory)),
       config_(read_model_config(directory_)),
       format_(read_quantized_format(directory_)),
       tensors_(open_weights(directory_, format_)) {

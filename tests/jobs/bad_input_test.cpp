@@ -53,9 +53,10 @@ class SpoiltModel : public testing::Test {
     change_header([&](auto& header) { header.at(name)["shape"] = shape; });
   }
 
-  void expect_refused(const std::string& named, const std::string& more = "") {
+  void expect_refused(const std::string& named, const std::string& more = "", std::string of_model = "") {
     const fs::path output = directory_ / "out";
-    std::string arguments = "--model " + model().string() + " --threads 1 --output " + output.string() + " " + more;
+    if (of_model.empty()) of_model = model();
+    std::string arguments = "--model " + of_model + " --threads 1 --output " + output.string() + " " + more;
     const auto otherwise = [&](const std::string& option, const std::string& value) {
       if (more.find(option + " ") == std::string::npos) arguments += " " + option + " " + value;
     };
@@ -81,6 +82,10 @@ class SpoiltModel : public testing::Test {
 TEST_F(SpoiltModel, MissingWeights) {
   fs::remove(model() / "model.safetensors");
   expect_refused("neither model.safetensors nor model.safetensors.index.json");
+}
+
+TEST_F(SpoiltModel, NameOnTheHub) {
+  expect_refused("hf download meta-llama/Llama-3-8B --local-dir Llama-3-8B", "", "meta-llama/Llama-3-8B");
 }
 
 TEST_F(SpoiltModel, TruncatedWeights) {

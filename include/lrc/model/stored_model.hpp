@@ -16,9 +16,9 @@ namespace lrc {
 
 class StoredModel : public Model {
  public:
-  /// Throws InputError where a tensor is missing or has another shape or number format than config.json says, or where
-  /// the file of a correction has one with no place in the model.
-  explicit StoredModel(std::filesystem::path directory);
+  /// Throws InputError where that is no model (model_directory.hpp), where a tensor is missing or has another shape or
+  /// number format than config.json says, or where the file of a correction has one with no place in the model.
+  explicit StoredModel(const std::filesystem::path& directory);
 
   const ModelConfig& config() const override { return config_; }
   LinearGroup group(Index index, const GroupLayout& layout) const override;
