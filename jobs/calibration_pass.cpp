@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "lrc/core/interrupt.hpp"
+#include "lrc/core/phase.hpp"
 #include "stored_records.hpp"
 
 namespace lrc {
@@ -106,8 +107,10 @@ void CalibrationPass::pass_block(Index index, Progress& progress) {
   Block block;
   std::vector<GroupSums> sums;
   std::vector<Index> expert_tokens;
+  enter_phase(work_.name + ": read a block");
   run_.world.agree([&] {
     block = run_.model.block(index);
+    enter_phase(work_.name + ": forward");
     if (!wanted) return shard_->forward(block);
     sums = shard_->begin(block, work_.statistics);
     expert_tokens = shard_->attend(block, sums);
@@ -118,6 +121,7 @@ void CalibrationPass::pass_block(Index index, Progress& progress) {
   });
   block = {};
   return_free_memory();
+  enter_phase(work_.name + ": use sums");
   make_durable();  // what was committed before this block, and is likely there by now
   if (wanted) work_.take(index, sums);
   if (index + 1 < end_ && hidden_are_worth_storing()) store_hidden(index + 1);

@@ -7,6 +7,7 @@
 #include "lrc/checkpoint/owner.hpp"
 #include "lrc/core/interrupt.hpp"
 #include "lrc/core/log.hpp"
+#include "lrc/core/phase.hpp"
 #include "lrc/io/hash.hpp"
 #include "lrc/io/json.hpp"
 #include "measure_phase.hpp"
@@ -40,6 +41,7 @@ void CalibrationRun::run() {
 
 void CalibrationRun::open_inputs() {
   PhaseTimer timer(report_, "check inputs");
+  enter_phase("check inputs");
   world_.agree([&] { stored_ = std::make_unique<StoredModel>(options_.model); });
   world_.agree([&] {
     if (stored_->quantized()) throw InputError(options_.model, "the model is quantized already; take the original");

@@ -4,6 +4,7 @@
 
 #include "lrc/core/interrupt.hpp"
 #include "lrc/core/log.hpp"
+#include "lrc/core/phase.hpp"
 #include "lrc/export/exporter.hpp"
 #include "lrc/io/directory.hpp"
 #include "lrc/io/file.hpp"
@@ -140,6 +141,7 @@ void export_output(const RunContext& run, const nlohmann::ordered_json& facts) {
   const fs::path partial = run.options.output + ".partial";
   {
     PhaseTimer timer(run.report, "export");
+    enter_phase("export");
     run.world.agree([&] {
       if (!run.world.is_root()) return;
       remove_path(partial);

@@ -7,6 +7,7 @@
 
 #include "lrc/core/log.hpp"
 #include "lrc/core/options.hpp"
+#include "lrc/core/phase.hpp"
 #include "lrc/evaluation/perplexity.hpp"
 #include "lrc/io/file.hpp"
 #include "lrc/linalg/gemm.hpp"
@@ -56,6 +57,7 @@ nlohmann::ordered_json result_json(const StoredModel& model, const Perplexity& r
 }
 
 void evaluate(const Communicator& world, const Options& options) {
+  enter_phase("check inputs");
   ThreadPool pool(thread_count(world, options.threads));
   std::unique_ptr<StoredModel> model;
   world.agree([&] { model = std::make_unique<StoredModel>(options.model); });
@@ -65,6 +67,7 @@ void evaluate(const Communicator& world, const Options& options) {
                      *model, options.sequences, options.sequence_length);
   const Index blocks = model->config().blocks;
   Perplexity result;
+  enter_phase("evaluate");
   {
     Progress progress("evaluate", static_cast<double>(blocks) + 1);
     result = evaluate_perplexity(world, pool, *model, windows, [&](Index block) {

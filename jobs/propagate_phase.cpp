@@ -7,6 +7,7 @@
 #include "lrc/calibration/two_streams.hpp"
 #include "lrc/core/interrupt.hpp"
 #include "lrc/core/log.hpp"
+#include "lrc/core/phase.hpp"
 #include "lrc/export/solved_group.hpp"
 #include "prepare_phase.hpp"
 #include "solve_phase.hpp"
@@ -50,6 +51,7 @@ void Propagation::pass_block(Index index, Progress& progress) {
   const auto start = Clock::now();
   index_ = index;
   layout_ = block_layout(run_.model.config(), index);
+  enter_phase("propagate: read a block");
   run_.world.agree([&] {
     check_time();
     original_ = quantized_ = {};  // not three at once
@@ -60,13 +62,17 @@ void Propagation::pass_block(Index index, Progress& progress) {
   });
   for (std::size_t stage = 0; stage < kStages.size(); ++stage) {
     const std::vector<SolveTask> left = tasks();
+    const std::string name = stage_name(streams_->stage());
+    enter_phase(name + ": forward");
     if (is_unmeasured(left)) measure();
     const auto show = [&](std::size_t done, double share) {
       progress.update(static_cast<double>(index) + (static_cast<double>(stage) + share) / kStages.size(),
                       fmt::format("block {} of {}, stage {} of {}, {} of {} solves", index + 1,
                                   run_.model.config().blocks, stage + 1, kStages.size(), done, left.size()));
     };
+    enter_phase(name + ": solve");
     if (!left.empty()) solve_all(run_, left, show);
+    enter_phase(name + ": forward");
     const PhaseTimer timer(run_.report, "calibrate");
     run_.world.agree([&] {
       check_interruption();
@@ -116,6 +122,7 @@ void Propagation::measure() {
     }
     streams_->sum(original_, quantized_, sums);
   });
+  enter_phase(stage_name(streams_->stage()) + ": use sums");
   prepare_groups(run_, index_, sums, next_owner_, [&](const std::string& group, const PreparedMoments& prepared) {
     store_prepared(run_, plan_, group, prepared);
   });

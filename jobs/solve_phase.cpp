@@ -4,6 +4,7 @@
 
 #include "group_source.hpp"
 #include "lrc/core/log.hpp"
+#include "lrc/core/phase.hpp"
 #include "lrc/quantization/centred.hpp"
 #include "lrc/quantization/expand_moments.hpp"
 #include "lrc/quantization/group_solve.hpp"
@@ -118,6 +119,7 @@ void solve_window(const RunContext& run, const WorkPlan& plan, Index first, Inde
     if (task.block >= first && task.block < end) window.push_back(task);
   }
   if (window.empty()) return;
+  enter_phase("solve");
   Progress progress("solve", 1);
   solve_all(run, window, [&](std::size_t done, double share) {
     progress.update(share, fmt::format("blocks {} to {}, {} of {} solves", first + 1, end, done, window.size()));

@@ -11,13 +11,17 @@
 #include <cstdlib>
 #include <filesystem>
 #include <mutex>
+#include <set>
+#include <utility>
 
 namespace lrc {
 namespace {
 
 std::atomic<bool> enabled{true};
 std::mutex mutex;
-bool bar_on_screen = false;  // guarded by `mutex`
+bool bar_on_screen = false;                   // this and what follows guarded by `mutex`
+std::vector<std::string> kept;                // warnings, in their order
+std::set<std::string, std::less<>> warnings;  // said or kept
 const auto program_start = std::chrono::steady_clock::now();
 
 double seconds_between(std::chrono::steady_clock::time_point from, std::chrono::steady_clock::time_point to) {
@@ -56,7 +60,36 @@ void print_stderr(std::string_view text) {
 void set_log_enabled(bool enable) { enabled = enable; }
 bool log_enabled() { return enabled; }
 void log_info(std::string_view message) { write_line("", message); }
-void log_warning(std::string_view message) { write_line("warning: ", message); }
+
+void log_warning(std::string_view message) {
+  if (enabled) write_line("warning: ", message);
+  const std::lock_guard lock(mutex);
+  const bool is_new = warnings.emplace(message).second;
+  if (is_new && !enabled) kept.emplace_back(message);
+}
+
+bool keeps_warnings() {
+  const std::lock_guard lock(mutex);
+  return !kept.empty();
+}
+
+std::vector<std::string> take_kept_warnings() {
+  const std::lock_guard lock(mutex);
+  return std::exchange(kept, {});
+}
+
+void log_warning_of(const std::vector<int>& ranks, const std::string& message) {
+  {
+    const std::lock_guard lock(mutex);
+    if (!warnings.insert(message).second) return;
+  }
+  constexpr std::size_t kNamed = 3;
+  std::string names;
+  for (std::size_t i = 0; i < std::min(ranks.size(), kNamed); ++i)
+    names += (i == 0 ? "" : ", ") + std::to_string(ranks[i]);
+  if (ranks.size() > kNamed) names += fmt::format(" and {} more", ranks.size() - kNamed);
+  write_line("warning: ", fmt::format("rank{} {}: {}", ranks.size() == 1 ? "" : "s", names, message));
+}
 
 Progress::Progress(std::string phase, double total)
     : phase_(std::move(phase)), total_(total), shown_(on_terminal() ? started_ - std::chrono::hours(1) : started_) {}

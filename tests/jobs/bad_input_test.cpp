@@ -71,6 +71,7 @@ class SpoiltModel : public testing::Test {
       EXPECT_NE(first, std::string::npos) << outcome.output;
       EXPECT_EQ(outcome.output.find("lrc: error", first + 1), std::string::npos)
           << "more than one message: " << outcome.output;
+      EXPECT_EQ(outcome.output.find("mpirun"), std::string::npos) << "mpirun speaks, too: " << outcome.output;
       EXPECT_FALSE(fs::exists(output));
       EXPECT_FALSE(fs::exists(output.string() + ".checkpoint")) << "work was begun";
     }
