@@ -14,6 +14,7 @@
 #include "propagate_phase.hpp"
 #include "solve_phase.hpp"
 #include "spectra_phase.hpp"
+#include "work_costs.hpp"
 
 namespace lrc {
 
@@ -31,7 +32,10 @@ void CalibrationRun::run() {
   plan_memory();
   open_checkpoint();
   try {
-    if (!output_is_done()) work();  // another job may have finished it while this one waited for the checkpoint
+    if (output_is_done())
+      return leave_state(RunState::done);  // another job may have finished it while this one waited for the checkpoint
+    work();
+    log_info(fmt::format("done: {}", options_.output));
   } catch (const AgreedError& error) {
     if (error.code() != ExitCode::interrupted) leave_state(RunState::failed);
     throw;
@@ -135,8 +139,10 @@ void CalibrationRun::work() {
   const Model& model = rotated_     ? static_cast<const Model&>(*rotated_)
                        : equalized_ ? static_cast<const Model&>(*equalized_)
                                     : *stored_;
+  RunProgress progress;
   RunContext run{world_,     options_, pool_,        *stored_, rotated_.get(), model,
-                 sequences_, memory_,  *checkpoint_, report_,  solve_pace_};
+                 sequences_, memory_,  *checkpoint_, report_,  progress,       solve_pace_};
+  expect_work(run);
   if (options_.allocates_ranks()) {
     SpectraPhase(run).run();
     world_.agree([&] { run.ranks = StackRanks::allocated(options_, model.config(), *checkpoint_); });
@@ -153,7 +159,6 @@ void CalibrationRun::work() {
   if (world_.is_root()) checkpoint_->drop_hidden_before(model.config().blocks);
   peak_ = world_.max(peak_memory());
   export_output(run, facts());
-  log_info(fmt::format("done: {}", options_.output));
 }
 
 void CalibrationRun::measure_and_solve(const RunContext& run, const WorkPlan& plan) {
@@ -161,7 +166,7 @@ void CalibrationRun::measure_and_solve(const RunContext& run, const WorkPlan& pl
   const Index blocks = run.model.config().blocks, window = window_size(run);
   for (Index first = 0; first < blocks; first += window) {
     const Index end = std::min(first + window, blocks);
-    measure.run(first, end);
+    measure.run(end);
     solve_window(run, plan, first, end);
   }
 }

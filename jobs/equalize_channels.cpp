@@ -61,8 +61,9 @@ std::unique_ptr<EqualizedModel> equalized(const Communicator& world, const Model
   std::vector<BlockEqualization> blocks(static_cast<std::size_t>(model.config().blocks), identity(model));
   for (const auto& [block, factors] : all.items()) blocks[std::stoul(block)] = to_block(factors);
   auto result = std::make_unique<EqualizedModel>(model, std::move(blocks));
-  log_info(fmt::format("equalized: {} channels of {} blocks, which were far larger or smaller on one side than on the other",
-                       result->channels(), all.size()));
+  log_info(
+      fmt::format("equalized: {} channels of {} blocks, which were far larger or smaller on one side than on the other",
+                  result->channels(), all.size()));
   return result;
 }
 

@@ -100,12 +100,11 @@ Exporter exporter_of(const RunContext& run, const fs::path& directory) {
 
 // Each rank its share; rank 0 what is small, too. Not collective.
 void write_share(const RunContext& run, const Exporter& exporter) {
-  Progress progress("export", static_cast<double>(exporter.shards()));
+  const double share = static_cast<double>(run.world.size()) / static_cast<double>(exporter.shards());
   for (Index shard = run.world.rank(); shard < exporter.shards(); shard += run.world.size()) {
     check_interruption();
     exporter.write_shard(shard);
-    progress.update(static_cast<double>(std::min<Index>(shard + run.world.size(), exporter.shards())),
-                    fmt::format("file {} of {}", shard + 1, exporter.shards()));
+    run.progress.advance("export", share, fmt::format("file {} of {}", shard + 1, exporter.shards()));
   }
   if (!run.world.is_root()) return;
   exporter.write_adapter();

@@ -14,6 +14,8 @@
 #include <set>
 #include <utility>
 
+#include "lrc/core/progress_line.hpp"
+
 namespace lrc {
 namespace {
 
@@ -102,27 +104,36 @@ void Progress::update(double done, std::string_view detail) {
   done_ = done;
   detail_ = detail;
   const auto now = Clock::now();
-  const double pause = on_terminal() ? 0.2 : 30.0;
-  if (!enabled || seconds_between(shown_, now) < pause) return;
+  if (!enabled || seconds_between(shown_, now) < pause_between_lines()) return;
   shown_ = now;
-  if (on_terminal()) {
-    draw_bar(line(now, detail));
-  } else {
-    log_info(line(now, detail));
-  }
+  show_progress(line(now, detail));
 }
 
 std::string Progress::line(Clock::time_point now, std::string_view detail) const {
   const double part = total_ > 0 ? std::clamp(done_ / total_, 0.0, 1.0) : 1.0;
   const double elapsed = seconds_between(started_, now);
+  const std::string rest = part >= 1  ? "in " + human_duration(elapsed)
+                           : part > 0 ? "ETA " + human_duration(elapsed * (1 - part) / part)
+                                      : "ETA unknown";
+  return progress_line(phase_, part, detail, rest);
+}
+
+double pause_between_lines() { return on_terminal() ? 0.2 : 30.0; }
+
+std::string progress_line(std::string_view label, double part, std::string_view detail, std::string_view rest) {
   constexpr int kWidth = 24;
   const int full = static_cast<int>(std::lround(part * kWidth));
   const std::string bar =
       std::string(static_cast<std::size_t>(full), '#') + std::string(static_cast<std::size_t>(kWidth - full), '.');
-  const std::string rest = part >= 1  ? "in " + human_duration(elapsed)
-                           : part > 0 ? "ETA " + human_duration(elapsed * (1 - part) / part)
-                                      : "ETA unknown";
-  return fmt::format("{:<10} [{}] {:3.0f} %  {}  {}", phase_, bar, std::floor(100 * part), detail, rest);
+  return fmt::format("{:<10} [{}] {:3.0f} %  {}  {}", label, bar, std::floor(100 * part), detail, rest);
+}
+
+void show_progress(const std::string& line) {
+  if (on_terminal()) {
+    draw_bar(line);
+  } else {
+    log_info(line);
+  }
 }
 
 std::string human_duration(double seconds) {
