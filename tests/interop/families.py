@@ -175,7 +175,9 @@ def main():
     file = work / "tokens.npy"
     np.save(file, tokens.numpy().astype(np.int32))
     failed = []
-    print(f"{'model':<22} {'transformers':>12} {'lrc':>12} {'difference':>11} {'rotated, 8 bits':>16} {'natural call':>13}")
+    print(
+        f"{'model':<22} {'transformers':>12} {'lrc':>12} {'difference':>11} {'rotated, 8 bits':>16} {'natural call':>13}"
+    )
     for name, (config_class, model_class, changes) in FAMILIES.items():
         expected = perplexity(make(work / name, config_class, model_class, changes), tokens)
         names = [name]
@@ -187,9 +189,8 @@ def main():
             offline = rounded(programs, work / each, file, "offline", "--rotation", "offline")
             stock = natural_call(work / each / "offline", tokens)
             call = "refused" if stock is None else f"{stock / offline - 1:.1e}"
-            print(
-                f"{each:<22} {expected:12.4f} {expected * (1 + difference):12.4f} {difference:11.1e} {undone:16.1e} {call:>13}"
-            )
+            found = expected * (1 + difference)
+            print(f"{each:<22} {expected:12.4f} {found:12.4f} {difference:11.1e} {undone:16.1e} {call:>13}")
             if abs(difference) > 1e-4 or abs(undone) > 2e-2 or (stock and abs(stock / offline - 1) > 1e-4):
                 failed.append(each)
     if failed:
