@@ -3,7 +3,9 @@
 #include <algorithm>
 
 #include "lrc/core/interrupt.hpp"
+#include "lrc/core/phase.hpp"
 #include "stored_records.hpp"
+#include "work_costs.hpp"
 
 namespace lrc {
 namespace {
@@ -36,8 +38,11 @@ void help_starved_experts(const RunContext& run, Index index, const std::vector<
 CalibrationPass::CalibrationPass(const RunContext& run, PassWork work)
     : run_(run), work_(std::move(work)), end_(run.model.config().blocks) {
   while (end_ > 0 && !wants(end_ - 1)) --end_;
+  next_ = stored_block_ = end_ > 0 ? first_block() : 0;
+  Index wanted = 0;
+  for (Index block = next_; block < end_; ++block) wanted += wants(block) ? 1 : 0;
+  expect_pass(run_, work_.name, {.passed = end_ - next_, .used = wanted});
   if (end_ == 0) return;
-  next_ = stored_block_ = first_block();
   run_.world.agree([&] {
     shard_ = std::make_unique<Shard>(run_.world, run_.pool, run_.model, run_.sequences);
     if (next_ > 0) restore();
@@ -68,16 +73,14 @@ void CalibrationPass::restore() {
   log_info(fmt::format("{} goes on at block {} of {}", work_.name, next_ + 1, run_.model.config().blocks));
 }
 
-void CalibrationPass::run(Index first, Index end) {
+void CalibrationPass::run(Index end) {
   end = std::min(end, end_);
   if (next_ >= end) return;
   const PhaseTimer timer(run_.report, work_.name);
-  const auto units = static_cast<double>(std::max<std::size_t>(1, shard_->units().size()));
-  Progress progress(work_.name, static_cast<double>(end - std::max(first, next_)) * units);
   for (; next_ < end; ++next_) {
     run_.world.agree([&] { check_time(); });
     const auto start = Clock::now();
-    pass_block(next_, progress);
+    pass_block(next_);
     slowest_block_ = std::max(slowest_block_, seconds_since(start));
   }
 }
@@ -100,26 +103,34 @@ void CalibrationPass::check_time() const {
   }
 }
 
-void CalibrationPass::pass_block(Index index, Progress& progress) {
+void CalibrationPass::pass_block(Index index) {
   const std::string detail = fmt::format("block {} of {}", index + 1, run_.model.config().blocks);
   const bool wanted = wants(index);
+  const double unit = 1 / static_cast<double>(std::max<std::size_t>(1, shard_->units().size()));
   Block block;
   std::vector<GroupSums> sums;
   std::vector<Index> expert_tokens;
+  enter_phase(work_.name + ": read a block");
   run_.world.agree([&] {
     block = run_.model.block(index);
+    enter_phase(work_.name + ": forward");
     if (!wanted) return shard_->forward(block);
     sums = shard_->begin(block, work_.statistics);
     expert_tokens = shard_->attend(block, sums);
   });
   help_starved(index, expert_tokens, sums);
   run_.world.agree([&] {
-    if (wanted) shard_->feed_forward(block, sums, [&] { progress.advance(1, detail); });
+    if (wanted) shard_->feed_forward(block, sums, [&] { run_.progress.advance(work_.name, unit, detail); });
   });
+  if (!wanted || shard_->units().empty()) run_.progress.advance(work_.name, 1, detail);
   block = {};
   return_free_memory();
+  enter_phase(work_.name + ": use sums");
   make_durable();  // what was committed before this block, and is likely there by now
-  if (wanted) work_.take(index, sums);
+  if (wanted) {
+    work_.take(index, sums);
+    run_.progress.advance(using_sums_of(work_.name), 1, detail);
+  }
   if (index + 1 < end_ && hidden_are_worth_storing()) store_hidden(index + 1);
 }
 

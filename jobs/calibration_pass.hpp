@@ -37,8 +37,8 @@ class CalibrationPass {
   /// Starts from the last committed hidden states that serve, or from the embeddings. Collective, as run() is.
   CalibrationPass(const RunContext& run, PassWork work);
 
-  /// Blocks `first` to before `end`, as far as the work wants any of them or of those behind.
-  void run(Index first, Index end);
+  /// The blocks before `end` that were not passed yet, as far as the work wants any of them or of those behind.
+  void run(Index end);
 
  private:
   bool wants(Index block) const;
@@ -46,7 +46,7 @@ class CalibrationPass {
   Index first_block() const;
   void restore();
   void check_time() const;
-  void pass_block(Index index, Progress& progress);
+  void pass_block(Index index);
   void help_starved(Index index, std::vector<Index>& tokens, std::vector<GroupSums>& sums) const;
   void store_hidden(Index block);
   bool hidden_are_worth_storing() const;

@@ -8,6 +8,7 @@
 #include "lrc/checkpoint/owner.hpp"
 #include "lrc/core/interrupt.hpp"
 #include "lrc/core/log.hpp"
+#include "lrc/core/phase.hpp"
 #include "lrc/io/hash.hpp"
 #include "lrc/io/json.hpp"
 #include "lrc/linalg/blas_core.hpp"
@@ -18,6 +19,7 @@
 #include "space_plan.hpp"
 #include "spectra_phase.hpp"
 #include "unread_tensors.hpp"
+#include "work_costs.hpp"
 
 namespace lrc {
 
@@ -37,8 +39,10 @@ void CalibrationRun::run() {
   plan_memory();
   open_checkpoint();
   try {
-    if (!output_is_done())
-      work_past_damage();  // another job may have finished it while this one waited for the checkpoint
+    if (output_is_done())
+      return leave_state(RunState::done);  // another job may have finished it while this one waited for the checkpoint
+    work_past_damage();
+    log_info(fmt::format("done: {}", options_.output));
   } catch (const AgreedError& error) {
     if (error.code() != ExitCode::interrupted) leave_state(RunState::failed);
     throw;
@@ -57,6 +61,7 @@ void CalibrationRun::check_places() const {
 
 void CalibrationRun::open_inputs() {
   PhaseTimer timer(report_, "check inputs");
+  enter_phase("check inputs");
   world_.agree([&] { stored_ = std::make_unique<StoredModel>(options_.model); });
   world_.agree([&] {
     if (stored_->quantized()) throw InputError(options_.model, "the model is quantized already; take the original");
@@ -158,8 +163,10 @@ void CalibrationRun::work() {
   const Model& model = rotated_     ? static_cast<const Model&>(*rotated_)
                        : equalized_ ? static_cast<const Model&>(*equalized_)
                                     : *stored_;
-  RunContext run{world_,     options_, pool_,        *stored_, rotated_.get(), model, kept_dtype(world_, model),
-                 sequences_, memory_,  *checkpoint_, report_,  solve_pace_};
+  RunProgress progress;
+  RunContext run{world_,     options_, pool_,        *stored_, rotated_.get(), model,      kept_dtype(world_, model),
+                 sequences_, memory_,  *checkpoint_, report_,  progress,       solve_pace_};
+  expect_work(run);
   if (options_.allocates_ranks()) {
     SpectraPhase(run).run();
     share_commits(world_, *checkpoint_);
@@ -178,7 +185,6 @@ void CalibrationRun::work() {
   share_commits(world_, *checkpoint_);
   peak_ = world_.max(peak_memory());
   export_output(run, facts());
-  log_info(fmt::format("done: {}", options_.output));
 }
 
 void CalibrationRun::measure_and_solve(const RunContext& run, const WorkPlan& plan) {
@@ -187,7 +193,7 @@ void CalibrationRun::measure_and_solve(const RunContext& run, const WorkPlan& pl
               window = window_size(run.options, run.model.config(), run.world.size());
   for (Index first = 0; first < blocks; first += window) {
     const Index end = std::min(first + window, blocks);
-    measure.run(first, end);
+    measure.run(end);
     share_commits(run.world, run.checkpoint);
     solve_window(run, plan, first, end);
   }

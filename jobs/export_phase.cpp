@@ -4,6 +4,7 @@
 
 #include "lrc/core/interrupt.hpp"
 #include "lrc/core/log.hpp"
+#include "lrc/core/phase.hpp"
 #include "lrc/export/exporter.hpp"
 #include "lrc/io/directory.hpp"
 #include "lrc/io/file.hpp"
@@ -52,24 +53,26 @@ double bits_of(const RunContext& run, const GroupLayout& group, const LinearStac
 QuantizedFormat format_of(const RunContext& run) {
   const CalibrateOptions& options = run.options;
   double bits = 0, weights = 0;
+  bool corrected = false;
   for_each_stack(run, [&](const GroupLayout& group, const LinearStack& stack) {
     bits += bits_of(run, group, stack);
     weights += static_cast<double>(stack.rows) * static_cast<double>(group.inputs());
+    corrected = corrected || run.ranks.of(stack, group.inputs()) > 0;
   });
-  const Method method = options.solve_method();
-  const bool corrected = method == Method::lrc || method == Method::svd;
-  return {.method = options.method,
-          .weight_bits = static_cast<int>(options.weight_bits),
-          .weight_group_size = options.weight_group_size,
-          .activations = options.quantizer(),
-          .online_rotation = options.rotation_kind() == RotationKind::full,
-          .rotated_heads = options.rotate_heads,
-          .has_adapter = corrected && !options.is_native(),
-          .native = options.is_native(),
-          .stacked = options.stack_groups,
-          .centered = options.center_activations,
-          .residual = options.residual_activations,
-          .bits_per_weight = bits / weights};
+  QuantizedFormat format{.method = options.method,
+                         .weight_bits = static_cast<int>(options.weight_bits),
+                         .weight_group_size = options.weight_group_size,
+                         .activations = options.quantizer(),
+                         .online_rotation = options.rotation_kind() == RotationKind::full,
+                         .rotated_heads = options.rotate_heads,
+                         .has_adapter = corrected && !options.is_native(),
+                         .native = options.is_native(),
+                         .stacked = options.stack_groups,
+                         .centered = options.center_activations,
+                         .residual = options.residual_activations,
+                         .bits_per_weight = bits / weights};
+  format.stock = has_stock_words(format, run.model.config());
+  return format;
 }
 
 namespace {
@@ -114,12 +117,11 @@ Exporter exporter_of(const RunContext& run, const fs::path& directory, StackFact
 
 // Each rank its share; rank 0 what is small, too. Not collective.
 void write_share(const RunContext& run, const Exporter& exporter) {
-  Progress progress("export", static_cast<double>(exporter.shards()));
+  const double share = static_cast<double>(run.world.size()) / static_cast<double>(exporter.shards());
   for (Index shard = run.world.rank(); shard < exporter.shards(); shard += run.world.size()) {
     check_interruption();
     exporter.write_shard(shard);
-    progress.update(static_cast<double>(std::min<Index>(shard + run.world.size(), exporter.shards())),
-                    fmt::format("file {} of {}", shard + 1, exporter.shards()));
+    run.progress.advance("export", share, fmt::format("file {} of {}", shard + 1, exporter.shards()));
   }
   if (!run.world.is_root()) return;
   exporter.write_adapter();
@@ -148,10 +150,10 @@ void write_report(const RunContext& run, const nlohmann::ordered_json& facts, co
       if (stack.count > 1) entry["stack"] = stack.name;
       const GridShape grid = run.options.solve_grid(stack.rows, linear.cols);  // of the ranks that solved it
       entry["grid"] = {grid.rows, grid.cols};
-      nlohmann::ordered_json solved = of_stack.at("facts");
-      entry.update(solved.at("losses").at(i - stack.first));
-      solved.erase("losses");
-      entry.update(solved);
+      nlohmann::ordered_json of_solve = of_stack.at("facts");
+      entry.update(of_solve.at("losses").at(i - stack.first));
+      of_solve.erase("losses");
+      entry.update(of_solve);
       if (run.options.chooses_clip())
         entry["clip"] = std::round(of_stack.at("clip").get<double>() * 1e4) / 1e4;  // 0.8, not what a float holds
       report.add_linear(entry);
@@ -168,6 +170,7 @@ void export_output(const RunContext& run, const nlohmann::ordered_json& facts) {
   StackFacts solved = StackFacts::object();
   {
     PhaseTimer timer(run.report, "export");
+    enter_phase("export");
     run.world.agree([&] {
       if (!run.world.is_root()) return;
       if (!place.is_free())

@@ -8,6 +8,7 @@
 #include "lrc/core/json_text.hpp"
 #include "lrc/core/log.hpp"
 #include "lrc/core/options.hpp"
+#include "lrc/core/phase.hpp"
 #include "lrc/evaluation/perplexity.hpp"
 #include "lrc/io/file.hpp"
 #include "lrc/linalg/blas_core.hpp"
@@ -74,6 +75,7 @@ DataFile checked_data(const Communicator& world, const Options& options) {
 
 void evaluate(const Communicator& world, const Options& options) {
   log_blas_core();
+  enter_phase("check inputs");
   ThreadPool pool(thread_count(world, options.threads));
   std::unique_ptr<StoredModel> model;
   world.agree([&] { model = std::make_unique<StoredModel>(options.model); });
@@ -82,6 +84,7 @@ void evaluate(const Communicator& world, const Options& options) {
       load_sequences(world, checked_data(world, options), *model, options.sequences, options.sequence_length);
   const Index blocks = model->config().blocks;
   Perplexity result;
+  enter_phase("evaluate");
   {
     Progress progress("evaluate", static_cast<double>(blocks) + 1);
     result = evaluate_perplexity(world, pool, *model, windows, [&](Index block) {

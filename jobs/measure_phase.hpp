@@ -10,8 +10,8 @@ class MeasurePhase {
   /// Collective, as run() is.
   MeasurePhase(const RunContext& run, const WorkPlan& plan);
 
-  /// Blocks `first` to before `end`, as far as they are not measured already.
-  void run(Index first, Index end) { pass_.run(first, end); }
+  /// The blocks before `end`, as far as they are not measured already.
+  void run(Index end) { pass_.run(end); }
 
  private:
   PassWork work();

@@ -85,11 +85,8 @@ std::vector<PhaseMemory> propagating_phases(const MemoryInputs& in) {
   const std::vector<MemoryTerm> there = propagated(in, GroupRole::qkv);
   std::vector<PhaseMemory> all{
       phase(in, "propagate: read a block", joined(there, {{"rotation of a linear", rotating(in)}}))};
-  const std::vector<std::pair<GroupRole, std::string>> stages{{GroupRole::qkv, "propagate qkv"},
-                                                              {GroupRole::attention_out, "propagate attention_out"},
-                                                              {GroupRole::gate_up, "propagate gate_up"},
-                                                              {GroupRole::down, "propagate down"}};
-  for (const auto& [stage, name] : stages) {
+  for (const GroupRole stage : {GroupRole::qkv, GroupRole::attention_out, GroupRole::gate_up, GroupRole::down}) {
+    const std::string name = stage_name(stage);
     append(all, stage_by_stage(in, stage, name));
     all.push_back(solving(in, propagated(in, stage), {stage}, name + ": solve"));
   }
@@ -97,6 +94,19 @@ std::vector<PhaseMemory> propagating_phases(const MemoryInputs& in) {
 }
 
 }  // namespace
+
+std::string stage_name(GroupRole stage) {
+  switch (stage) {
+    case GroupRole::qkv:
+      return "propagate qkv";
+    case GroupRole::attention_out:
+      return "propagate attention_out";
+    case GroupRole::gate_up:
+      return "propagate gate_up";
+    default:
+      return "propagate down";
+  }
+}
 
 double PhaseMemory::bytes() const {
   return std::accumulate(terms.begin(), terms.end(), 0.0,

@@ -16,6 +16,9 @@ struct PhaseMemory {
   double bytes() const;
 };
 
+/// What a stage of --propagate quantized is called; its phases are ": forward", ": use sums" and ": solve" of that.
+std::string stage_name(GroupRole stage);
+
 /// How many experts see too few tokens where they share them evenly: all or none.
 StarvedExperts evenly_starved(const MemoryInputs& inputs);
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "lrc/core/log.hpp"
+#include "lrc/core/phase.hpp"
 #include "memory_limit.hpp"
 
 namespace lrc {
@@ -17,7 +18,7 @@ double peak_of(const std::vector<PhaseMemory>& phases) {
   return peak;
 }
 
-// What a phase needs, and what most of it is for.
+// How much, for what, and what most of it is for.
 std::string terms_text(const PhaseMemory& phase) {
   std::string terms;
   const MemoryTerm* largest = &phase.terms.front();
@@ -25,8 +26,14 @@ std::string terms_text(const PhaseMemory& phase) {
     if (term.bytes > largest->bytes) largest = &term;
     if (term.bytes > 0) terms += fmt::format("{}{} {}", terms.empty() ? "" : ", ", term.name, bytes_text(term.bytes));
   }
-  return fmt::format("phase '{}' needs {} ({}), most of it for '{}'", phase.phase, bytes_text(phase.bytes()), terms,
-                     largest->name);
+  return fmt::format("{} ({}), most of it for '{}'", bytes_text(phase.bytes()), terms, largest->name);
+}
+
+// For whoever runs out of it.
+void announce(const std::vector<PhaseMemory>& phases) {
+  std::map<std::string, std::string> needs;
+  for (const PhaseMemory& phase : phases) needs[phase.phase] = terms_text(phase);
+  set_planned_memory(std::move(needs));
 }
 
 }  // namespace
@@ -43,6 +50,7 @@ MemoryPlan::MemoryPlan(MemoryInputs inputs, double limit, bool binding)
     if (peak_of(measuring_phases(inputs_)) >= before) inputs_.by_panels.erase(role);
   }
   phases_ = memory_phases(inputs_);
+  announce(phases_);
 }
 
 double MemoryPlan::peak() const { return peak_of(phases_); }
@@ -51,9 +59,10 @@ void MemoryPlan::demand() const {
   const auto too_large = std::max_element(phases_.begin(), phases_.end(),
                                           [](const auto& a, const auto& b) { return a.bytes() < b.bytes(); });
   if (too_large->bytes() <= limit_) return;
-  const InputError error("--memory", fmt::format("{} a rank will not do: {}; take more memory a rank, more ranks, or "
-                                                 "fewer or shorter sequences",
-                                                 bytes_text(limit_), terms_text(*too_large)));
+  const InputError error(
+      "--memory", fmt::format("{} a rank will not do: phase '{}' needs {}; take more memory a rank, more ranks, or "
+                              "fewer or shorter sequences",
+                              bytes_text(limit_), too_large->phase, terms_text(*too_large)));
   if (binding_) throw error;
   log_warning(error.what());
 }
@@ -66,6 +75,7 @@ void MemoryPlan::expect(const StarvedExperts& starved, Index index) {
   }
   if (!more) return;
   phases_ = memory_phases(inputs_);
+  announce(phases_);
   log_info(fmt::format("memory: up to {} a rank, as experts of block {} see few tokens", bytes_text(peak()), index));
   demand();
 }

@@ -7,10 +7,12 @@
 #include "lrc/calibration/two_streams.hpp"
 #include "lrc/core/interrupt.hpp"
 #include "lrc/core/log.hpp"
+#include "lrc/core/phase.hpp"
 #include "lrc/export/solved_group.hpp"
 #include "prepare_phase.hpp"
 #include "shared_commits.hpp"
 #include "solve_phase.hpp"
+#include "work_costs.hpp"
 
 namespace lrc {
 namespace {
@@ -24,7 +26,7 @@ class Propagation {
         [&] { streams_ = std::make_unique<TwoStreams>(run_.world, run_.pool, run_.model, run_.sequences, drifts()); });
   }
 
-  void pass_block(Index index, Progress& progress);
+  void pass_block(Index index);
 
  private:
   bool drifts() const { return run_.options.target_blend > 0; }
@@ -47,10 +49,12 @@ class Propagation {
   double slowest_block_ = 0;    // seconds
 };
 
-void Propagation::pass_block(Index index, Progress& progress) {
+void Propagation::pass_block(Index index) {
+  constexpr double kOfABlock = 1.0 / kStages.size();
   const auto start = Clock::now();
   index_ = index;
   layout_ = block_layout(run_.model.config(), index);
+  enter_phase("propagate: read a block");
   run_.world.agree([&] {
     check_time();
     original_ = quantized_ = {};  // not three at once
@@ -61,15 +65,17 @@ void Propagation::pass_block(Index index, Progress& progress) {
   });
   for (std::size_t stage = 0; stage < kStages.size(); ++stage) {
     const std::vector<SolveTask> left = tasks();
+    const std::string name = stage_name(streams_->stage());
+    enter_phase(name + ": forward");
     if (is_unmeasured(left)) measure();
     share_commits(run_.world, run_.checkpoint);
-    const auto show = [&](std::size_t done, double share) {
-      progress.update(static_cast<double>(index) + (static_cast<double>(stage) + share) / kStages.size(),
-                      fmt::format("block {} of {}, stage {} of {}, {} of {} solves", index + 1,
-                                  run_.model.config().blocks, stage + 1, kStages.size(), done, left.size()));
-    };
-    if (!left.empty()) solve_all(run_, left, show);
+    const std::string detail =
+        fmt::format("block {} of {}, stage {} of {}", index + 1, run_.model.config().blocks, stage + 1, kStages.size());
+    run_.progress.advance(using_sums_of("calibrate"), kOfABlock, detail);
+    enter_phase(name + ": solve");
+    if (!left.empty()) solve_all(run_, left, detail);
     share_commits(run_.world, run_.checkpoint);
+    enter_phase(name + ": forward");
     const PhaseTimer timer(run_.report, "calibrate");
     run_.world.agree([&] {
       check_interruption();
@@ -77,6 +83,7 @@ void Propagation::pass_block(Index index, Progress& progress) {
       if (run_.world.is_root()) drop_stage();
       streams_->pass(original_, quantized_);
     });
+    run_.progress.advance("calibrate", kOfABlock, detail);
   }
   run_.world.agree([&] { run_.checkpoint.make_durable(); });
   const std::chrono::duration<double> seconds = Clock::now() - start;
@@ -119,6 +126,7 @@ void Propagation::measure() {
     }
     streams_->sum(original_, quantized_, sums);
   });
+  enter_phase(stage_name(streams_->stage()) + ": use sums");
   prepare_groups(run_, index_, sums, next_owner_, [&](const std::string& group, const PreparedMoments& prepared) {
     store_prepared(run_, plan_, group, prepared);
   });
@@ -156,8 +164,8 @@ void propagate(const RunContext& run, const WorkPlan& plan) {
   if (plan.solves.empty()) return;
   Propagation propagation(run, plan);
   const Index end = plan.solves.back().block + 1;
-  Progress progress("propagate", static_cast<double>(end));
-  for (Index block = 0; block < end; ++block) propagation.pass_block(block, progress);
+  expect_pass(run, "calibrate", {end, end});
+  for (Index block = 0; block < end; ++block) propagation.pass_block(block);
 }
 
 }  // namespace lrc

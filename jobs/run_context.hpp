@@ -8,6 +8,7 @@
 
 #include "calibrate_options.hpp"
 #include "lrc/checkpoint/checkpoint.hpp"
+#include "lrc/core/run_progress.hpp"
 #include "lrc/model/sequences.hpp"
 #include "lrc/model/stored_model.hpp"
 #include "lrc/mpi/communicator.hpp"
@@ -30,6 +31,7 @@ struct RunContext {
   MemoryPlan& memory;
   Checkpoint& checkpoint;
   RunReport& report;
+  RunProgress& progress;
   double& solve_pace;  ///< on rank 0: seconds per cost of the slowest solve so far; 0 = none yet
   StackRanks ranks{options};
 };

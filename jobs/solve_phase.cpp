@@ -1,24 +1,21 @@
 #include "solve_phase.hpp"
 
 #include <algorithm>
+#include <numeric>
 
 #include "group_source.hpp"
 #include "lrc/core/log.hpp"
+#include "lrc/core/phase.hpp"
 #include "lrc/quantization/centred.hpp"
 #include "lrc/quantization/expand_moments.hpp"
 #include "lrc/quantization/group_solve.hpp"
 #include "lrc/quantization/propagated_target.hpp"
 #include "lrc/scheduling/queue.hpp"
 #include "stored_records.hpp"
+#include "work_costs.hpp"
 
 namespace lrc {
 namespace {
-
-// Order of growth of a solve: the factorizations on the input side and the products with the weight.
-double solve_cost(const SolveTask& task) {
-  const auto in = static_cast<double>(task.group.inputs()), out = static_cast<double>(task.stack.rows);
-  return in * in * in + 4 * in * in * out;
-}
 
 double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
@@ -145,24 +142,26 @@ void solve_window(const RunContext& run, const WorkPlan& plan, Index first, Inde
     if (task.block >= first && task.block < end) window.push_back(task);
   }
   if (window.empty()) return;
-  Progress progress("solve", 1);
-  solve_all(run, window, [&](std::size_t done, double share) {
-    progress.update(share, fmt::format("blocks {} to {}, {} of {} solves", first + 1, end, done, window.size()));
-  });
+  enter_phase("solve");
+  solve_all(run, window, fmt::format("blocks {} to {} of {}", first + 1, end, run.model.config().blocks));
   if (!run.world.is_root()) return;
   for (Index block = first; block < end; ++block) {
     for (const GroupLayout& group : block_layout(run.model.config(), block).groups) drop_moments(run, group);
   }
 }
 
-void solve_all(const RunContext& run, const std::vector<SolveTask>& solves, const SolveProgress& show) {
+void solve_all(const RunContext& run, const std::vector<SolveTask>& solves, const std::string& of) {
   std::vector<Task> tasks;
-  double all = 0;  // cost
   for (const SolveTask& task : solves) {
     const int ranks = run.options.solve_grid(task.stack.rows, task.group.inputs()).ranks();
-    tasks.push_back({task.stack.name, solve_cost(task) / ranks, ranks});
-    all += tasks.back().cost;
+    tasks.push_back({task.stack.name, solve_cost_of_a_rank(run, task), ranks});
   }
+  const double of_run = solve_costs(run);
+  double shown = 0;  // of the costs
+  const auto show = [&](std::size_t done, double cost) {
+    run.progress.advance("solve", (cost - shown) / of_run, fmt::format("{}, {} of {} solves", of, done, tasks.size()));
+    shown = cost;
+  };
   const PhaseTimer timer(run.report, "solve");
   const QueueUse use = run_queue(
       run.world, tasks,
@@ -173,9 +172,10 @@ void solve_all(const RunContext& run, const std::vector<SolveTask>& solves, cons
           solve_together(run, solves[i], team);
         }
       },
-      [&](std::size_t done, double cost) { show(done, cost / all); }, run.solve_pace);
+      show, run.solve_pace);
   run.solve_pace = use.seconds_per_cost;
-  show(tasks.size(), 1);
+  show(tasks.size(),
+       std::accumulate(tasks.begin(), tasks.end(), 0.0, [](double sum, const Task& task) { return sum + task.cost; }));
   run.report.add_phase("solve: busy on rank 0", use.busy_seconds);
 }
 

@@ -1,8 +1,6 @@
 // The solves of a window of blocks, through the work queue; each is committed on its own.
 #pragma once
 
-#include <functional>
-
 #include "run_context.hpp"
 
 namespace lrc {
@@ -11,11 +9,8 @@ namespace lrc {
 /// Collective.
 void solve_window(const RunContext& run, const WorkPlan& plan, Index first, Index end);
 
-/// Sees how many of the solves are done, and which share of their cost.
-using SolveProgress = std::function<void(std::size_t done, double share)>;
-
-/// Solves these, whose moments are committed. Collective.
-void solve_all(const RunContext& run, const std::vector<SolveTask>& solves, const SolveProgress& show);
+/// Solves these, whose moments are committed; `of` says where they belong ("block 3 of 30"). Collective.
+void solve_all(const RunContext& run, const std::vector<SolveTask>& solves, const std::string& of);
 
 /// Removes a group's committed moments. For one rank, when no other needs them.
 void drop_moments(const RunContext& run, const GroupLayout& group);

@@ -83,7 +83,7 @@ Index window_size(const CalibrateOptions& options, const ModelConfig& model, int
 SpacePlan space_plan(const CalibrateOptions& options, const ModelConfig& model, int ranks) {
   SpacePlan plan;
   const double tables = 2 * real(model.vocabulary_size) * real(model.hidden_size);
-  plan.output = static_cast<double>(size_of(model.dtype)) * tables;
+  plan.output = static_cast<double>(size_of(model.dtype.value_or(Dtype::bf16))) * tables;
   double moments = 0;  // of a block
   for (const GroupLayout& group : block_layout(model, 0).groups) {
     moments += moments_bytes(options, group.inputs());

@@ -51,7 +51,7 @@ void SpectraPhase::run() {
                               .statistics = statistics,
                               .wants = [this](const BlockLayout& block) { return wants(block); },
                               .take = [this](Index block, std::vector<GroupSums>& sums) { take(block, sums); }});
-  pass.run(0, run_.model.config().blocks);
+  pass.run(run_.model.config().blocks);
   run_.world.agree([&] { run_.checkpoint.make_durable(); });
 }
 

@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <cassert>
 #include <numeric>
+#include <set>
 
 #include "lrc/core/json_text.hpp"
+#include "lrc/io/directory.hpp"
 #include "lrc/io/json.hpp"
 #include "lrc/io/packing.hpp"
 
@@ -43,7 +45,9 @@ void require_size(const SolveResult& solved, const LinearStack& stack, Index inp
 }
 
 Exporter::Exporter(ExportSource source, std::filesystem::path directory)
-    : source_(std::move(source)), directory_(std::move(directory)) {
+    : source_(std::move(source)),
+      directory_(std::move(directory)),
+      weights_(directory_ / weights_file(source_.format)) {
   std::uint64_t filled = kLargestShard;  // the first part opens the first shard
   const auto add = [&](Part part) {
     const std::uint64_t size = bytes_of(part.tensors);
@@ -60,14 +64,17 @@ Exporter::Exporter(ExportSource source, std::filesystem::path directory)
 }
 
 std::string Exporter::shard_name(Index shard) const {
-  return shards() == 1 ? "model.safetensors" : fmt::format("model-{:05}-of-{:05}.safetensors", shard + 1, shards());
+  const std::string stem = weights_.stem();
+  return shards() == 1 ? stem + ".safetensors"
+                       : fmt::format("{}-{:05}-of-{:05}.safetensors", stem, shard + 1, shards());
 }
 
 void Exporter::write_shard(Index shard) const {
   const std::vector<Part>& parts = shards_.at(static_cast<std::size_t>(shard));
   std::vector<TensorInfo> tensors;
   for (const Part& part : parts) tensors.insert(tensors.end(), part.tensors.begin(), part.tensors.end());
-  SafetensorsWriter writer(directory_ / shard_name(shard), std::move(tensors));
+  make_directories(weights_.parent_path());
+  SafetensorsWriter writer(weights_.parent_path() / shard_name(shard), std::move(tensors));
   for (const Part& part : parts) part.write(writer);
   writer.commit();
 }
@@ -171,7 +178,11 @@ void Exporter::write_linear(SafetensorsWriter& writer, const SolveResult& solved
 void Exporter::write_rest() const {
   write_config();
   copy_tokenizer();
-  if (shards() == 1) return;
+  write_atomically(directory_ / "README.md", usage_text(source_.format));
+  if (shards() > 1) write_index();
+}
+
+void Exporter::write_index() const {
   nlohmann::ordered_json map = nlohmann::ordered_json::object();
   std::uint64_t total = 0;
   for (Index shard = 0; shard < shards(); ++shard) {
@@ -181,7 +192,7 @@ void Exporter::write_rest() const {
     }
   }
   const nlohmann::ordered_json index = {{"metadata", {{"total_size", total}}}, {"weight_map", map}};
-  write_atomically(directory_ / "model.safetensors.index.json", json_text(index, 1) + "\n");
+  write_atomically(weights_.string() + ".index.json", json_text(index, 1) + "\n");
 }
 
 void Exporter::write_config() const {
@@ -192,7 +203,8 @@ void Exporter::write_config() const {
   for (const char* key : {"dtype", "torch_dtype"}) {
     if (config.contains(key)) config[key] = name_in_torch(source_.kept_dtype);
   }
-  write_atomically(directory_ / "config.json", json_text(config, 2) + "\n");
+  for (const std::filesystem::path& directory : std::set{directory_, weights_.parent_path()})
+    write_atomically(directory / "config.json", json_text(config, 2) + "\n");
 }
 
 void Exporter::copy_tokenizer() const {

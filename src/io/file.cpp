@@ -69,7 +69,16 @@ bool FileDescriptor::close() {
 }
 
 InputFile::InputFile(fs::path path)
-    : path_(std::move(path)), descriptor_(open_input(path_)), size_(regular_file_size(path_, descriptor_.get())) {}
+    : path_(std::move(path)), descriptor_(open_input(path_)), size_(regular_file_size(path_, descriptor_.get())) {
+  constexpr std::string_view kPointer = "version https://git-lfs.github.com/spec/";
+  constexpr std::uint64_t kLargestPointer = 1024;
+  if (size_ < kPointer.size() || size_ > kLargestPointer) return;
+  std::string head(kPointer.size(), '\0');
+  read(0, std::as_writable_bytes(std::span(head)));
+  if (head == kPointer)
+    throw InputError(path_.string(),
+                     "is a pointer of git-lfs, not the file itself; run git lfs pull in its repository");
+}
 
 void InputFile::read(std::uint64_t offset, std::span<std::byte> bytes) const {
   while (!bytes.empty()) {

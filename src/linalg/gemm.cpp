@@ -1,9 +1,11 @@
 #include "lrc/linalg/gemm.hpp"
 
 #include <cblas.h>
+#include <sys/mman.h>
 
 #include <algorithm>
 #include <cassert>
+#include <new>
 
 namespace lrc {
 namespace {
@@ -45,6 +47,14 @@ const auto* from_col(Op op, const ConstView& a, Index col) {
 
 enum class Tiles { all, lower };
 
+// OpenBLAS tries for ever to map the buffer that it has for every thread: so it is only asked where there is room.
+void require_blas_buffer() {
+  constexpr std::size_t kBuffer = std::size_t{160} << 20;
+  void* room = ::mmap(nullptr, kBuffer, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (room == MAP_FAILED) throw std::bad_alloc();
+  ::munmap(room, kBuffer);
+}
+
 template <class Scalar, class ConstView, class View>
 void tiled_gemm(ThreadPool& pool, Tiles tiles, Op op_a, Op op_b, Scalar alpha, const ConstView& a, const ConstView& b,
                 Scalar beta, View& c) {
@@ -58,6 +68,9 @@ void tiled_gemm(ThreadPool& pool, Tiles tiles, Op op_a, Op op_b, Scalar alpha, c
   pool.for_each(ceil_div(m, height) * columns, [&](Index tile) {
     const Index row = tile / columns * height, col = tile % columns * width;
     if (tiles == Tiles::lower && col > row) return;
+    thread_local bool has_buffer = false;
+    if (!has_buffer) require_blas_buffer();
+    has_buffer = true;
     blas_gemm(flag(op_a), flag(op_b), narrow<int>(std::min(height, m - row)), narrow<int>(std::min(width, n - col)),
               depth, alpha, from_row(op_a, a, row), lda, from_col(op_b, b, col), ldb, beta,
               c.data() + row * c.outerStride() + col, ldc);

@@ -123,6 +123,14 @@ std::optional<Dtype> read_dtype(const ConfigReader& config) {
 const Family& read_family(const ConfigReader& config) {
   const std::string name = config.text(config.values(), "model_type", "");
   const Family* family = find_family(name);
+  for (const char* part : {"text_config", "vision_config", "audio_config"}) {
+    if (!family && config.find(part)) {
+      config.refuse(
+          fmt::format("'model_type' is '{}', a language model with others around it ('{}'), which is not "
+                      "supported; save the language model by itself, where it is one of {}",
+                      name, part, family_names()));
+    }
+  }
   if (!family) config.refuse(fmt::format("'model_type' is '{}'; it may be {}", name, family_names()));
   const std::string activation = config.text(config.values(), "hidden_act", "silu");
   if (activation != "silu" && activation != "swish")  // two names of one function

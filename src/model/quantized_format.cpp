@@ -1,14 +1,18 @@
 #include "lrc/model/quantized_format.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 #include "lrc/io/json.hpp"
+#include "lrc/model/layout.hpp"
 
 namespace lrc {
 namespace {
 
 using nlohmann::json;
 using nlohmann::ordered_json;
+
+constexpr const char* kStockMethod = "compressed-tensors";
 
 // A group size as compressed-tensors writes it: null where the whole row shares one scale.
 ordered_json optional_size(Index group_size) {
@@ -69,7 +73,27 @@ bool quantizes_as_stock(const ActivationQuantizer& activations) {
   return !activations.is_signed && !activations.fits_clip && std::abs(activations.clip - clip) < 1e-6F;
 }
 
+// compressed-tensors demands a divisor.
+bool divides_inputs(Index group_size, const ModelConfig& model) {
+  const BlockLayout block = block_layout(model, 0);
+  return group_size == 0 || std::all_of(block.groups.begin(), block.groups.end(),
+                                        [&](const GroupLayout& group) { return group.inputs() % group_size == 0; });
+}
+
 }  // namespace
+
+bool has_stock_words(const QuantizedFormat& format, const ModelConfig& model) {
+  constexpr int kWordBits = 32;  // which codes fill without a rest
+  const bool nothing_of_own = !format.online_rotation && !format.rotated_heads && !format.native;
+  return nothing_of_own && model.experts == 0 && kWordBits % format.weight_bits == 0 &&
+         quantizes_as_stock(format.activations) && divides_inputs(format.weight_group_size, model) &&
+         (!format.activations.quantizes() || divides_inputs(format.activations.group_size, model));
+}
+
+std::filesystem::path weights_file(const QuantizedFormat& format) {
+  if (!format.stock) return "quantized.safetensors";
+  return format.has_adapter ? "base/model.safetensors" : "model.safetensors";
+}
 
 std::optional<QuantizedFormat> read_quantized_format(const std::filesystem::path& directory) {
   constexpr Index kMaxGroup = Index{1} << 24;
@@ -99,6 +123,7 @@ std::optional<QuantizedFormat> read_quantized_format(const std::filesystem::path
   format.centered = own.flag("centered");
   format.residual = own.flag("residual");
   format.bits_per_weight = own.number("bits_per_weight", 0, 64);
+  format.stock = found->value("quant_method", json()) == kStockMethod;
   if (format.activations.fits_clip && format.activations.clip != 1)
     own.refuse("activation_clip", "1 where 'activation_fitted_clip' is true");
   if (format.native && format.has_adapter) own.refuse("adapter", "false where 'native' is true");
@@ -141,12 +166,7 @@ ordered_json quantization_config(const QuantizedFormat& format) {
                             {"centered", format.centered},
                             {"residual", format.residual},
                             {"bits_per_weight", format.bits_per_weight}};
-  // Loaders that know only the layout would leave out the online rotations and what is in low_rank.safetensors, and
-  // quantize activations their own way: so they are not to recognise a model that needs another.
-  const bool is_own =
-      format.online_rotation || format.rotated_heads || format.native || !quantizes_as_stock(format.activations);
-  const char* method = is_own ? "lrc" : "compressed-tensors";
-  return {{"quant_method", method},
+  return {{"quant_method", format.stock ? kStockMethod : "lrc"},
           {"format", "pack-quantized"},
           {"quantization_status", "compressed"},
           {"config_groups", {{"group_0", group}}},

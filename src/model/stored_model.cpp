@@ -7,6 +7,7 @@
 
 #include "lrc/io/packing.hpp"
 #include "lrc/model/family.hpp"
+#include "lrc/model/model_directory.hpp"
 
 namespace lrc {
 namespace {
@@ -41,13 +42,21 @@ std::string lora_b(const LinearLayout& layout) { return "base_model.model." + la
 
 std::span<float> span_of(MatrixF& matrix) { return {matrix.data(), static_cast<std::size_t>(matrix.size())}; }
 
+// What was written before weights had other places than model.safetensors is read as well.
+TensorDirectory open_weights(const std::filesystem::path& directory, const std::optional<QuantizedFormat>& format) {
+  if (!format || is_there(directory / "model.safetensors") || is_there(directory / "model.safetensors.index.json"))
+    return TensorDirectory(directory);
+  const std::filesystem::path file = directory / weights_file(*format);
+  return TensorDirectory(file.parent_path(), file.filename());
+}
+
 }  // namespace
 
-StoredModel::StoredModel(std::filesystem::path directory)
-    : directory_(std::move(directory)),
+StoredModel::StoredModel(const std::filesystem::path& directory)
+    : directory_(model_directory(directory)),
       config_(read_model_config(directory_)),
-      tensors_(directory_),
-      format_(read_quantized_format(directory_)) {
+      format_(read_quantized_format(directory_)),
+      tensors_(open_weights(directory_, format_)) {
   if (format_) rotations_ = online_rotations(config_, format_->rotated_heads, format_->online_rotation);
   if (format_ && format_->has_adapter) adapter_.emplace(directory_ / kAdapterDirectory, "adapter_model.safetensors");
   if (format_ && format_->native) low_rank_.emplace(directory_, *format_);

@@ -2,7 +2,11 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <thread>
+
+#include "lrc/core/log.hpp"
+#include "lrc/core/phase.hpp"
 
 namespace lrc {
 
@@ -109,6 +113,23 @@ std::vector<std::string> Communicator::gather(const std::string& text, int root)
   return result;
 }
 
+// A warning that several ranks have is said once.
+void Communicator::say_warnings() const {
+  std::string mine;
+  for (const std::string& warning : take_kept_warnings()) mine += warning + '\0';
+  const std::vector<std::string> all = gather(mine);
+  std::map<std::string, std::vector<int>> ranks_of;
+  std::vector<std::string> order;
+  for (std::size_t rank = 0; rank < all.size(); ++rank) {
+    for (std::size_t at = 0; at < all[rank].size(); at = all[rank].find('\0', at) + 1) {
+      const std::string warning = all[rank].c_str() + at;
+      if (!ranks_of.contains(warning)) order.push_back(warning);
+      ranks_of[warning].push_back(narrow<int>(rank));
+    }
+  }
+  for (const std::string& warning : order) log_warning_of(ranks_of[warning], warning);
+}
+
 void Communicator::agree(const std::function<void()>& step) const {
   ExitCode code = ExitCode::done;
   std::string message;
@@ -119,14 +140,16 @@ void Communicator::agree(const std::function<void()>& step) const {
     message = error.what();
   } catch (const std::exception& error) {
     code = ExitCode::failed;
-    message = error.what();
+    message = text_of(error);
   }
   barrier();
   // The lowest rank with an error, or else the lowest that was interrupted.
   int mine = rank_ + (code == ExitCode::interrupted ? size_ : 0);
   if (code == ExitCode::done) mine = 2 * size_;
-  int first = 2 * size_;
-  check_mpi(MPI_Allreduce(&mine, &first, 1, MPI_INT, MPI_MIN, handle_), "MPI_Allreduce");
+  std::array<int, 2> least{mine, keeps_warnings() && handle_ == MPI_COMM_WORLD ? 0 : 1};
+  check_mpi(MPI_Allreduce(MPI_IN_PLACE, least.data(), 2, MPI_INT, MPI_MIN, handle_), "MPI_Allreduce");
+  if (least[1] == 0) say_warnings();
+  const int first = least[0];
   if (first == 2 * size_) return;
   int agreed = static_cast<int>(code);
   check_mpi(MPI_Bcast(&agreed, 1, MPI_INT, first % size_, handle_), "MPI_Bcast");

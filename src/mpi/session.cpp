@@ -1,5 +1,6 @@
 #include "lrc/mpi/session.hpp"
 
+#include <dlfcn.h>
 #include <fmt/core.h>
 
 #include <cstdlib>
@@ -7,6 +8,7 @@
 
 #include "lrc/core/interrupt.hpp"
 #include "lrc/core/log.hpp"
+#include "lrc/core/phase.hpp"
 #include "lrc/mpi/communicator.hpp"
 #include "lrc/mpi/interruption_watch.hpp"
 
@@ -30,6 +32,16 @@ void refuse_lonely_ranks(const Communicator& world) {
   }
 }
 
+// Open MPI 4's mpirun writes ten lines of its own below our message where ranks return something else than 0, but none
+// where they abort and are quiet about it; its switch for that would be its --quiet, which also hides why a rank died.
+[[noreturn]] void abort_quietly(ExitCode code) {
+  if (auto* quiet = static_cast<bool*>(dlsym(RTLD_DEFAULT, "orte_execute_quiet"))) *quiet = true;
+  MPI_Abort(MPI_COMM_WORLD, static_cast<int>(code));
+  std::abort();
+}
+
+bool is_under_mpirun() { return std::getenv("OMPI_MCA_orte_hnp_uri") != nullptr; }
+
 const char* word_for(ExitCode code) { return code == ExitCode::interrupted ? "stopped" : "error"; }
 
 }  // namespace
@@ -37,9 +49,11 @@ const char* word_for(ExitCode code) { return code == ExitCode::interrupted ? "st
 void abort_job(const std::exception& error) {
   const auto* of_lrc = dynamic_cast<const Error*>(&error);
   const ExitCode code = of_lrc ? of_lrc->code() : ExitCode::failed;
-  print_stderr(fmt::format("lrc: {} on rank {}: {}\n", word_for(code), Communicator().rank(), error.what()));
-  MPI_Abort(MPI_COMM_WORLD, static_cast<int>(code));
-  std::abort();
+  const int rank = Communicator().rank();
+  for (const std::string& warning : take_kept_warnings())
+    print_stderr(fmt::format("lrc: warning on rank {}: {}\n", rank, warning));
+  print_stderr(fmt::format("lrc: {} on rank {}: {}\n", word_for(code), rank, text_of(error)));
+  abort_quietly(code);
 }
 
 int run_with_mpi(int argc, char** argv, const std::function<void()>& body) {
@@ -52,6 +66,7 @@ int run_with_mpi(int argc, char** argv, const std::function<void()>& body) {
   MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
   ExitCode code = ExitCode::done;
   const Communicator world;
+  set_rank(world.rank());
   try {
     refuse_lonely_ranks(world);
     const InterruptionWatch watch(world.handle());
@@ -65,6 +80,10 @@ int run_with_mpi(int argc, char** argv, const std::function<void()>& body) {
     print_stderr(fmt::format("lrc: {}: {}\n", word_for(code), error.what()));
   } catch (const std::exception& error) {
     abort_job(error);
+  }
+  if (is_under_mpirun() && (code == ExitCode::failed || code == ExitCode::bad_input)) {
+    world.barrier();  // the message is out
+    abort_quietly(code);
   }
   MPI_Finalize();
   return static_cast<int>(code);

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "lrc/core/interrupt.hpp"
+#include "lrc/core/phase.hpp"
 #include "lrc/mpi/session.hpp"
 #include "lrc/scheduling/ledger.hpp"
 
@@ -157,7 +158,7 @@ double run_task(const Task& task, std::size_t index, const Communicator& world, 
                 const Work& work) {
   const auto start = std::chrono::steady_clock::now();
   const auto named = [&](const std::exception& error, ExitCode code) {
-    return Error(fmt::format("{}: {}", task.name, error.what()), code);
+    return Error(fmt::format("{}: {}", task.name, text_of(error)), code);
   };
   try {
     const Team team(world, ranks);

@@ -32,9 +32,10 @@ struct Settings {
 
 Situations all_situations() {
   Situations all;
-  for (const auto& some : {config_situations, config_text_situations, quantization_config_situations,
-                           safetensors_header_situations, safetensors_data_situations, index_situations, npy_situations,
-                           hdf5_situations, text_situations, tokenizer_json_situations, tokenizer_model_situations}) {
+  for (const auto& some :
+       {config_situations, config_text_situations, quantization_config_situations, safetensors_header_situations,
+        safetensors_data_situations, index_situations, model_directory_situations, npy_situations, hdf5_situations,
+        text_situations, tokenizer_json_situations, tokenizer_model_situations}) {
     append(all, some());
   }
   return all;

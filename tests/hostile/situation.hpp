@@ -31,6 +31,7 @@ Situations quantization_config_situations();
 Situations safetensors_header_situations();
 Situations safetensors_data_situations();
 Situations index_situations();
+Situations model_directory_situations();
 Situations npy_situations();
 Situations hdf5_situations();
 Situations hdf5_bytes_situations();

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Proves that stock transformers, compressed-tensors and PEFT run lrc's export: quantizes the demo model, evaluates it
-# with lrc, and with the pinned stock loaders in a venv; and that lrc and transformers agree on small random models of
-# every family. Not among the default tests: it downloads 1 GB.
+# with lrc, and with the pinned stock loaders in a venv; that transformers refuses what it would not run as it was
+# calibrated; and that lrc and transformers agree on small random models of every family. Not among the default tests:
+# it downloads 1 GB.
 #
 #   tests/interop/run.sh BIN [WORK]      BIN: holds lrc_calibrate, lrc_evaluate; WORK: kept; default: temporary
 #
@@ -18,28 +19,37 @@ else
   trap 'rm -rf "$work"' EXIT
 fi
 
-model=models/demo-llama
-evaluate() {
-  "$bin/lrc_evaluate" --model "$1" --tokens $model/evaluation.npy --sequences 32 --sequence-length 256 --threads 1 \
-    --json "$2"
+evaluate() {  # MODEL OUTPUT: what lrc says about it, in OUTPUT.json
+  "$bin/lrc_evaluate" --model "$work/$2" --tokens "models/$1/evaluation.npy" --sequences 32 --sequence-length 256 \
+    --threads 1 --json "$work/$2.json"
+}
+quantize() {  # MODEL OUTPUT OPTION...
+  rm -rf "$work/$2" "$work/$2.checkpoint"
+  "$bin/lrc_calibrate" --model "models/$1" --calibration "models/$1/calibration.npy" --sequence-length 256 \
+    --output "$work/$2" --threads 1 "${@:3}"
+  evaluate "$1" "$2"
 }
 
 # shellcheck source=jobs/local_mpi.sh
 source jobs/local_mpi.sh
-rm -rf "$work/export" "$work/export.checkpoint" "$work/export_a16"
-"$bin/lrc_calibrate" --model $model --calibration $model/calibration.npy --sequence-length 256 \
-  --output "$work/export" --export-for stock --threads 1
-evaluate "$work/export" "$work/w4a4.json"
+quantize demo-llama export --export-for stock
+quantize demo-llama gptq --export-for stock --method gptq
+quantize demo-llama native
+quantize demo-llama paper --paper
+quantize demo-mixtral mixtral
 
+rm -rf "$work/export_a16"
 cp -r "$work/export" "$work/export_a16"  # the same weights, activations as they are
 sed -i 's/"activation_bits": 4/"activation_bits": 16/' "$work/export_a16/config.json"
-evaluate "$work/export_a16" "$work/w4a16.json"
+evaluate demo-llama export_a16
 
 [[ -d $work/venv ]] || python3 -m venv "$work/venv"
 "$work/venv/bin/pip" install --quiet --no-deps --requirement tests/interop/requirements.txt
 export HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 LD_LIBRARY_PATH="${CUDA_HOME:-/usr/local/cuda}/lib64"
-"$work/venv/bin/python" tests/interop/stock_loaders.py "$work/export" $model/evaluation.npy \
-  "$work/w4a4.json" "$work/w4a16.json"
+"$work/venv/bin/python" tests/interop/stock_loaders.py "$work/export" models/demo-llama/evaluation.npy \
+  "$work/export.json" "$work/export_a16.json"
+"$work/venv/bin/python" tests/interop/natural_call.py models/demo-llama/evaluation.npy "$work"/{export,gptq,native,paper}
+"$work/venv/bin/python" tests/interop/natural_call.py models/demo-mixtral/evaluation.npy "$work/mixtral"
 rm -rf "$work/families"
 mkdir "$work/families"
 "$work/venv/bin/python" tests/interop/families.py "$bin" "$work/families"

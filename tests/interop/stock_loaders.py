@@ -57,7 +57,7 @@ def expected_output(model, adapter, layer, x, group):
 
 def worst_linear(peft_model, export):
     """Count of the corrected linears, and the largest ||stock - expected|| / ||expected|| of them on random inputs."""
-    model = tensors(export / "model.safetensors")
+    model = tensors(export / "base" / "model.safetensors")
     adapter = tensors(export / "adapter" / "adapter_model.safetensors")
     group = json.loads((export / "config.json").read_text())["quantization_config"]["lrc"]["activation_group_size"]
     generator = np.random.default_rng(1)
@@ -87,7 +87,7 @@ def perplexity(model, windows):
 
 def load_corrected(export, windows, **options):
     """The model with its adapter, and its perplexity before it got one."""
-    model = AutoModelForCausalLM.from_pretrained(export, dtype=torch.float32, **options).eval()
+    model = AutoModelForCausalLM.from_pretrained(export / "base", dtype=torch.float32, **options).eval()
     uncorrected = perplexity(model, windows)  # also decompresses the weights, without which PEFT cannot attach
     return PeftModel.from_pretrained(model, export / "adapter").eval(), uncorrected
 

@@ -53,9 +53,10 @@ class SpoiltModel : public testing::Test {
     change_header([&](auto& header) { header.at(name)["shape"] = shape; });
   }
 
-  void expect_refused(const std::string& named, const std::string& more = "") {
+  void expect_refused(const std::string& named, const std::string& more = "", std::string of_model = "") {
     const fs::path output = directory_ / "out";
-    std::string arguments = "--model " + model().string() + " --threads 1 --output " + output.string() + " " + more;
+    if (of_model.empty()) of_model = model();
+    std::string arguments = "--model " + of_model + " --threads 1 --output " + output.string() + " " + more;
     const auto otherwise = [&](const std::string& option, const std::string& value) {
       if (more.find(option + " ") == std::string::npos) arguments += " " + option + " " + value;
     };
@@ -70,6 +71,7 @@ class SpoiltModel : public testing::Test {
       EXPECT_NE(first, std::string::npos) << outcome.output;
       EXPECT_EQ(outcome.output.find("lrc: error", first + 1), std::string::npos)
           << "more than one message: " << outcome.output;
+      EXPECT_EQ(outcome.output.find("mpirun"), std::string::npos) << "mpirun speaks, too: " << outcome.output;
       EXPECT_FALSE(fs::exists(output));
       EXPECT_FALSE(fs::exists(output.string() + ".checkpoint")) << "work was begun";
     }
@@ -81,6 +83,10 @@ class SpoiltModel : public testing::Test {
 TEST_F(SpoiltModel, MissingWeights) {
   fs::remove(model() / "model.safetensors");
   expect_refused("neither model.safetensors nor model.safetensors.index.json");
+}
+
+TEST_F(SpoiltModel, NameOnTheHub) {
+  expect_refused("hf download meta-llama/Llama-3-8B --local-dir Llama-3-8B", "", "meta-llama/Llama-3-8B");
 }
 
 TEST_F(SpoiltModel, TruncatedWeights) {

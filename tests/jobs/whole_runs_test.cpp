@@ -6,7 +6,7 @@
 
 #include "campaign/runs.hpp"
 #include "campaign/tiny_model.hpp"
-#include "lrc/io/safetensors.hpp"
+#include "lrc/model/stored_model.hpp"
 #include "program.hpp"
 #include "random_model.hpp"
 
@@ -57,8 +57,8 @@ class WholeRuns : public testing::Test {
     const auto add_all = [&](const TensorDirectory& file) {
       for (const TensorInfo& info : file.tensors()) bits += 8 * static_cast<double>(bytes_of(info));
     };
-    const TensorDirectory model(output);
-    for (const TensorInfo& info : model.tensors()) {
+    const StoredModel model(output);
+    for (const TensorInfo& info : model.tensors().tensors()) {
       if (info.name.ends_with(".weight_scale") || info.name.ends_with(".weight_packed"))
         bits += 8 * static_cast<double>(bytes_of(info));
     }
@@ -80,6 +80,12 @@ class WholeRuns : public testing::Test {
     expect_bits(output);
   }
 
+  void quantize_offline(const std::string& family, const std::string& options) {
+    fs::remove_all(directory_ / "offline");
+    fs::remove_all(directory_ / "offline.checkpoint");
+    run(family, directory_ / "offline", "--method gptq --rotation offline " + options);
+  }
+
   // A run that is killed once a solve is committed, and one on another number of ranks that goes on.
   void expect_resume(const std::string& options);
 
@@ -89,6 +95,15 @@ class WholeRuns : public testing::Test {
         run_command(alone + LRC_BIN_DIR + "/lrc_calibrate " + arguments(family, directory_ / "refused", options));
     EXPECT_EQ(outcome.exit_code, 2) << outcome.output;
     EXPECT_NE(outcome.output.find(named), std::string::npos) << "'" << named << "' is not in: " << outcome.output;
+  }
+
+  double perplexity(const fs::path& model) {
+    const Outcome outcome =
+        run_program("lrc_evaluate",
+                    fmt::format("--model {} --tokens {}/llama/tokens.npy --sequence-length 48 --sequences 4 --json {}",
+                                model.string(), directory_.path().string(), (directory_ / "result").string()));
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.output;
+    return json_file(directory_ / "result").value("perplexity", 0.0);
   }
 
   nlohmann::json format(const std::string& output) {
@@ -197,21 +212,49 @@ TEST_F(WholeRuns, StockLoadersFindAllThatTheyNeed) {
   EXPECT_FLOAT_EQ(format("out")["lrc"]["activation_clip"].get<float>(), 14.0F / 15);
   EXPECT_FALSE(format("out")["lrc"]["online_rotation"]);
   EXPECT_FALSE(fs::exists(directory_ / "out" / "low_rank.safetensors"));
+  EXPECT_FALSE(fs::exists(directory_ / "out" / "model.safetensors"));
+  EXPECT_EQ(file_bytes(directory_ / "out" / "base" / "config.json"), file_bytes(directory_ / "out" / "config.json"));
   const TensorDirectory adapter(directory_ / "out" / "adapter", "adapter_model.safetensors");
   for (const TensorInfo& info : adapter.tensors()) EXPECT_EQ(info.dtype, Dtype::bf16) << info.name;
   expect_bits(directory_ / "out");
 }
 
-TEST_F(WholeRuns, StockLoadersAreKeptFromWhatTheyWouldQuantizeOtherwise) {
-  for (const auto& [name, options] : {std::pair{"wider", "--activation-clip 0.9"}, {"eight", "--activation-bits 8"}}) {
-    run("llama", directory_ / name, std::string("--method gptq --rotation offline ") + options);
-    EXPECT_EQ(format(name)["quant_method"], "lrc") << name;
+// transformers warns of an unknown quant_method, and takes a model.safetensors all the same.
+TEST_F(WholeRuns, StockLoadersAreKeptFromWhatTheyWouldRunOtherwise) {
+  for (const auto& [family, options] : {std::pair{"llama", "--activation-clip 0.9"},
+                                        {"llama", "--activation-bits 8"},
+                                        {"llama", "--activation-clip 14/15 --activation-group-size 20"},
+                                        {"llama", "--activation-bits 16 --weight-bits 3"},
+                                        {"llama", "--activation-bits 16 --weight-group-size 20"},
+                                        {"mixtral", "--activation-bits 16"}}) {
+    quantize_offline(family, options);
+    EXPECT_EQ(format("offline")["quant_method"], "lrc") << family << " " << options;
+    EXPECT_TRUE(fs::exists(directory_ / "offline" / "quantized.safetensors")) << family << " " << options;
+    EXPECT_FALSE(fs::exists(directory_ / "offline" / "model.safetensors")) << family << " " << options;
   }
-  for (const auto& [name, options] : {std::pair{"four", "--activation-clip 14/15"},
-                                      {"sixteen", "--activation-bits 16"},
-                                      {"whole", "--activation-bits 8 --activation-clip 254/255"}}) {
-    run("llama", directory_ / name, std::string("--method gptq --rotation offline ") + options);
-    EXPECT_EQ(format(name)["quant_method"], "compressed-tensors") << name;
+  for (const std::string options : {"--activation-clip 14/15", "--activation-bits 16",
+                                    "--activation-bits 8 --activation-clip 254/255 --weight-group-size 16"}) {
+    quantize_offline("llama", options);
+    EXPECT_EQ(format("offline")["quant_method"], "compressed-tensors") << options;
+    EXPECT_TRUE(fs::exists(directory_ / "offline" / "model.safetensors")) << options;
+  }
+}
+
+TEST_F(WholeRuns, NoRankIsNoAdapter) {
+  run("llama", directory_ / "out", "--export-for stock --rank-fraction 0 --activation-group-size 16");
+  EXPECT_FALSE(fs::exists(directory_ / "out" / "adapter"));
+  EXPECT_TRUE(fs::exists(directory_ / "out" / "model.safetensors"));
+}
+
+TEST_F(WholeRuns, WeightsAreFoundWhereTheyWereBefore) {
+  for (const std::string options : {"--paper --rank-fraction 0.4", "--export-for stock --activation-group-size 16"}) {
+    const fs::path output = directory_ / "out";
+    run("llama", output, options);
+    const double now = perplexity(output);
+    fs::rename(StoredModel(output).tensors().tensors().front().file, output / "model.safetensors");
+    EXPECT_EQ(perplexity(output), now) << options;
+    fs::remove_all(output);
+    fs::remove_all(output.string() + ".checkpoint");
   }
 }
 

@@ -2,6 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <new>
+
+#include "lrc/core/log.hpp"
+#include "lrc/core/phase.hpp"
+
 namespace lrc {
 namespace {
 
@@ -48,6 +53,58 @@ TEST(Communicator, AnErrorOfOneRankIsThrownByAll) {
     EXPECT_EQ(error.code(), ExitCode::bad_input);
   }
   world.agree([] {});
+}
+
+// What is on stderr of rank 0 when all have done `step`.
+std::string said(const Communicator& world, const std::function<void()>& step) {
+  set_log_enabled(world.is_root());
+  testing::internal::CaptureStderr();
+  world.agree(step);
+  set_log_enabled(true);
+  return testing::internal::GetCapturedStderr();
+}
+
+TEST(Communicator, RankZeroSaysWhatTheOthersWarnOf) {
+  const Communicator world;
+  const int last = world.size() - 1;
+  const std::string one = said(world, [&] {
+    if (world.rank() == last) log_warning("the sky falls");
+  });
+  EXPECT_EQ(one.find("the sky falls") != std::string::npos, world.is_root()) << one;
+  EXPECT_EQ(one.find(fmt::format("rank {}: the sky falls", last)) != std::string::npos, world.is_root() && last > 0);
+}
+
+TEST(Communicator, AWarningThatSeveralRanksHaveIsSaidOnce) {
+  const Communicator world;
+  const std::string others = said(world, [&] {
+    if (world.rank() > 0) log_warning("it rains");
+  });
+  if (world.size() == 3 && world.is_root()) {
+    EXPECT_NE(others.find("ranks 1, 2: it rains"), std::string::npos) << others;
+  }
+  const std::string all = said(world, [] { log_warning("it snows"); });
+  EXPECT_EQ(all.find("it snows") != std::string::npos, world.is_root());
+  EXPECT_EQ(all.find("it snows"), all.rfind("it snows")) << all;
+  EXPECT_EQ(said(world, [] {}), "");
+}
+
+TEST(Communicator, LackOfMemoryIsNamed) {
+  const Communicator world;
+  const int failing = world.size() - 1;
+  set_rank(world.rank());
+  set_planned_memory({{"solve", "3 GiB, most of it for 'moments'"}});
+  enter_phase("solve");
+  try {
+    world.agree([&] {
+      if (world.rank() == failing) throw std::bad_alloc();
+    });
+    FAIL() << "nothing was thrown";
+  } catch (const AgreedError& error) {
+    const std::string what = error.what();
+    EXPECT_NE(what.find(fmt::format("out of memory on rank {} in the phase 'solve'", failing)), std::string::npos)
+        << what;
+    EXPECT_NE(what.find("3 GiB, most of it for 'moments'"), std::string::npos) << what;
+  }
 }
 
 }  // namespace

@@ -25,7 +25,7 @@ struct OddInput {
   std::string output = "DIRECTORY/out";       ///< of lrc_calibrate, which runs in DIRECTORY; there it can be read
   std::function<void(const std::filesystem::path&)> end = {};  ///< gets DIRECTORY, after all, in any case
   // In options, environment and output the word DIRECTORY stands for its path.
-  std::string directory_ending = "";          ///< of DIRECTORY's name
+  std::string directory_ending = "";  ///< of DIRECTORY's name
 };
 using OddInputs = std::vector<OddInput>;
 

@@ -1,9 +1,11 @@
-// What a run says: lines on stderr, and one progress display. Only one rank of a job speaks.
+// What a run says: lines on stderr, and one progress display. Only one rank of a job speaks; it is told the warnings of
+// the others whenever all meet (Communicator::agree).
 #pragma once
 
 #include <chrono>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "lrc/core/types.hpp"
 
@@ -17,8 +19,13 @@ bool log_enabled();
 void print_stderr(std::string_view text);
 /// A line for whoever watches, with the time since the program began.
 void log_info(std::string_view message);
-/// The same, marked.
+/// The same, marked. Where this process does not speak, it is kept for the one that does.
 void log_warning(std::string_view message);
+bool keeps_warnings();
+/// What was kept since the last call, each message once.
+std::vector<std::string> take_kept_warnings();
+/// Says what these ranks kept, unless this process has said the same of its own accord.
+void log_warning_of(const std::vector<int>& ranks, const std::string& message);
 
 /// Progress of one phase with an ETA: a bar that is drawn over on a terminal, a line every half minute in a batch log.
 /// Not for use by several threads at a time.

@@ -1,5 +1,5 @@
-// The quantized model as a directory that others can load: the pack-quantized layout of compressed-tensors, with the
-// low-rank factors as a PEFT adapter beside it.
+// The quantized model as a directory: the pack-quantized layout of compressed-tensors, with the low-rank factors beside
+// it. What others can load is where their loaders look, the rest is not (weights_file in quantized_format.hpp).
 #pragma once
 
 #include <filesystem>
@@ -40,6 +40,9 @@ struct ExportSource {
 /// The files that are copied from a model's directory as they are: those of the tokenizer, as far as they are there.
 std::vector<std::string> tokenizer_files(const std::filesystem::path& model);
 
+/// README.md of a model of this format: what runs it, and how.
+std::string usage_text(const QuantizedFormat& format);
+
 /// Writes the directory in parts that any rank can do: the files, and their bytes, depend on the source alone.
 class Exporter {
  public:
@@ -57,7 +60,7 @@ class Exporter {
   /// low_rank.safetensors (low_rank_file.hpp), where the format has it.
   void write_low_rank() const;
 
-  /// config.json, the index of the weight files, the tokenizer's files.
+  /// config.json, the index of the weight files, the tokenizer's files, README.md.
   void write_rest() const;
 
  private:
@@ -73,6 +76,7 @@ class Exporter {
   void write_block(SafetensorsWriter& writer, Index block, const BlockLayout& layout) const;
   Part head_part() const;
   std::string shard_name(Index shard) const;
+  void write_index() const;
   void write_table(SafetensorsWriter& writer, const std::function<MatrixF(Index first, Index rows)>& rows) const;
   void write_linear(SafetensorsWriter& writer, const SolveResult& solved, Index first, const VectorF& bias,
                     const LinearLayout& layout) const;
@@ -80,7 +84,7 @@ class Exporter {
   void copy_tokenizer() const;
 
   ExportSource source_;
-  std::filesystem::path directory_;
+  std::filesystem::path directory_, weights_;  // the second one is where a single file of weights is
   std::vector<std::vector<Part>> shards_;
 };
 

@@ -30,7 +30,7 @@ class FileDescriptor {
 /// A regular file open for positioned reads (not mapped: a file that shrinks meanwhile is an error, not a signal).
 class InputFile {
  public:
-  /// Throws InputError where the file is missing, not readable or not a regular file.
+  /// Throws InputError where the file is missing, not readable, not a regular file or a pointer of git-lfs to one.
   explicit InputFile(std::filesystem::path path);
 
   const std::filesystem::path& path() const { return path_; }

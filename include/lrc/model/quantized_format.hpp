@@ -25,7 +25,16 @@ struct QuantizedFormat {
   bool centered = false;  ///< the mean of the inputs is taken off before they are quantized
   bool residual = false;  ///< V Vᵀ x is, too
   double bits_per_weight = 0;
+  bool stock = false;  ///< loaders of compressed-tensors and PEFT run it as it was calibrated
 };
+
+/// What `stock` is for a model of this shape: whether these loaders have a word for all of it.
+bool has_stock_words(const QuantizedFormat& format, const ModelConfig& model);
+
+/// Where the weights are, relative to the model's directory. Loaders that take the directory as a whole find no
+/// model.safetensors in it where they would leave out something: transformers warns about a `quant_method` that it does
+/// not know, and goes on with random weights; and PEFT can't attach an adapter while it loads packed weights.
+std::filesystem::path weights_file(const QuantizedFormat& format);
 
 /// The format of DIRECTORY, or nothing where its config.json has no `quantization_config`. Throws InputError for one
 /// that lrc did not write, and for values out of range.

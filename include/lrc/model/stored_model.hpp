@@ -19,10 +19,11 @@ namespace lrc {
 
 class StoredModel : public Model {
  public:
-  /// Throws InputError where a tensor is missing or has another shape or number format than config.json says, or where
-  /// the file of a correction has one with no place in the model. What config.json doesn't say the tensors do: the
-  /// number format of the weights; of a tied model, whether lm_head is the embedding or one of its own.
-  explicit StoredModel(std::filesystem::path directory);
+  /// Throws InputError where that is no model (model_directory.hpp), where a tensor is missing or has another shape or
+  /// number format than config.json says, or where the file of a correction has one with no place in the model. What
+  /// config.json doesn't say the tensors do: the number format of the weights; of a tied model, whether lm_head is the
+  /// embedding or one of its own.
+  explicit StoredModel(const std::filesystem::path& directory);
 
   const ModelConfig& config() const override { return config_; }
   LinearGroup group(Index index, const GroupLayout& layout) const override;
@@ -64,9 +65,9 @@ class StoredModel : public Model {
 
   std::filesystem::path directory_;
   ModelConfig config_;
+  std::optional<QuantizedFormat> format_;
   TensorDirectory tensors_;
   std::set<std::string> needed_;
-  std::optional<QuantizedFormat> format_;
   std::optional<TensorDirectory> adapter_;
   std::optional<LowRankFile> low_rank_;
   OnlineRotations rotations_{};

@@ -54,10 +54,13 @@ class Communicator {
   std::vector<std::string> gather(const std::string& text, int root = 0) const;
 
   /// Runs `step`, which makes no collective calls, on every rank. Where it throws on any, all ranks throw the error of
-  /// the lowest such rank (of the lowest interrupted one where nothing else happened). Collective.
+  /// the lowest such rank (of the lowest interrupted one where nothing else happened). The world's rank 0 says what the
+  /// others have warned of since the last time. Collective.
   void agree(const std::function<void()>& step) const;
 
  private:
+  void say_warnings() const;
+
   MPI_Comm handle_;
   int rank_ = 0, size_ = 1;
 };
