@@ -77,7 +77,8 @@ class HostileLowRank : public testing::Test {
 };
 
 TEST_F(HostileLowRank, MissingTensors) {
-  for (const char* part : {".u", ".v", ".u_scale", ".v_scale", ".mean", ".center_bias"}) expect_refused_without(part);
+  for (const char* part : {".u", ".v", ".u_scale", ".u_size", ".v_scale", ".mean", ".center_bias"})
+    expect_refused_without(part);
 }
 
 TEST_F(HostileLowRank, TensorsThatNobodyReads) {
@@ -137,7 +138,7 @@ TEST_F(HostileLowRank, WrongNumberFormats) {
 
 TEST_F(HostileLowRank, NumbersThatAreNotFinite) {
   for (const float bad : {NAN, INFINITY, -INFINITY}) {
-    for (const char* part : {".u_scale", ".v_scale", ".mean", ".center_bias", ".clip"}) {
+    for (const char* part : {".u_scale", ".u_size", ".v_scale", ".mean", ".center_bias", ".clip"}) {
       expect_refused(part, [bad](Tensors&, Tensor& tensor) {
         std::vector<float> values(static_cast<std::size_t>(tensor.shape[0]), 0.5F);
         values.back() = bad;
@@ -151,6 +152,14 @@ TEST_F(HostileLowRank, NumbersThatAreNotFinite) {
 
 TEST_F(HostileLowRank, ScalesThatOverflowWithTheirCodes) {
   expect_refused(".v_scale", [](Tensors&, Tensor& tensor) { tensor = {Dtype::f32, {5}, floats({1, 1, 3e37F, 1, 1})}; });
+}
+
+TEST_F(HostileLowRank, SizesThatAreNotAboveZero) {
+  expect_refused(".u_size", [](Tensors&, Tensor& tensor) {
+    std::vector<float> values(static_cast<std::size_t>(tensor.shape[0]), 1.0F);
+    values.back() = 0;
+    tensor = {Dtype::f32, tensor.shape, floats(values)};
+  });
 }
 
 TEST_F(HostileLowRank, ClipsOutOfRange) {

@@ -7,6 +7,7 @@
 
 #include "lrc/core/dtype.hpp"
 #include "lrc/export/exporter.hpp"
+#include "lrc/quantization/balance.hpp"
 #include "lrc/quantization/factor_bits.hpp"
 #include "random_model.hpp"
 #include "temporary_directory.hpp"
@@ -104,7 +105,19 @@ class SolvedModel {
       SolvedStack& solved = solved_[stack.name];
       solved = {random_result(stack.rows, group.inputs()), mean, {}, clip};
       if (what_.centered) solved.center_bias = random_half(stack.rows);
+      if (stack.count > 1) give_sizes(solved.result, group, stack);
     }
+  }
+
+  // Each linear of the stack another one: 1/4, 1/2, 1.
+  static void give_sizes(SolveResult& result, const GroupLayout& group, const LinearStack& stack) {
+    std::vector<Index> rows;
+    VectorF sizes(static_cast<Index>(stack.count));
+    for (std::size_t i = 0; i < stack.count; ++i) {
+      rows.push_back(group.linears[stack.first + i].rows);
+      sizes(static_cast<Index>(i)) = std::ldexp(1.0F, static_cast<int>(i) - 2);
+    }
+    multiply_by_size(result, sizes, rows);
   }
 
   SolveResult random_result(Index rows, Index inputs) {
