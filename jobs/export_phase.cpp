@@ -35,13 +35,14 @@ void for_each_stack(const RunContext& run, const std::function<void(const GroupL
 // All that is stored of a stack: codes, scales, factors, and, where inputs are centred, W μ, and μ with the group's
 // first stack; its clip likewise.
 double bits_of(const RunContext& run, const GroupLayout& group, const LinearStack& stack) {
-  constexpr double kBiasBits = 16, kMeanBits = 16, kClipBits = 32;
+  constexpr double kBiasBits = 16, kMeanBits = 16, kClipBits = 32, kSizeBits = 32;
   const CalibrateOptions& options = run.options;
   const Index inputs = group.inputs(), rank = run.ranks.of(stack, inputs);
   const auto factor_bits = static_cast<int>(options.factor_bits);
   double bits = stored_bits(stack.rows, inputs, static_cast<int>(options.weight_bits), options.grid().groups(inputs),
                             rank, factor_bits) +
                 factor_scale_bits(rank, factor_bits);
+  if (rank > 0 && stack.count > 1) bits += kSizeBits * static_cast<double>(stack.count);
   if (options.center_activations) bits += kBiasBits * static_cast<double>(stack.rows);
   if (options.center_activations && stack.first == 0) bits += kMeanBits * static_cast<double>(inputs);
   if (options.chooses_clip() && stack.first == 0) bits += kClipBits;

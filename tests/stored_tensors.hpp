@@ -20,7 +20,8 @@ struct StoredTensor {
 using StoredTensors = std::map<std::string, StoredTensor>;
 
 inline StoredTensors read_tensors(const std::filesystem::path& model) {
-  const TensorDirectory directory(model);
+  const bool is_native = std::filesystem::exists(model / "quantized.safetensors");
+  const TensorDirectory directory(model, is_native ? "quantized.safetensors" : "model.safetensors");
   StoredTensors tensors;
   for (const TensorInfo& info : directory.tensors()) {
     StoredTensor& tensor = tensors[info.name] = {info.dtype, info.shape, std::string(bytes_of(info), '\0')};

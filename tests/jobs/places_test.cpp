@@ -31,7 +31,9 @@ class Places : public testing::Test {
 
   // The model is not there, so that any look at it would be what is complained about.
   void expect_refused(const std::string& arguments, const std::string& said, const std::string& launcher = "") {
-    const std::string quick_mpi = "env OMPI_MCA_ess_singleton_isolated=1 OMPI_MCA_btl=self OMPI_MCA_pml=ob1 ";
+    const std::string temporary = launcher.empty() ? "TMPDIR=" + quoted(".") + " " : "";  // not shared with other tests
+    const std::string quick_mpi =
+        "env OMPI_MCA_ess_singleton_isolated=1 OMPI_MCA_btl=self OMPI_MCA_pml=ob1 " + temporary;
     const Outcome outcome = run_command(quick_mpi + launcher + LRC_BIN_DIR +
                                         "/lrc_calibrate --model /nowhere --calibration /nowhere " + arguments);
     EXPECT_EQ(outcome.exit_code, 2) << outcome.output;

@@ -130,11 +130,7 @@ class Campaign {
                                           "--sequences",       "8",
                                           "--sequence-length", "16",
                                           "--threads",         "1"};
-    for (std::string option : input.options) {
-      if (const std::size_t at = option.find("DIRECTORY"); at != std::string::npos)
-        option.replace(at, 9, directory.string());
-      arguments.push_back(option);
-    }
+    arguments.insert(arguments.end(), input.options.begin(), input.options.end());
     const Outcome outcome = run_program("lrc_calibrate", arguments, directory, input.environment);
     if (settings_.show) fmt::print("{}: {:.2000}", input.name, outcome.output);
     if (outcome.code != 0) throw Error("lrc_calibrate: " + outcome.output);
@@ -143,7 +139,8 @@ class Campaign {
         throw Error(fmt::format("'{}' is not said: {}", text, outcome.output));
     }
     for (const char* file : {"config.json", "lrc_report.json"}) {
-      if (!nlohmann::json::accept(file_bytes(directory / "out" / file))) throw Error(std::string(file) + " is no JSON");
+      if (!nlohmann::json::accept(file_bytes(directory / in_place(input.output, directory) / file)))
+        throw Error(std::string(file) + " is no JSON");
     }
   }
 
