@@ -30,7 +30,7 @@ void add_input_and_output(OptionTable& table, CalibrateOptions& o) {
 void add_method(OptionTable& table, CalibrateOptions& o) {
   table.group("Method")
       .flag("paper", o.paper, "the form of arXiv 2412.07902: none of what is beyond the paper, three moments, clip 0.9")
-      .choice("method", o.method, {"lrc", "gptq", "svd", "rtn", "lrq"},
+      .choice("method", o.method, {"lrc", "gptq", "svd", "rtn"},
               "how the weights are found; lrc takes the best that was measured, where --paper or options do not say "
               "otherwise: see their defaults")
       .real("rank-fraction", o.rank_fraction, 0, 1,
@@ -120,7 +120,6 @@ void complete(CalibrateOptions& o) {
   required("output", o.output);
   o.output = plain_place(o.output);
   if (o.checkpoint.empty()) o.checkpoint = o.output + ".checkpoint";
-  if (o.method == "lrq") throw InputError("--method", "lrq does not exist yet; it may be lrc, gptq, svd or rtn");
   if (!o.propagates() && o.target_blend != CalibrateOptions().target_blend)
     throw InputError("--target-blend", "needs --propagate quantized: with original inputs there is nothing to blend");
   if (o.factor_bits != 16 && o.factor_bits != 8)

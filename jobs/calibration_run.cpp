@@ -69,6 +69,7 @@ void CalibrationRun::open_inputs() {
   });
   warn_of_unread_tensors(world_, *stored_);
   sequences_ = load_sequences(world_, options_.data, *stored_, options_.sequences, options_.sequence_length);
+  warn_of_few_tokens();
   if (unit_count(sequences_) < world_.size()) {
     log_warning(fmt::format("{} ranks, but only {} units of work of {} sequences each: the others only solve",
                             world_.size(), unit_count(sequences_), sequences_per_unit(sequences_.length)));
@@ -86,6 +87,17 @@ void CalibrationRun::open_inputs() {
                                               static_cast<std::uint64_t>(options_.seed));
     log_info("rotation: " + rotated_->description());
   }
+}
+
+void CalibrationRun::warn_of_few_tokens() const {
+  const Index tokens = sequences_.count * sequences_.length;
+  Index inputs = 0;  // of the widest linear
+  for (const GroupLayout& group : block_layout(stored_->config(), 0).groups) inputs = std::max(inputs, group.inputs());
+  if (tokens < inputs)
+    log_warning(
+        fmt::format("{} calibration tokens tell little of linears with {} inputs, whose moments are singular: "
+                    "take more (--sequences, --sequence-length)",
+                    tokens, inputs));
 }
 
 // All ranks plan alike, for the one with the least memory.

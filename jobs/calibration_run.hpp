@@ -22,6 +22,7 @@ class CalibrationRun {
   void plan_memory();
   bool output_is_done();
   bool restarts() const;
+  void warn_of_few_tokens() const;
   void open_checkpoint();
   void work_past_damage();
   void work();

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "group_source.hpp"
+#include "lrc/core/log.hpp"
 #include "lrc/quantization/centred.hpp"
 #include "lrc/quantization/clip_choice.hpp"
 #include "lrc/quantization/damping.hpp"
@@ -61,11 +62,17 @@ void find_directions(const RunContext& run, Group& group) {
   if (!run.options.residual_activations) return;
   const Index rank = run.ranks.of(stacks_of(group.layout, true).front(), group.layout.inputs());
   MatrixD directions = MatrixD::Zero(group.xx.rows(), rank);  // d_in×rank
+  const auto find = [&](double damping) {
+    directions =
+        residual_directions(run.pool, kind_of(run.options.residual_directions), group.weight, group.xx, rank, damping);
+  };
   if (!tells_nothing(group.xx.diagonal())) {
-    with_damping(group.layout.name, std::max(run.options.damping, 1e-8), [&](double damping) {
-      directions = residual_directions(run.pool, kind_of(run.options.residual_directions), group.weight, group.xx, rank,
-                                       damping);
-    });
+    try {
+      with_damping(group.layout.name, std::max(run.options.damping, 1e-8), find);
+    } catch (const DampingFailure& failure) {  // inputs of too few kinds: there is nothing to take out
+      if (!group.xx.allFinite()) throw;
+      log_warning(fmt::format("{}; no direction is taken out of its inputs", failure.what()));
+    }
   }
   group.preparation.directions = stored_factor(directions, static_cast<int>(run.options.factor_bits));
 }

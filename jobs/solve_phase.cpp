@@ -27,6 +27,7 @@ SolveOptions options_of(const RunContext& run, const SolveTask& task) {
 
 // A correction that does harm is no secret.
 void warn_of_losses(const SolveTask& task, const SolveRecord& record) {
+  if (record.facts.at("tokens").get<Index>() < task.group.inputs()) return;  // the estimate is of regular moments
   for (std::size_t i = 0; i < task.stack.count; ++i) {
     const auto& losses = record.facts.at("losses").at(i);
     const double loss = losses.at("relative_loss"), uncorrected = losses.value("uncorrected_loss", loss);

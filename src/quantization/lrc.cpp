@@ -46,7 +46,8 @@ SolveResult solve_lrc(ThreadPool& pool, const MatrixD& weight, const Moments& mo
     set_factors(best, std::move(factors));
     set_losses(best, std::move(losses));
   }
-  best.uncorrected = uncorrected_losses(weight, best.scales, options.grid, xx_factor, noise_powers(moments));
+  if (options.rank > 0)
+    best.uncorrected = uncorrected_losses(weight, best.scales, options.grid, xx_factor, noise_powers(moments));
   best.damping = options.damping;
   best.iterations_done = options.iterations;
   return best;

@@ -21,7 +21,8 @@ SolveResult solve_svd(ThreadPool& pool, const MatrixD& weight, const Moments& mo
   SolveResult result{.codes = std::move(quantized.codes), .scales = std::move(quantized.scales), .u = {}, .v = {}};
   set_factors(result, std::move(factors));
   set_losses(result, row_losses(pool, weight, values, result.u, result.v, moments));
-  result.uncorrected = uncorrected_losses(weight, result.scales, options.grid, factor, noise_powers(moments));
+  if (options.rank > 0)
+    result.uncorrected = uncorrected_losses(weight, result.scales, options.grid, factor, noise_powers(moments));
   result.damping = options.damping;
   return result;
 }

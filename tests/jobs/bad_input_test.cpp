@@ -267,7 +267,7 @@ TEST_F(SpoiltModel, EvaluationOfDataThatAreNotWhatTheyAreCalled) {
 TEST_F(SpoiltModel, OptionsOutOfRangeOrUnknown) {
   expect_refused("--iterations: 0 is out of range", "--iterations 0");
   expect_refused("--method: 'magic' is not allowed; it may be", "--method magic");
-  expect_refused("--method: lrq does not exist yet", "--method lrq");
+  expect_refused("--method: 'lrq' is not allowed; it may be lrc, gptq, svd, rtn", "--method lrq");
   expect_refused("--propagate: 'quantised' is not allowed; it may be", "--propagate quantised");
   expect_refused("--factor-bits: 12 is not supported; it may be 16 or 8", "--factor-bits 12");
   expect_refused("--activation-clip: 2 is out of range; it may be 0.05 to 1, auto or fitted", "--activation-clip 2");
