@@ -183,30 +183,31 @@ WeightGrid CalibrateOptions::grid() const {
   return {.bits = static_cast<int>(weight_bits), .group_size = weight_group_size};
 }
 
-double CalibrateOptions::centring_bits(Index d_out, Index d_in) const {
-  return center_activations ? 16.0 * static_cast<double>(d_out + d_in) : 0.0;
+double CalibrateOptions::centring_bits(const LinearStack& stack, Index d_in) const {
+  if (!center_activations) return 0;
+  return 16.0 * static_cast<double>(stack.first == 0 ? stack.rows + d_in : stack.rows);
 }
 
-Index CalibrateOptions::rank(Index d_out, Index d_in) const {
+Index CalibrateOptions::rank(const LinearStack& linears, Index d_in) const {
   if (solve_method() != Method::svd && solve_method() != Method::lrc) return 0;
   const RankRule rule = rank_rule == "dim" ? RankRule::dim : RankRule::params;
-  const Stack stack{d_out, d_in, centring_bits(d_out, d_in)};
+  const Stack stack{linears.rows, d_in, centring_bits(linears, d_in)};
   const auto bits = static_cast<int>(factor_bits);
   return residual_activations ? residual_rank(rule, rank_fraction, stack, bits)
                               : stack_rank(rule, rank_fraction, stack, bits);
 }
 
-Index CalibrateOptions::largest_rank(Index d_out, Index d_in) const {
+Index CalibrateOptions::largest_rank(const LinearStack& stack, Index d_in) const {
   constexpr Index kTimesUniform = 4;
-  if (!allocates_ranks()) return rank(d_out, d_in);
-  const Index all = residual_activations ? d_in - ceil_div(d_in, Index{8}) : std::min(d_out, d_in);
-  return std::min(all, kTimesUniform * rank(d_out, d_in));
+  if (!allocates_ranks()) return rank(stack, d_in);
+  const Index all = residual_activations ? d_in - ceil_div(d_in, Index{8}) : std::min(stack.rows, d_in);
+  return std::min(all, kTimesUniform * rank(stack, d_in));
 }
 
-GridShape CalibrateOptions::solve_grid(Index d_out, Index d_in) const {
+GridShape CalibrateOptions::solve_grid(const LinearStack& stack, Index d_in) const {
   const Method how = solve_method();
   if (how == Method::rtn) return {};
-  return group_grid(how, d_out, d_in, largest_rank(d_out, d_in), solve_memory, is_slow_alone(d_in) ? 2 : 1);
+  return group_grid(how, stack.rows, d_in, largest_rank(stack, d_in), solve_memory, is_slow_alone(d_in) ? 2 : 1);
 }
 
 SolveOptions CalibrateOptions::solve_options(const std::string& name, Index rank) const {

@@ -68,14 +68,14 @@ struct CalibrateOptions {
   /// Whether each stack has a rank of its own, which follows from the spectra of all.
   bool allocates_ranks() const { return rank_allocation == "adaptive"; }
   /// Uniform rank of the correction of a linear or a stack of them; 0 for methods without one.
-  Index rank(Index d_out, Index d_in) const;
+  Index rank(const LinearStack& stack, Index d_in) const;
   /// The largest that it may have where ranks are allocated; elsewhere the same.
-  Index largest_rank(Index d_out, Index d_in) const;
-  /// Bits of the mean and of the bias of a stack: 0 where inputs are not centred.
-  double centring_bits(Index d_out, Index d_in) const;
+  Index largest_rank(const LinearStack& stack, Index d_in) const;
+  /// Bits of a stack's bias and, with the first of its group, of the group's mean: 0 where inputs are not centred.
+  double centring_bits(const LinearStack& stack, Index d_in) const;
   bool is_slow_alone(Index d_in) const { return group_inputs > 0 && d_in >= group_inputs; }
   /// The ranks that solve a linear together; 1×1 where one rank has the memory, and is not too slow.
-  GridShape solve_grid(Index d_out, Index d_in) const;
+  GridShape solve_grid(const LinearStack& stack, Index d_in) const;
   SolveOptions solve_options(const std::string& name, Index rank) const;
 };
 

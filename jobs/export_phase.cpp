@@ -149,7 +149,7 @@ void write_report(const RunContext& run, const nlohmann::ordered_json& facts, co
       nlohmann::ordered_json entry = {
           {"name", linear.name}, {"shape", {linear.rows, linear.cols}}, {"rank", run.ranks.of(stack, linear.cols)}};
       if (stack.count > 1) entry["stack"] = stack.name;
-      const GridShape grid = run.options.solve_grid(stack.rows, linear.cols);  // of the ranks that solved it
+      const GridShape grid = run.options.solve_grid(stack, linear.cols);  // of the ranks that solved it
       entry["grid"] = {grid.rows, grid.cols};
       nlohmann::ordered_json of_solve = of_stack.at("facts");
       entry.update(of_solve.at("losses").at(i - stack.first));

@@ -11,7 +11,7 @@ namespace {
 // first rank gathers at the end.
 double group_solve_bytes(const MemoryInputs& in, const GroupLayout& group, const LinearStack& stack, int ranks) {
   const double rows = real(stack.rows), d = real(group.inputs()), w = rows * d;
-  const Index rank = in.options.largest_rank(stack.rows, group.inputs());
+  const Index rank = in.options.largest_rank(stack, group.inputs());
   const double matrices = kDouble * (w + 4 * d * d) / ranks;
   const double making = std::max(reading(group), kFloat * weights(group) + matrices + 2 * kStoredPanel);
   const double gathered = 2 * kByte * w + 4 * kDouble * real(rank) * (rows + d);
@@ -22,7 +22,7 @@ double group_solve_bytes(const MemoryInputs& in, const GroupLayout& group, const
 // By one rank. The stored moments are gone when they are expanded.
 double own_solve_bytes(const MemoryInputs& in, const GroupLayout& group, const LinearStack& stack) {
   const double rows = real(stack.rows), d = real(group.inputs()), w = rows * d;
-  const Index rank = in.options.largest_rank(stack.rows, group.inputs());
+  const Index rank = in.options.largest_rank(stack, group.inputs());
   const bool exact = in.options.moments == "exact", drifts = in.options.propagates() && in.options.target_blend > 0;
   const double stored = kFloat * d * d * ((exact ? 3 : 1) + (drifts ? 1 : 0)), expanded = 3 * kDouble * d * d;
   const double expanding = in.options.residual_activations && !exact ? 2 * kDouble * d * d : 0;
@@ -37,7 +37,7 @@ double own_solve_bytes(const MemoryInputs& in, const GroupLayout& group, const L
 }
 
 MemoryTerm solve_of(const MemoryInputs& in, const GroupLayout& group, const LinearStack& stack) {
-  const int ranks = in.options.solve_grid(stack.rows, group.inputs()).ranks();
+  const int ranks = in.options.solve_grid(stack, group.inputs()).ranks();
   return {"solve of " + stack.name,
           ranks > 1 ? group_solve_bytes(in, group, stack, ranks) : own_solve_bytes(in, group, stack)};
 }

@@ -47,7 +47,7 @@ double storing(const MemoryInputs& in, const Measurement& measured, const GroupL
 // factor or the eigenvectors of them, and copies.
 double finding(const MemoryInputs& in, const Measurement& measured, const GroupLayout& group) {
   const double d = real(group.inputs()), w = weights(group),
-               rank = real(in.options.largest_rank(stacks_of(group, true).front().rows, group.inputs()));
+               rank = real(in.options.largest_rank(stacks_of(group, true).front(), group.inputs()));
   const double rows = w / d, smaller = std::min(rows, d);
   const double centring = in.options.center_activations ? kDouble * d * d : 0;
   const double drift = measured.drifts ? (kFloat + 3 * kDouble) * d * d + 2 * kDouble * w : 0;
@@ -82,7 +82,7 @@ double finding_spectra(const MemoryInputs& in, const GroupLayout& group) {
   double largest = 0;
   for (const LinearStack& stack : stacks_of(group, in.options.stack_groups)) {
     const double w = real(stack.rows) * d, smaller = std::min(real(stack.rows), d);
-    const double most = real(in.options.largest_rank(stack.rows, group.inputs()));
+    const double most = real(in.options.largest_rank(stack, group.inputs()));
     const double gains = in.options.residual_activations ? d * d + 2 * d * most
                                                          : 6 * d * d + w + 2 * smaller * smaller + 2 * smaller * most;
     largest = std::max(largest, kDouble * (w + std::max(gains, w)));

@@ -39,7 +39,7 @@ std::vector<MemoryTerm> propagated(const MemoryInputs& in, GroupRole stage) {
   for (const GroupLayout& group : block_layout(in.model, 0).groups) {
     if (group.role == stage) staged += share_of_tokens(in.model, group) * real(group.inputs());
     for (const LinearStack& stack : stacks_of(group, in.options.stack_groups))
-      factors += real(in.options.largest_rank(stack.rows, group.inputs()) * (stack.rows + group.inputs()));
+      factors += real(in.options.largest_rank(stack, group.inputs()) * (stack.rows + group.inputs()));
   }
   return {hidden_states(in, streams),
           {"both blocks", 2 * block_weights(in) + kFloat * factors},

@@ -84,7 +84,7 @@ void demand_groups(const ModelConfig& model, const CalibrateOptions& options, in
   const BlockLayout layout = block_layout(model, 0);
   for (const GroupLayout& group : layout.groups) {
     for (const LinearStack& stack : stacks_of(group, options.stack_groups)) {
-      const int needed = options.solve_grid(stack.rows, group.inputs()).ranks();
+      const int needed = options.solve_grid(stack, group.inputs()).ranks();
       const bool plain = !options.prepares_inputs() && !options.allocates_ranks() && options.factor_bits == 16 &&
                          !options.deflated && options.descent_sweeps == 0 && !options.propagates();
       if (needed == 1 || (plain && needed <= ranks)) continue;

@@ -23,6 +23,7 @@ struct Group {
   MatrixD weight{};               // on the owner: all linears, one above the other, Σ d_out×d_in
   MatrixD xx{};                   // on the owner: of the inputs, centred where that is asked for, d_in×d_in
   SummedMoments first{}, last{};  // on the owner: of the first pass, and of the second one with the chosen clip
+  bool varies = true;             // the inputs, of which the mean is taken out then
   GroupPreparation preparation{};
   MatrixF drift{};  // on the owner: (X̄ − X̂) X̂ᵀ as xx, d_in×d_in; empty where the inputs are the original model's
 };
@@ -31,21 +32,28 @@ Directions kind_of(const std::string& name) {
   return name == "pca" ? Directions::pca : name == "weighted" ? Directions::weighted : Directions::mixed;
 }
 
+// Where all inputs are one and the same, their mean says nothing of others': it is left at 0.
 void find_mean(const RunContext& run, Group& group) {
   group.xx = group.first.xx.cast<double>();
   group.first.xx = {};
   if (!run.options.center_activations) return;
   const VectorD sums = group.sums.input_sums();
   const double tokens = group.sums.weighted_tokens();
+  MatrixD varying = centred(group.xx, sums, static_cast<Index>(std::llround(tokens)));
+  group.varies = !tells_nothing(varying.diagonal());
+  if (!group.varies) {
+    group.preparation.mean = VectorF::Zero(group.layout.inputs());
+    return;
+  }
   group.preparation.mean = stored_half(sums / tokens, "the mean input of " + group.layout.name);
-  group.xx = centred(group.xx, sums, static_cast<Index>(std::llround(tokens)));
+  group.xx = std::move(varying);
 }
 
 // Where the inputs are the quantized model's: what the weights and the bias are to answer for (propagated_target.hpp).
 void find_target(const RunContext& run, Group& group) {
   if (!group.sums.has_drift()) return;
   MatrixD drift = group.sums.drift().cast<double>();
-  if (run.options.center_activations) {
+  if (run.options.center_activations && group.varies) {
     const VectorD sums = group.sums.drift_sums();
     const double tokens = group.sums.weighted_tokens();
     drift = centred_inputs(drift, sums, group.sums.input_sums(), static_cast<Index>(std::llround(tokens)));

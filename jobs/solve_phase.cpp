@@ -95,7 +95,7 @@ void solve_alone(const RunContext& run, const SolveTask& task) {
 
 // By all ranks of the team; its first one commits.
 void solve_together(const RunContext& run, const SolveTask& task, const Communicator& team) {
-  const ProcessGrid grid(team, run.options.solve_grid(task.stack.rows, task.group.inputs()));
+  const ProcessGrid grid(team, run.options.solve_grid(task.stack, task.group.inputs()));
   const auto start = std::chrono::steady_clock::now();
   GroupSource source;
   StackMembers members;
@@ -154,7 +154,7 @@ void solve_window(const RunContext& run, const WorkPlan& plan, Index first, Inde
 void solve_all(const RunContext& run, const std::vector<SolveTask>& solves, const std::string& of) {
   std::vector<Task> tasks;
   for (const SolveTask& task : solves) {
-    const int ranks = run.options.solve_grid(task.stack.rows, task.group.inputs()).ranks();
+    const int ranks = run.options.solve_grid(task.stack, task.group.inputs()).ranks();
     tasks.push_back({task.stack.name, solve_cost_of_a_rank(run, task), ranks});
   }
   const double of_run = solve_costs(run);

@@ -16,8 +16,9 @@ namespace {
 
 double real(Index value) { return static_cast<double>(value); }
 
-void add_stack(SpacePlan& plan, const CalibrateOptions& options, Index rows, Index inputs) {
-  const Index scales = rows * options.grid().groups(inputs), factors = options.rank(rows, inputs) * (rows + inputs);
+void add_stack(SpacePlan& plan, const CalibrateOptions& options, const LinearStack& stack, Index inputs) {
+  const Index rows = stack.rows;
+  const Index scales = rows * options.grid().groups(inputs), factors = options.rank(stack, inputs) * (rows + inputs);
   const double bits =
       real(options.weight_bits) * real(rows * inputs) + 16 * real(scales) + real(options.factor_bits) * real(factors);
   plan.output += bits / 8;
@@ -88,7 +89,7 @@ SpacePlan space_plan(const CalibrateOptions& options, const ModelConfig& model, 
   for (const GroupLayout& group : block_layout(model, 0).groups) {
     moments += moments_bytes(options, group.inputs());
     for (const LinearStack& stack : stacks_of(group, options.stack_groups)) {
-      for (Index block = 0; block < model.blocks; ++block) add_stack(plan, options, stack.rows, group.inputs());
+      for (Index block = 0; block < model.blocks; ++block) add_stack(plan, options, stack, group.inputs());
     }
   }
   const double hidden = 4 * real(options.sequences * options.sequence_length) * real(model.hidden_size);

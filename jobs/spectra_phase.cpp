@@ -83,12 +83,12 @@ void SpectraPhase::store(Index block, const GroupLayout& group, const GroupSums&
   record.gains.rows = record.powers.rows = std::ssize(stacks);
   record.powers.cols = 1;
   for (const LinearStack& stack : stacks)
-    record.gains.cols = std::max(record.gains.cols, run_.options.largest_rank(stack.rows, group.inputs()));
+    record.gains.cols = std::max(record.gains.cols, run_.options.largest_rank(stack, group.inputs()));
   for (const LinearStack& stack : stacks) {
     const MatrixD weight = stack_weight(linears, stack);  // d_out×d_in
     VectorD gains;
     try {
-      gains = gains_of(run_, stack.name, weight, xx, run_.options.largest_rank(stack.rows, group.inputs()));
+      gains = gains_of(run_, stack.name, weight, xx, run_.options.largest_rank(stack, group.inputs()));
     } catch (const CallError& error) {  // of LAPACK, which doesn't know what the matrix is of
       throw Error(fmt::format("{}: {}", stack.name, error.what()));
     }

@@ -54,8 +54,8 @@ double uniform_bits(const CalibrateOptions& options, const ModelConfig& model) {
     const BlockLayout layout = block_layout(model, block);
     for (const GroupLayout& group : layout.groups) {
       for (const LinearStack& stack : stacks_of(group, options.stack_groups))
-        bits += static_cast<double>(options.rank(stack.rows, group.inputs())) *
-                bits_of_a_rank(options, stack, group.inputs());
+        bits +=
+            static_cast<double>(options.rank(stack, group.inputs())) * bits_of_a_rank(options, stack, group.inputs());
     }
   }
   return bits;

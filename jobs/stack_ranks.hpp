@@ -21,7 +21,7 @@ class StackRanks {
   static StackRanks allocated(const CalibrateOptions& options, const ModelConfig& model, Checkpoint& checkpoint);
 
   Index of(const LinearStack& stack, Index d_in) const {
-    return own_.empty() ? options_->rank(stack.rows, d_in) : own_.at(stack.name);
+    return own_.empty() ? options_->rank(stack, d_in) : own_.at(stack.name);
   }
 
  private:

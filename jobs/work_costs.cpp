@@ -74,7 +74,7 @@ double solve_cost(const SolveTask& task) {
 }
 
 double solve_cost_of_a_rank(const RunContext& run, const SolveTask& task) {
-  return solve_cost(task) / run.options.solve_grid(task.stack.rows, task.group.inputs()).ranks();
+  return solve_cost(task) / run.options.solve_grid(task.stack, task.group.inputs()).ranks();
 }
 
 double solve_costs(const RunContext& run) {

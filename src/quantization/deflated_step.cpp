@@ -12,20 +12,23 @@ constexpr double kShareOfDamping = 1e-4;
 
 }  // namespace
 
-DeflatedStep deflated_step(ThreadPool& pool, const MatrixD& weight, const Moments& moments, const BranchMoments& branch,
-                           double damping) {
+DeflatedStep deflated_step(ThreadPool& pool, const MatrixD& weight, MatrixD rest, const Moments& moments,
+                           const BranchMoments& branch, double damping) {
   MatrixD y_part = branch.yb, x_part = branch.xb;  // d_in×k: Y Bᵀ R⁻ᵀ and X Bᵀ R⁻ᵀ, G = R⁻ᵀ R⁻¹
   divide_upper(pool, Op::transpose, branch.factor, y_part);
   divide_upper(pool, Op::transpose, branch.factor, x_part);
   DeflatedStep step;
+  double lambda = 0;
   {
     MatrixD covered = symmetric_product(pool, y_part, y_part, Op::none, Op::transpose);  // d_in×d_in
     covered = damped(moments.yy, kShareOfDamping * damping) - covered;
-    step.factor = damped_factor(pool, covered, damping);
+    lambda = damping_term(covered, damping);
+    step.factor = raised_factor(pool, covered, lambda);
   }
   MatrixD cross = moments.xy;  // d_in×d_in
   gemm(pool, Op::none, Op::transpose, -1.0, x_part, y_part, 1.0, cross);
-  step.target = product(pool, weight, cross);
+  step.target = std::move(rest);
+  gemm(pool, Op::none, Op::none, 1.0, weight, cross, lambda, step.target);
   divide_upper(pool, Op::transpose, step.factor, step.target);
   divide_upper(pool, Op::none, step.factor, step.target);
   return step;

@@ -99,11 +99,15 @@ class GptqBand::RowTile {
   MatrixD columns_;  // d_in×rows: E_j in row j once column j is rounded, before that the sum it starts from
 };
 
-MatrixD damped(const MatrixD& hessian, double damping) {
+double damping_term(const MatrixD& hessian, double damping) {
   double trace = 0;
   for (Index i = 0; i < hessian.rows(); ++i) trace += hessian(i, i);
+  return damping * trace / static_cast<double>(std::max<Index>(1, hessian.rows()));
+}
+
+MatrixD damped(const MatrixD& hessian, double damping) {
   MatrixD result = hessian;
-  result.diagonal().array() += damping * trace / static_cast<double>(std::max<Index>(1, hessian.rows()));
+  result.diagonal().array() += damping_term(hessian, damping);
   return result;
 }
 

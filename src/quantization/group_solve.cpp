@@ -14,6 +14,8 @@
 namespace lrc {
 namespace {
 
+constexpr double kShareOfDamping = 1e-2;  // as in lrc_steps.cpp
+
 // U (d_out×k) and Vᵀ (k×d_in, columns reversed), k ≥ 1.
 struct Correction {
   BlockCyclic u, v_transposed;
@@ -23,14 +25,12 @@ BlockCyclic zeros_like(const BlockCyclic& a, Index rows, Index cols) {
   return BlockCyclic(a.grid(), rows, cols, a.block());
 }
 
-// As damped() of gptq.hpp.
-BlockCyclic damped(const BlockCyclic& moments, double damping) {
+// As in gptq.hpp.
+double damping_term(const BlockCyclic& moments, double damping) {
   const VectorD diagonal = moments.diagonal();
   double trace = 0;
   for (Index i = diagonal.size(); i-- > 0;) trace += diagonal(i);  // in the order of the model
-  BlockCyclic result = moments;
-  result.add_to_diagonal(damping * trace / static_cast<double>(std::max<Index>(1, diagonal.size())));
-  return result;
+  return damping * trace / static_cast<double>(std::max<Index>(1, diagonal.size()));
 }
 
 // cholesky(), with failures in the order of the model.
@@ -42,8 +42,9 @@ void factorize(BlockCyclic& a) {
   }
 }
 
-BlockCyclic damped_factor(const BlockCyclic& moments, double damping) {
-  BlockCyclic factor = damped(moments, damping);
+BlockCyclic raised_factor(const BlockCyclic& moments, double lambda) {
+  BlockCyclic factor = moments;
+  factor.add_to_diagonal(lambda);
   factorize(factor);
   return factor;
 }
@@ -84,10 +85,12 @@ BlockCyclic without(const BlockCyclic& w, const Correction* correction) {
 }
 
 // As in lrc_steps.hpp.
-Correction initial_correction(const GroupProblem& problem, const BlockCyclic& yy_factor, double damping, Index k) {
-  BlockCyclic s = damped(problem.xx, damping);
+Correction initial_correction(const GroupProblem& problem, const BlockCyclic& yy_factor, double lambda, Index k) {
+  BlockCyclic s = problem.xx;
+  s.add_to_diagonal((1 + kShareOfDamping) * lambda);
   {
     BlockCyclic z = problem.xy;
+    z.add_to_diagonal(lambda);
     divide_lower(Op::transpose, yy_factor, z);
     add_symmetric_product(Op::none, -1.0, z, 1.0, s);
   }
@@ -97,20 +100,22 @@ Correction initial_correction(const GroupProblem& problem, const BlockCyclic& yy
   return best_low_rank(scaled, s, k);
 }
 
-BlockCyclic quantize_target(const GroupProblem& problem, const Correction* correction, const BlockCyclic& yy_factor) {
-  BlockCyclic target = zeros_like(problem.weight, problem.weight.rows(), problem.weight.cols());
-  gemm(Op::none, Op::none, 1.0, without(problem.weight, correction), problem.xy, 0.0, target);
+BlockCyclic quantize_target(const GroupProblem& problem, const Correction* correction, const BlockCyclic& yy_factor,
+                            double lambda) {
+  const BlockCyclic rest = without(problem.weight, correction);
+  BlockCyclic target = rest;
+  gemm(Op::none, Op::none, 1.0, rest, problem.xy, lambda, target);
   divide_lower(Op::transpose, yy_factor, target);
   divide_lower(Op::none, yy_factor, target);
   return target;
 }
 
 Correction refitted_correction(const GroupProblem& problem, const BlockCyclic& quantized, const BlockCyclic& xx_factor,
-                               Index k) {
+                               double lambda, Index k) {
   BlockCyclic scaled = problem.weight;
   multiply_lower(Op::none, xx_factor, scaled);
-  BlockCyclic covered = zeros_like(scaled, scaled.rows(), scaled.cols());
-  gemm(Op::none, Op::transpose, 1.0, quantized, problem.xy, 0.0, covered);
+  BlockCyclic covered = quantized;
+  gemm(Op::none, Op::transpose, 1.0, quantized, problem.xy, lambda, covered);
   divide_lower(Op::transpose, xx_factor, covered);
   scaled.local() -= covered.local();
   return best_low_rank(scaled, xx_factor, k);
@@ -195,7 +200,7 @@ const Correction* address_of(const std::optional<Correction>& correction) {
 }
 
 SolveResult solve_svd(ThreadPool& pool, const GroupProblem& problem, const SolveOptions& options) {
-  const BlockCyclic factor = damped_factor(problem.xx, options.damping);
+  const BlockCyclic factor = raised_factor(problem.xx, damping_term(problem.xx, options.damping));
   std::optional<Correction> correction;
   Iterate only = iterate(pool, problem, problem.weight, factor, options, correction, [&](const BlockCyclic& quantized) {
     BlockCyclic scaled = problem.weight;
@@ -207,15 +212,16 @@ SolveResult solve_svd(ThreadPool& pool, const GroupProblem& problem, const Solve
 }
 
 SolveResult solve_lrc(ThreadPool& pool, const GroupProblem& problem, const SolveOptions& options) {
-  const BlockCyclic yy_factor = damped_factor(problem.yy, options.damping);
+  const double lambda = damping_term(problem.xx, options.damping);
+  const BlockCyclic yy_factor = raised_factor(problem.yy, lambda);
   std::optional<Correction> correction;
-  if (options.rank > 0) correction = initial_correction(problem, yy_factor, options.damping, options.rank);
-  const BlockCyclic xx_factor = damped_factor(problem.xx, options.damping);
+  if (options.rank > 0) correction = initial_correction(problem, yy_factor, lambda, options.rank);
+  const BlockCyclic xx_factor = raised_factor(problem.xx, lambda);
   std::optional<Iterate> best;
   for (Index iteration = 1; iteration <= options.iterations; ++iteration) {
-    const BlockCyclic target = quantize_target(problem, address_of(correction), yy_factor);
+    const BlockCyclic target = quantize_target(problem, address_of(correction), yy_factor, lambda);
     Iterate next = iterate(pool, problem, target, yy_factor, options, correction, [&](const BlockCyclic& quantized) {
-      return refitted_correction(problem, quantized, xx_factor, options.rank);
+      return refitted_correction(problem, quantized, xx_factor, lambda, options.rank);
     });
     if (best && next.losses.relative() >= best->losses.relative()) continue;  // on all ranks or none: all have the same
     best = std::move(next);

@@ -18,6 +18,12 @@ double column_norm(const MatrixD& a, Index col) {
 
 }  // namespace
 
+MatrixD without(ThreadPool& pool, const MatrixD& weight, const LowRank& correction) {
+  MatrixD rest = weight;
+  gemm(pool, Op::none, Op::transpose, -1.0, correction.u, correction.v, 1.0, rest);
+  return rest;
+}
+
 VectorD inverse_singular_values(const VectorD& eigenvalues, Index rows) {
   const double zero = eigenvalues(0) * std::numeric_limits<double>::epsilon() * static_cast<double>(rows);
   VectorD result(eigenvalues.size());

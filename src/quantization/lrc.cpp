@@ -14,13 +14,15 @@ namespace lrc {
 namespace {
 
 QuantizedWeight quantize_step(ThreadPool& pool, const MatrixD& weight, const Moments& moments,
-                              const LowRank& correction, const MatrixD& yy_factor, const SolveOptions& options) {
+                              const LowRank& correction, const MatrixD& yy_factor, double lambda,
+                              const SolveOptions& options) {
   if (!options.deflated) {
-    return gptq_and_descent(pool, quantize_target(pool, weight, correction, moments, yy_factor), yy_factor,
+    return gptq_and_descent(pool, quantize_target(pool, weight, correction, moments, yy_factor, lambda), yy_factor,
                             options.grid, options.sweeps);
   }
   const BranchMoments branch = branch_moments(pool, moments.xx, moments.xy, correction.v, options.damping);
-  const DeflatedStep step = deflated_step(pool, weight, moments, branch, options.damping);
+  const DeflatedStep step =
+      deflated_step(pool, weight, without(pool, weight, correction), moments, branch, options.damping);
   return gptq_and_descent(pool, step.target, step.factor, options.grid, options.sweeps);
 }
 
@@ -28,16 +30,17 @@ QuantizedWeight quantize_step(ThreadPool& pool, const MatrixD& weight, const Mom
 
 SolveResult solve_lrc(ThreadPool& pool, const MatrixD& weight, const Moments& moments, const SolveOptions& options) {
   assert(options.iterations >= 1);
-  MatrixD yy_factor = damped_factor(pool, moments.yy, options.damping);  // d_in×d_in
-  LowRank correction = initial_correction(pool, weight, moments, yy_factor, options.damping, options.rank);
+  const double lambda = damping_term(moments.xx, options.damping);
+  MatrixD yy_factor = raised_factor(pool, moments.yy, lambda);  // d_in×d_in
+  LowRank correction = initial_correction(pool, weight, moments, yy_factor, lambda, options.rank);
   if (options.deflated) yy_factor = {};  // those steps have factors of their own
-  const MatrixD xx_factor = damped_factor(pool, moments.xx, options.damping);
+  const MatrixD xx_factor = raised_factor(pool, moments.xx, lambda);
   SolveResult best;
   best.relative_loss = std::numeric_limits<double>::infinity();
   for (Index iteration = 1; iteration <= options.iterations; ++iteration) {
-    QuantizedWeight quantized = quantize_step(pool, weight, moments, correction, yy_factor, options);
+    QuantizedWeight quantized = quantize_step(pool, weight, moments, correction, yy_factor, lambda, options);
     const MatrixF values = dequantized(quantized.codes, quantized.scales, options.grid.group_size);
-    correction = refitted_correction(pool, weight, values, moments, xx_factor, options.rank);
+    correction = refitted_correction(pool, weight, values, moments, xx_factor, lambda, options.rank);
     StoredLowRank factors = stored_with_refit(pool, weight, values, moments.xx, moments.xy, correction, options);
     RowLosses losses = row_losses(pool, weight, values, factors.u.values, factors.v.values, moments);
     if (losses.relative() >= best.relative_loss) continue;  // the quantize step need not descend

@@ -5,6 +5,7 @@
 
 #include "lrc/linalg/eigen.hpp"
 #include "lrc/linalg/triangular.hpp"
+#include "lrc/quantization/gptq.hpp"
 #include "lrc/quantization/lrc_steps.hpp"
 
 namespace lrc {
@@ -13,8 +14,9 @@ VectorD relaxed_gains(ThreadPool& pool, const MatrixD& weight, const Moments& mo
   assert(most <= weight.rows() && most <= weight.cols());
   MatrixD scaled = weight;  // d_out×d_in: W R
   {
-    const MatrixD yy_factor = damped_factor(pool, moments.yy, damping);
-    multiply_upper(pool, Op::none, relaxed_factor(pool, moments, yy_factor, damping), scaled);
+    const double lambda = damping_term(moments.xx, damping);
+    const MatrixD yy_factor = raised_factor(pool, moments.yy, lambda);
+    multiply_upper(pool, Op::none, relaxed_factor(pool, moments, yy_factor, lambda), scaled);
   }
   const bool wide = weight.rows() <= weight.cols();
   MatrixD gram = wide ? symmetric_product(pool, scaled, scaled, Op::none, Op::transpose)

@@ -15,17 +15,18 @@ SolveResult solve_residual(ThreadPool& pool, const MatrixD& weight, const Moment
   const StoredFactor& directions = *options.directions;
   const MatrixD e = directions.values.cast<double>();  // d_in×k
   const BranchMoments branch = branch_moments(pool, moments.xx, moments.xy, e, options.damping);
+  const LowRank start{product(pool, weight, e), e};  // with E orthonormal and Y free of its span, U would be W E
   QuantizedWeight quantized;
   VectorD uncorrected;  // d_out
   {
-    const DeflatedStep step = deflated_step(pool, weight, moments, branch, options.damping);
+    const DeflatedStep step =
+        deflated_step(pool, weight, without(pool, weight, start), moments, branch, options.damping);
     quantized = gptq_and_descent(pool, step.target, step.factor, options.grid, options.sweeps);
     uncorrected =
         uncorrected_losses(weight, quantized.scales, options.grid, step.factor, noise_powers(moments, e, branch));
   }
   const MatrixF values = dequantized(quantized.codes, quantized.scales, options.grid.group_size);
-  // With E orthonormal and Y free of its span, U would be W E.
-  const MatrixD u = fitted_left_factor(pool, weight, values, branch, product(pool, weight, e));
+  const MatrixD u = fitted_left_factor(pool, weight, values, branch, start.u);
   StoredFactor stored_u = stored_factor(u, options.factor_bits, options.factor_dtype);
   SolveResult result;
   set_losses(result, row_losses(pool, weight, values, stored_u.values, directions.values, moments));

@@ -20,7 +20,7 @@ class DeflatedStepTest : public testing::TestWithParam<Case> {
  protected:
   DeflatedStep step(double damping) {
     const BranchMoments branch = branch_moments(pool_, problem_.moments.xx, problem_.moments.xy, v_, kNoDamping);
-    return deflated_step(pool_, problem_.weight, problem_.moments, branch, damping);
+    return deflated_step(pool_, problem_.weight, rest_, problem_.moments, branch, damping);
   }
 
   // `rows` without what the branch's input explains of them, token by token.
@@ -28,6 +28,7 @@ class DeflatedStepTest : public testing::TestWithParam<Case> {
 
   Problem problem_ = random_problem(GetParam().d_out, GetParam().d_in, 4 * GetParam().d_in + 10, 1);
   MatrixD v_ = random_matrix(GetParam().d_in, GetParam().k, 2);
+  MatrixD rest_ = random_matrix(GetParam().d_out, GetParam().d_in, 3);
   MatrixD b_ = v_.transpose() * problem_.x;
   ThreadPool pool_{2};
 };
@@ -47,6 +48,17 @@ TEST_P(DeflatedStepTest, TheHessianIsThatOfTheDeflatedActivations) {
       damped(MatrixD(y * y.transpose() + damped(problem_.moments.yy, 1e-4 * kDamping) - problem_.moments.yy), kDamping);
   const MatrixD factor = step(kDamping).factor;
   EXPECT_LT((factor * factor.transpose() - expected).norm(), 1e-6 * expected.norm());
+}
+
+// Damping shrinks nothing: it draws Ŵ to what the branch leaves of W.
+TEST_P(DeflatedStepTest, WhereNoTokenTellsAnythingTheTargetIsTheRest) {
+  const Index d_in = GetParam().d_in;
+  problem_.y.row(d_in - 1).setZero();
+  problem_.moments.xy.col(d_in - 1).setZero();
+  problem_.moments.yy.col(d_in - 1).setZero();
+  problem_.moments.yy.row(d_in - 1).setZero();
+  const MatrixD target = step(0.01).target;
+  EXPECT_LT((target - rest_).col(d_in - 1).norm(), 0.02 * rest_.col(d_in - 1).norm());
 }
 
 INSTANTIATE_TEST_SUITE_P(Cases, DeflatedStepTest,

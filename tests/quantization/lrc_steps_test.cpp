@@ -49,21 +49,49 @@ class LrcSteps : public testing::TestWithParam<Case> {
 
 TEST_P(LrcSteps, InitialCorrectionIsOptimalForARelaxedWeight) {
   const LowRank correction = initial_correction(pool_, problem_.weight, problem_.moments, yy_factor_, kNoDamping, k_);
-  const MatrixD relaxed = quantize_target(pool_, problem_.weight, correction, problem_.moments, yy_factor_);
+  const MatrixD relaxed = quantize_target(pool_, problem_.weight, correction, problem_.moments, yy_factor_, kNoDamping);
   expect_optimal(correction, relaxed, true);
 }
 
 TEST_P(LrcSteps, RefittedCorrectionIsOptimalForItsWeight) {
   const MatrixF quantized = (problem_.weight + 0.1 * random_matrix(GetParam().d_out, GetParam().d_in, 5)).cast<float>();
-  const LowRank correction = refitted_correction(pool_, problem_.weight, quantized, problem_.moments, xx_factor_, k_);
+  const LowRank correction =
+      refitted_correction(pool_, problem_.weight, quantized, problem_.moments, xx_factor_, kNoDamping, k_);
   expect_optimal(correction, quantized.cast<double>(), false);
 }
 
 TEST_P(LrcSteps, QuantizeTargetIsTheBestWeightForItsCorrection) {
   const LowRank correction{random_matrix(GetParam().d_out, k_, 3) * 0.1, random_matrix(GetParam().d_in, k_, 4)};
-  const MatrixD target = quantize_target(pool_, problem_.weight, correction, problem_.moments, yy_factor_);
+  const MatrixD target = quantize_target(pool_, problem_.weight, correction, problem_.moments, yy_factor_, kNoDamping);
   const MatrixD expected = least_squares(output_ - correction.u * (correction.v.transpose() * problem_.x), problem_.y);
   EXPECT_LT((target - expected).norm(), 1e-6 * expected.norm());
+}
+
+// Damping is one more token √λ for each channel, in X and in Y, which is not quantized.
+TEST_P(LrcSteps, DampingIsATokenForEachChannel) {
+  constexpr double kLambda = 0.7;
+  const Index d_in = GetParam().d_in;
+  const MatrixD more = std::sqrt(kLambda) * MatrixD::Identity(d_in, d_in);
+  for (const Index tokens : {Index{1}, 2 * d_in}) {
+    const Problem few = random_problem(GetParam().d_out, d_in, tokens, 2);
+    MatrixD x(d_in, tokens + d_in), y(d_in, tokens + d_in);
+    x << few.x, more;
+    y << few.y, more;
+    const LowRank correction{random_matrix(GetParam().d_out, k_, 3) * 0.1, random_matrix(d_in, k_, 4)};
+    const MatrixD rest = without(pool_, few.weight, correction);
+    const MatrixD target = quantize_target(pool_, few.weight, correction, few.moments,
+                                           raised_factor(pool_, few.moments.yy, kLambda), kLambda);
+    const MatrixD expected = least_squares(rest * x, y);
+    EXPECT_LT((target - expected).norm(), 1e-6 * expected.norm());
+    const MatrixF quantized = (few.weight + 0.1 * random_matrix(GetParam().d_out, d_in, 5)).cast<float>();
+    const LowRank refitted = refitted_correction(pool_, few.weight, quantized, few.moments,
+                                                 raised_factor(pool_, few.moments.xx, kLambda), kLambda, k_);
+    const Moments all{.tokens = x.cols(), .xx = x * x.transpose(), .xy = x * y.transpose(), .yy = y * y.transpose()};
+    const LowRank of_all =
+        refitted_correction(pool_, few.weight, quantized, all, raised_factor(pool_, all.xx, 0), 0, k_);
+    const MatrixD nothing = MatrixD::Zero(GetParam().d_out, d_in);
+    EXPECT_LT((without(pool_, nothing, refitted) - without(pool_, nothing, of_all)).norm(), 1e-6 * few.weight.norm());
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Cases, LrcSteps,

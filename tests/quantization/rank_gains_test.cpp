@@ -15,7 +15,7 @@ constexpr double kNoDamping = 1e-12;
 double relaxed_loss(ThreadPool& pool, const Problem& problem, Index k) {
   const MatrixD yy_factor = damped_factor(pool, problem.moments.yy, kNoDamping);
   const LowRank best = initial_correction(pool, problem.weight, problem.moments, yy_factor, kNoDamping, k);
-  const MatrixD relaxed = quantize_target(pool, problem.weight, best, problem.moments, yy_factor);
+  const MatrixD relaxed = quantize_target(pool, problem.weight, best, problem.moments, yy_factor, kNoDamping);
   return explicit_loss(problem, relaxed, best.u, best.v) * (problem.weight * problem.x).squaredNorm();
 }
 

@@ -9,7 +9,7 @@ namespace lrc {
 
 /// Σ (x − μ)(x − μ)ᵀ = Sx − n μ μᵀ, μ = Σx/n, from `xx` = Sx (d_in×d_in) and `sums` = Σx (d_in). A mean that
 /// holds the share s of the energy costs 1/(1 − s) times the precision of `xx` (fp32); a channel of which it leaves no
-/// more than that precision is constant, and zero with its row and column.
+/// more than that precision is constant, and zero with its row and column, and so are all channels together.
 /// Precondition: tokens > 0.
 MatrixD centred(const MatrixD& xx, const VectorD& sums, Index tokens);
 

@@ -8,8 +8,11 @@
 
 namespace lrc {
 
-/// `hessian` (d_in×d_in) + damping · its mean diagonal · I: what all factorizations of a solve are made of. A dead
-/// input channel (a zero row and column) thereby stands alone and is rounded to nearest.
+/// λ = damping · the mean diagonal of `hessian` (d_in×d_in).
+double damping_term(const MatrixD& hessian, double damping);
+
+/// `hessian` + λ I, λ = damping_term(hessian, damping): what all factorizations of a solve are made of. A dead input
+/// channel (a zero row and column) thereby stands alone and is rounded to nearest.
 MatrixD damped(const MatrixD& hessian, double damping);
 
 /// Quantizes `target` W (d_out×d_in) so as to make tr((W − Ŵ) H (W − Ŵ)ᵀ) small, H = R Rᵀ (damping already in it) being

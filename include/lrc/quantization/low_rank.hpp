@@ -12,6 +12,9 @@ struct LowRank {
   MatrixD v;  ///< d_in×k
 };
 
+/// W − U Vᵀ (d_out×d_in).
+MatrixD without(ThreadPool& pool, const MatrixD& weight, const LowRank& correction);
+
 /// 1 / singular value for each eigenvalue (descending) of aᵀ·a, or 0 where that is zero to working precision; `rows`
 /// are those of a. Precondition: at least one eigenvalue.
 VectorD inverse_singular_values(const VectorD& eigenvalues, Index rows);
