@@ -15,9 +15,12 @@ struct OddInput {
   std::string name;                                        ///< unique
   std::function<void(const std::filesystem::path&)> make;  ///< gets DIRECTORY
   std::string data = "tokens.npy";                         ///< in DIRECTORY: what is evaluated and calibrated on
+  std::string calibration = "";                            ///< in DIRECTORY: instead of `data` to calibrate on
   /// Of the odd model on the data, as transformers or arithmetic gives it (the case says which); 0: what the good model
   /// has on the good data of the same kind (tokens.npy, or text.txt where `is_text`).
   double perplexity = 0;
+  /// Of a perplexity, relative, that W4A4 may cost or gain: on random weights 0.5; a wrong reading costs more.
+  double quantized_losses = 0.5;
   bool is_text = false;                       ///< the data go through the tokenizer
   std::vector<std::string> options = {};      ///< of lrc_calibrate, beyond the usual; may say DIRECTORY
   std::vector<std::string> said = {};         ///< what the log of lrc_calibrate must hold
