@@ -42,7 +42,8 @@ double bits_of(const RunContext& run, const GroupLayout& group, const LinearStac
   double bits = stored_bits(stack.rows, inputs, static_cast<int>(options.weight_bits), options.grid().groups(inputs),
                             rank, factor_bits) +
                 factor_scale_bits(rank, factor_bits);
-  if (rank > 0 && stack.count > 1) bits += kSizeBits * static_cast<double>(stack.count);
+  const std::size_t parts = part_rows(group, stack).size();
+  if (rank > 0 && parts > 1) bits += kSizeBits * static_cast<double>(parts);
   if (options.center_activations) bits += kBiasBits * static_cast<double>(stack.rows);
   if (options.center_activations && stack.first == 0) bits += kMeanBits * static_cast<double>(inputs);
   if (options.chooses_clip() && stack.first == 0) bits += kClipBits;

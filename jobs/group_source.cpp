@@ -52,52 +52,68 @@ class StoredPanels {
   SummedMoments last_;
 };
 
-// Rows begin … end − 1 of the stack's weights, one above the other, each divided by its linear's size.
-MatrixD stacked_rows(const LinearGroup& group, const LinearStack& stack, const VectorF& sizes, Index begin, Index end) {
+// Rows begin … end − 1 of the stack's weights, one above the other.
+MatrixD stacked_rows(const LinearGroup& group, const LinearStack& stack, Index begin, Index end) {
   MatrixD rows(end - begin, group.inputs());
   Index above = 0;  // rows of the linears before
   for (std::size_t i = stack.first; i < stack.first + stack.count; ++i) {
     const MatrixF& weight = group.linears[i].weight;
     const Index first = std::max(begin, above), last = std::min(end, above + weight.rows());
     if (first < last)
-      rows.middleRows(first - begin, last - first) = weight.middleRows(first - above, last - first).cast<double>() /
-                                                     static_cast<double>(sizes(static_cast<Index>(i - stack.first)));
+      rows.middleRows(first - begin, last - first) = weight.middleRows(first - above, last - first).cast<double>();
     above += weight.rows();
   }
   return rows;
 }
 
+// Divides rows begin … of the stack by the sizes of their parts.
+void divide_by_size(const StackParts& parts, Index begin, MatrixD& rows) {
+  Index above = 0;
+  for (std::size_t i = 0; i < parts.rows.size(); ++i) {
+    const Index first = std::max(begin, above), last = std::min(begin + rows.rows(), above + parts.rows[i]);
+    if (first < last)
+      rows.middleRows(first - begin, last - first) /= static_cast<double>(parts.sizes(static_cast<Index>(i)));
+    above += parts.rows[i];
+  }
+}
+
 }  // namespace
 
-StackMembers stack_members(const LinearGroup& group, const LinearStack& stack) {
-  StackMembers members;
+StackParts stack_parts(const LinearGroup& linears, const GroupLayout& group, const LinearStack& stack) {
+  StackParts parts{.rows = part_rows(group, stack), .sizes = {}};
   std::vector<double> squares;
-  for (std::size_t i = stack.first; i < stack.first + stack.count; ++i) {
-    const MatrixF& weight = group.linears[i].weight;
-    members.rows.push_back(weight.rows());
+  Index first = 0;
+  for (const Index rows : parts.rows) {
     double sum = 0;
-    for (Index row = 0; row < weight.rows(); ++row) sum += weight.row(row).cast<double>().squaredNorm();
+    for (Index row = first; row < first + rows; ++row) sum += stacked_rows(linears, stack, row, row + 1).squaredNorm();
     squares.push_back(sum);
+    first += rows;
   }
-  members.sizes = member_sizes(squares, members.rows);
-  return members;
+  parts.sizes = part_sizes(squares, parts.rows);
+  return parts;
 }
 
-MatrixD stack_weight(const LinearGroup& group, const LinearStack& stack) {
-  return stacked_rows(group, stack, stack_members(group, stack).sizes, 0, stack.rows);
+MatrixD stack_weight(const LinearGroup& linears, const LinearStack& stack, const StackParts& parts) {
+  MatrixD weight = stacked_rows(linears, stack, 0, stack.rows);
+  divide_by_size(parts, 0, weight);
+  return weight;
 }
 
-GroupSource group_source(const RunContext& run, const SolveTask& task, const std::shared_ptr<LinearGroup>& weights) {
+GroupSource group_source(const RunContext& run, const SolveTask& task, const std::shared_ptr<LinearGroup>& weights,
+                         const StackParts& parts) {
   const auto panels = std::make_shared<StoredPanels>(run, task.group);
   const auto rows = [panels](MatrixF SummedMoments::*matrix) {
     return [panels, matrix](Index begin, Index end) { return panels->rows(matrix, begin, end); };
   };
   const LinearStack stack = task.stack;
-  const VectorF sizes = stack_members(*weights, stack).sizes;
   GroupSource source{.d_out = stack.rows,
                      .d_in = task.group.inputs(),
-                     .weight = [weights, stack, sizes](
-                                   Index begin, Index end) { return stacked_rows(*weights, stack, sizes, begin, end); },
+                     .weight =
+                         [weights, stack, parts](Index begin, Index end) {
+                           MatrixD some = stacked_rows(*weights, stack, begin, end);
+                           divide_by_size(parts, begin, some);
+                           return some;
+                         },
                      .xx = rows(&SummedMoments::xx),
                      .xy = rows(&SummedMoments::xy),
                      .yy = rows(&SummedMoments::yy)};

@@ -174,7 +174,9 @@ std::vector<Group> reduced(const RunContext& run, const BlockLayout& layout, std
 
 // On the owner: what prepares the group's inputs.
 void find_preparation(const RunContext& run, Index index, Group& group) {
-  group.weight = stack_weight(run.model.group(index, group.layout), stacks_of(group.layout, true).front());
+  const LinearGroup linears = run.model.group(index, group.layout);
+  const LinearStack stack = stacks_of(group.layout, true).front();
+  group.weight = stack_weight(linears, stack, stack_parts(linears, group.layout, stack));
   group.first = group.sums.result(RowRange{0, group.layout.inputs()});
   try {
     find_mean(run, group);

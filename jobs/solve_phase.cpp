@@ -49,9 +49,9 @@ void commit(const RunContext& run, const SolveTask& task, const SolveRecord& rec
 }
 
 // W μ (d_out), from the weights divided by their sizes.
-VectorF mean_bias(const MatrixD& weight, const VectorF& mean, const StackMembers& members, const std::string& name) {
+VectorF mean_bias(const MatrixD& weight, const VectorF& mean, const StackParts& parts, const std::string& name) {
   MatrixD outputs = mean_output(weight, mean.cast<double>(), 1);  // d_out×1
-  multiply_by_size(outputs, members.sizes, members.rows);
+  multiply_by_size(outputs, parts.sizes, parts.rows);
   return stored_half(outputs.reshaped(), "the mean output of " + name);
 }
 
@@ -66,12 +66,12 @@ void solve_alone(const RunContext& run, const SolveTask& task) {
   const MatrixF& directions = preparation.directions.values;  // d_in×k, or none
   const Moments moments = directions.size() > 0 ? expand_moments(run.pool, sums, directions) : expand_moments(sums);
   sums.xx = sums.xy = sums.yy = {};
-  StackMembers members;
+  StackParts parts;
   MatrixD weight;  // d_out×d_in
   {
     const LinearGroup linears = run.model.group(task.block, task.group);
-    members = stack_members(linears, task.stack);
-    weight = stack_weight(linears, task.stack);
+    parts = stack_parts(linears, task.group, task.stack);
+    weight = stack_weight(linears, task.stack, parts);
   }
   const auto start = std::chrono::steady_clock::now();
   SolveOptions options = options_of(run, task);
@@ -81,7 +81,7 @@ void solve_alone(const RunContext& run, const SolveTask& task) {
   }
   const VectorF& mean = preparation.target_mean.size() > 0 ? preparation.target_mean : preparation.mean;
   VectorF bias;  // W μ: d_out, or empty
-  if (mean.size() > 0) bias = mean_bias(weight, mean, members, task.stack.name);
+  if (mean.size() > 0) bias = mean_bias(weight, mean, parts, task.stack.name);
   if (sums.drift.size() > 0) {
     weight =
         propagated_weight(run.pool, weight, moments.xx, sums.drift.cast<double>(),
@@ -89,8 +89,10 @@ void solve_alone(const RunContext& run, const SolveTask& task) {
     sums.drift = {};
   }
   SolveResult result = lrc::solve(run.pool, run.options.solve_method(), weight, moments, options);
-  multiply_by_size(result, members.sizes, members.rows);
-  commit(run, task, to_record(task.stack.name, result, members.rows, moments, preparation, bias, seconds_since(start)));
+  multiply_by_size(result, parts.sizes, parts.rows);
+  commit(run, task,
+         to_record(task.stack.name, result, linear_rows(task.group, task.stack), moments, preparation, bias,
+                   seconds_since(start)));
 }
 
 // By all ranks of the team; its first one commits.
@@ -98,11 +100,11 @@ void solve_together(const RunContext& run, const SolveTask& task, const Communic
   const ProcessGrid grid(team, run.options.solve_grid(task.stack, task.group.inputs()));
   const auto start = std::chrono::steady_clock::now();
   GroupSource source;
-  StackMembers members;
+  StackParts parts;
   team.agree([&] {
     const auto weights = std::make_shared<LinearGroup>(run.model.group(task.block, task.group));
-    members = stack_members(*weights, task.stack);
-    source = group_source(run, task, weights);
+    parts = stack_parts(*weights, task.group, task.stack);
+    source = group_source(run, task, weights, parts);
   });
   const GroupProblem problem = GroupProblem::from(grid, source);
   source = {};
@@ -110,9 +112,10 @@ void solve_together(const RunContext& run, const SolveTask& task, const Communic
   SolveResult result = group_solve(run.pool, grid, run.options.solve_method(), problem, options_of(run, task));
   team.agree([&] {
     if (!team.is_root()) return;
-    multiply_by_size(result, members.sizes, members.rows);
+    multiply_by_size(result, parts.sizes, parts.rows);
     commit(run, task,
-           to_record(task.stack.name, result, members.rows, token_counts(run, task), {}, {}, seconds_since(start)));
+           to_record(task.stack.name, result, linear_rows(task.group, task.stack), token_counts(run, task), {}, {},
+                     seconds_since(start)));
   });
 }
 

@@ -85,7 +85,7 @@ void SpectraPhase::store(Index block, const GroupLayout& group, const GroupSums&
   for (const LinearStack& stack : stacks)
     record.gains.cols = std::max(record.gains.cols, run_.options.largest_rank(stack, group.inputs()));
   for (const LinearStack& stack : stacks) {
-    const MatrixD weight = stack_weight(linears, stack);  // d_out×d_in
+    const MatrixD weight = stack_weight(linears, stack, stack_parts(linears, group, stack));  // d_out×d_in
     VectorD gains;
     try {
       gains = gains_of(run_, stack.name, weight, xx, run_.options.largest_rank(stack, group.inputs()));

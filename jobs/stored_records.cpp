@@ -30,11 +30,11 @@ VectorF vector_of(const StoredMatrix<float>& row) {
 }
 
 // {relative_loss, uncorrected_loss} of each linear.
-nlohmann::ordered_json member_losses(const SolveResult& result, const std::vector<Index>& members) {
+nlohmann::ordered_json linear_losses(const SolveResult& result, const std::vector<Index>& linears) {
   nlohmann::ordered_json losses = nlohmann::ordered_json::array();
   const RowLosses uncorrected{.lost = result.uncorrected, .power = result.losses.power};
   Index first = 0;
-  for (const Index rows : members) {
+  for (const Index rows : linears) {
     nlohmann::ordered_json one = {{"relative_loss", result.losses.relative(first, rows)}};
     if (uncorrected.lost.size() > 0) one["uncorrected_loss"] = uncorrected.relative(first, rows);
     losses.push_back(one);
@@ -49,7 +49,7 @@ StoredFactor factor_of(const StoredMatrix<float>& values, const StoredCodes& cod
 
 }  // namespace
 
-SolveRecord to_record(const std::string& name, const SolveResult& result, const std::vector<Index>& members,
+SolveRecord to_record(const std::string& name, const SolveResult& result, const std::vector<Index>& linears,
                       const Moments& moments, const GroupPreparation& preparation, const VectorF& bias,
                       double seconds) {
   return {.name = name,
@@ -57,7 +57,7 @@ SolveRecord to_record(const std::string& name, const SolveResult& result, const 
           .scales = to_stored(result.scales),
           .u = to_stored(result.u),
           .v = to_stored(result.v),
-          .facts = {{"losses", member_losses(result, members)},
+          .facts = {{"losses", linear_losses(result, linears)},
                     {"by_rounding", result.by_rounding},
                     {"damping", result.damping},
                     {"iterations", result.iterations_done},

@@ -28,35 +28,29 @@ Entry codes(const std::string& name, std::vector<Index> shape, MatrixI8 SolveRes
           }};
 }
 
-// U divided by the sizes of the stack's linears: exact, since these are powers of two.
-MatrixF at_one_size(const SolveResult& result, const std::vector<Index>& members) {
+// U divided by the sizes of the stack's parts: exact, since these are powers of two.
+MatrixF at_one_size(const SolveResult& result, const std::vector<Index>& parts) {
   MatrixF u = result.u;
   Index first = 0;
   for (Index i = 0; i < result.u_sizes.size(); ++i) {
-    const Index rows = members.at(static_cast<std::size_t>(i));
+    const Index rows = parts.at(static_cast<std::size_t>(i));
     u.middleRows(first, rows) /= result.u_sizes(0, i);
     first += rows;
   }
   return u;
 }
 
-std::vector<Index> members_of(const GroupLayout& group, const LinearStack& stack) {
-  std::vector<Index> rows;
-  for (std::size_t i = stack.first; i < stack.first + stack.count; ++i) rows.push_back(group.linears[i].rows);
-  return rows;
-}
-
 void add_factors(std::vector<Entry>& entries, const GroupLayout& group, const LinearStack& of, Index rank, int bits) {
   const std::string& stack = of.name;
   const Index rows = of.rows, inputs = group.inputs();
-  if (of.count > 1) {
-    entries.push_back(floats(stack + ".u_size", Dtype::f32, {static_cast<Index>(of.count)},
+  const std::vector<Index> parts = part_rows(group, of);
+  if (parts.size() > 1) {
+    entries.push_back(floats(stack + ".u_size", Dtype::f32, {std::ssize(parts)},
                              [](const SolvedStack& s) { return s.result.u_sizes; }));
   }
   if (bits == 16) {
-    entries.push_back(
-        floats(stack + ".u", Dtype::f16, {rows, rank},
-               [members = members_of(group, of)](const SolvedStack& s) { return at_one_size(s.result, members); }));
+    entries.push_back(floats(stack + ".u", Dtype::f16, {rows, rank},
+                             [parts](const SolvedStack& s) { return at_one_size(s.result, parts); }));
     entries.push_back(
         floats(stack + ".v", Dtype::f16, {inputs, rank}, [](const SolvedStack& s) { return s.result.v; }));
     return;

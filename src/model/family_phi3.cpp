@@ -1,16 +1,24 @@
 // Phi-3: q, k, v are one linear, gate and up another; they stay fused, as the runtimes that load the result have them.
+#include <numeric>
+
 #include "lrc/model/family.hpp"
 
 namespace lrc {
 namespace {
 
+LinearLayout fused(const std::string& name, const std::vector<Index>& parts, Index cols) {
+  LinearLayout layout = linear(name, std::accumulate(parts.begin(), parts.end(), Index{0}), cols, false);
+  layout.parts = parts;
+  return layout;
+}
+
 BlockLayout block(const ModelConfig& config, Index index) {
   BlockLayout layout = dense_block(config, index);
   const std::string block = fmt::format("model.layers.{}.", index);
-  layout.groups[0].linears = {
-      linear(block + "self_attn.qkv_proj", config.query_size() + 2 * config.key_size(), config.hidden_size, false)};
+  layout.groups[0].linears = {fused(block + "self_attn.qkv_proj",
+                                    {config.query_size(), config.key_size(), config.key_size()}, config.hidden_size)};
   layout.groups[2].linears = {
-      linear(block + "mlp.gate_up_proj", 2 * config.intermediate_size, config.hidden_size, false)};
+      fused(block + "mlp.gate_up_proj", {config.intermediate_size, config.intermediate_size}, config.hidden_size)};
   return layout;
 }
 

@@ -24,6 +24,22 @@ std::vector<LinearStack> stacks_of(const GroupLayout& group, bool stacked) {
   return stacks;
 }
 
+std::vector<Index> linear_rows(const GroupLayout& group, const LinearStack& stack) {
+  std::vector<Index> rows;
+  for (std::size_t i = stack.first; i < stack.first + stack.count; ++i) rows.push_back(group.linears[i].rows);
+  return rows;
+}
+
+std::vector<Index> part_rows(const GroupLayout& group, const LinearStack& stack) {
+  std::vector<Index> rows;
+  for (std::size_t i = stack.first; i < stack.first + stack.count; ++i) {
+    const LinearLayout& linear = group.linears[i];
+    if (linear.parts.empty()) rows.push_back(linear.rows);
+    rows.insert(rows.end(), linear.parts.begin(), linear.parts.end());
+  }
+  return rows;
+}
+
 BlockLayout block_layout(const ModelConfig& config, Index index) {
   assert(index >= 0 && index < config.blocks);
   return find_family(config.family)->block(config, index);

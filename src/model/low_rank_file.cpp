@@ -40,8 +40,8 @@ void check_scales(const TensorDirectory& tensors, const std::string& name, Index
   }
 }
 
-void check_sizes(const TensorDirectory& tensors, const std::string& name, Index members) {
-  for (const float size : checked_vector(tensors, name, members)) {
+void check_sizes(const TensorDirectory& tensors, const std::string& name, Index parts) {
+  for (const float size : checked_vector(tensors, name, parts)) {
     if (!(size > 0)) refuse(tensors.at(name), fmt::format("above 0, and holds {}", size));
   }
 }
@@ -96,8 +96,22 @@ void LowRankFile::check(const GroupLayout& layout) const {
     const Index rank = check_factor(tensors_, stack.name + ".v", layout.inputs(), layout.inputs());
     if (check_factor(tensors_, stack.name + ".u", stack.rows, layout.inputs()) != rank)
       refuse(tensors_.at(stack.name + ".u"), fmt::format("of rank {}", rank));
-    if (stack.count > 1) check_sizes(tensors_, stack.name + ".u_size", static_cast<Index>(stack.count));
+    const std::vector<Index> parts = part_rows(layout, stack);
+    if (parts.size() > 1) check_sizes(tensors_, stack.name + ".u_size", std::ssize(parts));
   }
+}
+
+MatrixF LowRankFile::left_factor(const GroupLayout& layout, const LinearStack& stack) const {
+  MatrixF u = factor(stack.name + ".u", stack.rows);
+  const std::vector<Index> parts = part_rows(layout, stack);
+  if (parts.size() == 1) return u;
+  const VectorF sizes = read_vector(tensors_, stack.name + ".u_size");  // a part's
+  Index first = 0;
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    u.middleRows(first, parts[i]) *= sizes(static_cast<Index>(i));
+    first += parts[i];
+  }
+  return u;
 }
 
 MatrixF LowRankFile::factor(const std::string& name, Index rows) const {
@@ -123,17 +137,15 @@ void LowRankFile::complete(const GroupLayout& layout, LinearGroup& group) const 
   if (tensors_.find(layout.name + ".clip")) group.quantizer.clip = read_vector(tensors_, layout.name + ".clip")[0];
   for (const LinearStack& stack : stacks_of(layout, format_.stacked)) {
     const bool corrected = tensors_.find(stack.name + ".v") != nullptr;
-    const MatrixF u = corrected ? factor(stack.name + ".u", stack.rows) : MatrixF(stack.rows, 0);
+    const MatrixF u = corrected ? left_factor(layout, stack) : MatrixF(stack.rows, 0);
     const VectorF bias = format_.centered ? read_vector(tensors_, stack.name + ".center_bias") : VectorF();
     Branch branch{
         .v = corrected ? factor(stack.name + ".v", layout.inputs()) : MatrixF(), .u = {}, .first = stack.first};
-    const VectorF sizes = corrected && stack.count > 1 ? read_vector(tensors_, stack.name + ".u_size")
-                                                       : VectorF::Ones(static_cast<Index>(stack.count)).eval();
     Index row = 0;
     for (std::size_t i = stack.first; i < stack.first + stack.count; ++i) {
       Linear& linear = group.linears[i];
       const Index rows = linear.weight.rows();
-      branch.u.emplace_back(sizes(static_cast<Index>(i - stack.first)) * u.middleRows(row, rows));
+      branch.u.emplace_back(u.middleRows(row, rows));
       if (bias.size() > 0 && linear.bias.size() == 0) linear.bias = VectorF::Zero(rows);
       if (bias.size() > 0) linear.bias += bias.segment(row, rows);
       row += rows;

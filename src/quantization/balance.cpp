@@ -6,9 +6,9 @@
 namespace lrc {
 namespace {
 
-// Calls visit(size, first, count) for the rows of each member.
+// Calls visit(size, first, count) for the rows of each part.
 template <class Visit>
-void for_each_member(const VectorF& sizes, const std::vector<Index>& rows, Visit visit) {
+void for_each_part(const VectorF& sizes, const std::vector<Index>& rows, Visit visit) {
   assert(sizes.size() == std::ssize(rows));
   Index first = 0;
   for (Index i = 0; i < sizes.size(); ++i) {
@@ -20,10 +20,10 @@ void for_each_member(const VectorF& sizes, const std::vector<Index>& rows, Visit
 
 }  // namespace
 
-VectorF member_sizes(const std::vector<double>& squares, const std::vector<Index>& rows) {
+VectorF part_sizes(const std::vector<double>& squares, const std::vector<Index>& rows) {
   assert(squares.size() == rows.size());
   VectorF sizes = VectorF::Ones(std::ssize(rows));
-  double unit = 0;  // of the first member that is not zero
+  double unit = 0;  // of the first part that is not zero
   for (std::size_t i = 0; i < rows.size(); ++i) {
     const double own = squares[i] / static_cast<double>(rows[i]);
     if (own == 0) continue;
@@ -34,13 +34,13 @@ VectorF member_sizes(const std::vector<double>& squares, const std::vector<Index
 }
 
 void multiply_by_size(MatrixD& outputs, const VectorF& sizes, const std::vector<Index>& rows) {
-  for_each_member(sizes, rows, [&](float size, Index first, Index count) {
+  for_each_part(sizes, rows, [&](float size, Index first, Index count) {
     outputs.middleRows(first, count) *= static_cast<double>(size);
   });
 }
 
 void multiply_by_size(SolveResult& result, const VectorF& sizes, const std::vector<Index>& rows) {
-  for_each_member(sizes, rows, [&](float size, Index first, Index count) {
+  for_each_part(sizes, rows, [&](float size, Index first, Index count) {
     result.scales.middleRows(first, count) *= size;
     result.u.middleRows(first, count) *= size;
     const double square = static_cast<double>(size) * static_cast<double>(size);

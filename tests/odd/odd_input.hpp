@@ -39,5 +39,6 @@ OddInputs odd_texts();
 OddInputs odd_command_lines();
 OddInputs odd_places();
 OddInputs odd_statistics();
+OddInputs odd_scales();
 
 }  // namespace lrc

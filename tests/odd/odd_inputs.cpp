@@ -35,8 +35,8 @@ struct Settings {
 
 OddInputs all_odd_inputs() {
   OddInputs all;
-  for (const auto& some :
-       {odd_model_files, odd_configs, odd_token_files, odd_texts, odd_command_lines, odd_places, odd_statistics}) {
+  for (const auto& some : {odd_model_files, odd_configs, odd_token_files, odd_texts, odd_command_lines, odd_places,
+                           odd_statistics, odd_scales}) {
     for (OddInput& one : some()) all.push_back(std::move(one));
   }
   return all;

@@ -46,6 +46,11 @@ OddInputs odd_texts() {
     while (many.size() < 1'200'000) many += t;
     return json_line(many) + json_line("more");
   }));
+  all.push_back(text("text that is no UTF-8 far beyond what is read", "text.txt", [](const auto& t) {
+    std::string many;
+    while (many.size() < 4'194'304) many += t;
+    return many + "caf\xE9 au lait\n" + t;
+  }));
   return all;
 }
 

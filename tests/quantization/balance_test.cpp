@@ -22,7 +22,7 @@ std::vector<double> squares_of(const MatrixD& weight) {
 // As a run solves a stack.
 SolveResult solved(const Problem& problem, int factor_bits) {
   ThreadPool pool;
-  const VectorF sizes = member_sizes(squares_of(problem.weight), kRows);
+  const VectorF sizes = part_sizes(squares_of(problem.weight), kRows);
   MatrixD weight = problem.weight;
   multiply_by_size(weight, sizes.cwiseInverse(), kRows);
   SolveResult result =
@@ -32,10 +32,10 @@ SolveResult solved(const Problem& problem, int factor_bits) {
 }
 
 TEST(Balance, SizesArePowersOfTwoAndOneWhereLinearsAreAlike) {
-  EXPECT_EQ(member_sizes({6, 4, 9}, kRows), VectorF::Ones(3));
-  EXPECT_EQ(member_sizes({7}, {3}), VectorF::Ones(1));
-  EXPECT_EQ(member_sizes({0, 0, 0}, kRows), VectorF::Ones(3));
-  const VectorF sizes = member_sizes({6e4, 4, 0}, kRows);
+  EXPECT_EQ(part_sizes({6, 4, 9}, kRows), VectorF::Ones(3));
+  EXPECT_EQ(part_sizes({7}, {3}), VectorF::Ones(1));
+  EXPECT_EQ(part_sizes({0, 0, 0}, kRows), VectorF::Ones(3));
+  const VectorF sizes = part_sizes({6e4, 4, 0}, kRows);
   EXPECT_EQ(sizes(0), 1);
   EXPECT_EQ(sizes(1), 0x1p-7F);  // 1 a row against 1e4: a hundredth
   EXPECT_EQ(sizes(2), 1);

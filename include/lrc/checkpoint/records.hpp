@@ -48,7 +48,7 @@ struct SolveRecord {
   StoredMatrix<float> v;            ///< d_in×rank
   nlohmann::ordered_json facts;     ///< for the report: losses of each linear, damping, iterations, seconds, ...
   StoredCodes u_codes{}, v_codes{};
-  StoredMatrix<float> u_sizes{};      ///< 1×members of a stack: u is stored divided by them; or empty
+  StoredMatrix<float> u_sizes{};      ///< 1×parts of a stack: u is stored divided by them; or empty
   StoredMatrix<float> mean{};         ///< 1×d_in, taken off the inputs; or empty
   StoredMatrix<float> center_bias{};  ///< 1×d_out: what that takes off the outputs
   double clip = 0;                    ///< of the activation quantizer, where the group has its own; else 0

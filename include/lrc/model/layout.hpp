@@ -22,6 +22,7 @@ struct LinearLayout {
   Index rows, cols;  ///< d_out, d_in
   bool bias;
   StoredRows stored;
+  std::vector<Index> parts{};  ///< rows of each matrix that is fused in it, one after the other; empty: it is one
 };
 
 /// A linear whose weight is the tensor NAME.weight.
@@ -45,6 +46,13 @@ struct LinearStack {
 
 /// All of the group's linears as one stack, or each as one of its own.
 std::vector<LinearStack> stacks_of(const GroupLayout& group, bool stacked);
+
+/// d_out of each linear of a stack.
+std::vector<Index> linear_rows(const GroupLayout& group, const LinearStack& stack);
+
+/// d_out of each matrix in a stack that may have another size than the others: of each linear, of a fused one of each
+/// part.
+std::vector<Index> part_rows(const GroupLayout& group, const LinearStack& stack);
 
 struct BlockLayout {
   std::string attention_norm, mlp_norm;  ///< names of tensors, hidden_size each

@@ -2,7 +2,8 @@
 //
 //   STACK.u, STACK.v               d_out×k, d_in×k: F16, or I8 with one scale a column in STACK.u_scale, STACK.v_scale;
 //                                  neither where the rank is 0
-//   STACK.u_size                   members: where a stack has several linears, what the rows of each in u are times
+//   STACK.u_size                   parts: where a stack has several linears, or fused ones, what the rows of each in u
+//                                  are times
 //   STACK.center_bias              d_out: W μ
 //   GROUP.mean                     d_in: μ
 //   GROUP.clip                     1: the clip ratio of the activation quantizer, where it is the group's own
@@ -32,6 +33,7 @@ class LowRankFile {
 
  private:
   void check(const GroupLayout& layout) const;
+  MatrixF left_factor(const GroupLayout& layout, const LinearStack& stack) const;
   MatrixF factor(const std::string& name, Index rows) const;
 
   TensorDirectory tensors_;

@@ -46,7 +46,7 @@ struct SolveResult {
   MatrixF v_scales{};         ///< 1×k
   RowLosses losses{};         ///< the same, row by row
   VectorD uncorrected{};      ///< d_out: what GPTQ without a correction would lose, uncorrected.hpp; or empty
-  MatrixF u_sizes{};          ///< 1×members where these were solved with one size (balance.hpp): u is times it
+  MatrixF u_sizes{};          ///< 1×parts where these were solved at one size (balance.hpp): u is times it
   bool by_rounding = false;   ///< the inputs told nothing: round to nearest, U = 0 (solve())
 };
 
