@@ -28,6 +28,10 @@ struct Group {
   MatrixF drift{};  // on the owner: (X̄ − X̂) X̂ᵀ as xx, d_in×d_in; empty where the inputs are the original model's
 };
 
+// Directions that fewer tokens say are directions of these tokens alone: taking them out leaves nothing of the tokens,
+// and of others what the solve knows nothing of.
+constexpr Index kTokensADirection = 4;
+
 Directions kind_of(const std::string& name) {
   return name == "pca" ? Directions::pca : name == "weighted" ? Directions::weighted : Directions::mixed;
 }
@@ -74,7 +78,10 @@ void find_directions(const RunContext& run, Group& group) {
     directions =
         residual_directions(run.pool, kind_of(run.options.residual_directions), group.weight, group.xx, rank, damping);
   };
-  if (!tells_nothing(group.xx.diagonal())) {
+  if (group.sums.weighted_tokens() < static_cast<double>(kTokensADirection * rank)) {
+    log_warning(fmt::format("{}: {:g} tokens say too little of {} directions; none is taken out of its inputs",
+                            group.layout.name, group.sums.weighted_tokens(), rank));
+  } else if (!tells_nothing(group.xx.diagonal())) {
     try {
       with_damping(group.layout.name, std::max(run.options.damping, 1e-8), find);
     } catch (const DampingFailure& failure) {  // inputs of too few kinds: there is nothing to take out

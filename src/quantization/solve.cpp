@@ -40,6 +40,12 @@ SolveResult solve_by_rounding(ThreadPool& pool, const MatrixD& weight, const Mom
   return result;
 }
 
+// Where the directions take out all that the tokens have (fewer tokens than directions), what is left is rounding.
+bool nothing_is_quantized(const Moments& moments) {
+  constexpr double kRounding = 1e-5;
+  return moments.yy.trace() <= kRounding * moments.xx.trace();
+}
+
 bool all_finite(const Moments& moments) {
   return moments.xx.allFinite() && moments.xy.allFinite() && moments.yy.allFinite();
 }
@@ -82,7 +88,7 @@ SolveResult solve(ThreadPool& pool, Method method, const MatrixD& weight, const 
   const auto by_rounding = [&] {
     return solve_by_rounding(pool, weight, moments, options, method == Method::gptq ? 0 : options.rank);
   };
-  if (tells_nothing(moments.xx.diagonal()) || tells_nothing(moments.yy.diagonal())) return by_rounding();
+  if (tells_nothing(moments.xx.diagonal()) || nothing_is_quantized(moments)) return by_rounding();
   const auto damped = [&](double damping) { return solve_damped(pool, method, weight, moments, options, damping); };
   return or_by_rounding(
       all_finite(moments), [&] { return with_damping(options, damped); }, by_rounding);

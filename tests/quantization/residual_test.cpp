@@ -107,7 +107,7 @@ TEST(ResidualSolve, WhereTheDataHasNoSayTheBranchPassesItsInputOn) {
   const SolveResult result = solve(pool, Method::lrc, problem.weight, problem.moments, options_for(10, 16, &e));
   const MatrixD passed_on = problem.weight * e.values.cast<double>();
   EXPECT_LT((result.u.cast<double>() - passed_on).rightCols(6).norm(), 0.05 * passed_on.rightCols(6).norm());
-  EXPECT_EQ(result.damping, 0.01);
+  EXPECT_TRUE(result.by_rounding);  // the directions take out all that these tokens have
 }
 
 // Rows of a stack are independent of each other once E is given.

@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "lrc/core/log.hpp"
-#include "quantization/problem.hpp"
+#include "quantization/explicit.hpp"
 
 namespace lrc {
 namespace {
@@ -198,6 +198,18 @@ TEST_F(SolveFailures, WithoutDataDirectionsStillCarryTheirPart) {
   problem_.moments = {0, MatrixD::Zero(20, 20), MatrixD::Zero(20, 20), MatrixD::Zero(20, 20)};
   const SolveResult result = solve(pool_, Method::lrc, problem_.weight, problem_.moments, options_);
   EXPECT_LT((result.u.cast<double>() - problem_.weight.leftCols(2)).norm(), 1e-3 * problem_.weight.norm());
+}
+
+// Of three tokens nearly all directions are unseen: the weight stays what it is there.
+TEST_F(SolveFailures, FewTokensLeaveTheWeightWhereTheySayNothing) {
+  const StoredFactor directions = stored_factor(MatrixD::Identity(20, 1), 16);
+  options_.directions = &directions;
+  options_.rank = 1;
+  const Problem few = residual_problem(random_problem(problem_.weight.rows(), 20, 3, 7), MatrixD::Identity(20, 1));
+  const SolveResult result = solve(pool_, Method::lrc, few.weight, few.moments, options_);
+  const MatrixD rest = few.weight.rightCols(19);
+  const MatrixD found = dequantized(result.codes, result.scales, 0).cast<double>().rightCols(19);
+  EXPECT_LT((found - rest).norm(), 0.3 * rest.norm());
 }
 
 // Moments of one input direction, rounded as fp32 rounds: indefinite by more than any damping of their mean makes good.
