@@ -105,19 +105,16 @@ class SolvedModel {
       SolvedStack& solved = solved_[stack.name];
       solved = {random_result(stack.rows, group.inputs()), mean, {}, clip};
       if (what_.centered) solved.center_bias = random_half(stack.rows);
-      if (stack.count > 1) give_sizes(solved.result, group, stack);
+      const std::vector<Index> parts = part_rows(group, stack);
+      if (parts.size() > 1) give_sizes(solved.result, parts);
     }
   }
 
   // Each linear of the stack another one: 1/4, 1/2, 1.
-  static void give_sizes(SolveResult& result, const GroupLayout& group, const LinearStack& stack) {
-    std::vector<Index> rows;
-    VectorF sizes(static_cast<Index>(stack.count));
-    for (std::size_t i = 0; i < stack.count; ++i) {
-      rows.push_back(group.linears[stack.first + i].rows);
-      sizes(static_cast<Index>(i)) = std::ldexp(1.0F, static_cast<int>(i) - 2);
-    }
-    multiply_by_size(result, sizes, rows);
+  static void give_sizes(SolveResult& result, const std::vector<Index>& parts) {
+    VectorF sizes(std::ssize(parts));
+    for (Index i = 0; i < sizes.size(); ++i) sizes(i) = std::ldexp(1.0F, static_cast<int>(i) - 2);
+    multiply_by_size(result, sizes, parts);
   }
 
   SolveResult random_result(Index rows, Index inputs) {
