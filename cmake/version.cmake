@@ -15,7 +15,7 @@ if(EXISTS ${SOURCE}/.git)
   execute_process(COMMAND git rev-parse --short HEAD WORKING_DIRECTORY ${SOURCE}
     OUTPUT_VARIABLE commit OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
   # What is not compiled, such as a config, may be changed between a run and its resumption.
-  execute_process(COMMAND git diff --quiet HEAD -- src include jobs/*.cpp jobs/*.hpp cmake CMakeLists.txt
+  execute_process(COMMAND git diff --quiet HEAD -- src include jobs/*.cpp cmake CMakeLists.txt
     WORKING_DIRECTORY ${SOURCE} RESULT_VARIABLE changed ERROR_QUIET)
   if(commit)
     if(changed)

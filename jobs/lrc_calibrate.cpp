@@ -1,11 +1,11 @@
 // lrc_calibrate: calibration data and a model in, the quantized model with its low-rank corrections out.
-#include "calibration_run.hpp"
-#include "idle_options.hpp"
 #include "lrc/core/log.hpp"
 #include "lrc/linalg/blas_core.hpp"
 #include "lrc/linalg/gemm.hpp"
 #include "lrc/mpi/session.hpp"
-#include "presets.hpp"
+#include "lrc/options/idle_options.hpp"
+#include "lrc/options/presets.hpp"
+#include "lrc/pipeline/calibration_run.hpp"
 
 int main(int argc, char** argv) {
   using namespace lrc;

@@ -1,6 +1,6 @@
 # Every header compiles on its own. That of a source file is the first thing it includes (include_table.sh), which proves
 # it; for each of the others there is a source file here, which includes it and nothing else.
-file(GLOB_RECURSE headers CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/include/*.hpp ${PROJECT_SOURCE_DIR}/jobs/*.hpp ${CMAKE_CURRENT_SOURCE_DIR}/*.hpp)
+file(GLOB_RECURSE headers CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/include/*.hpp ${CMAKE_CURRENT_SOURCE_DIR}/*.hpp)
 set(header_sources "")
 foreach(header ${headers})
   file(RELATIVE_PATH name ${PROJECT_SOURCE_DIR} ${header})

@@ -24,7 +24,7 @@ bin=${LRC_BIN:-build/release/bin}
 work=$(mktemp -d "${TMPDIR:-/tmp}/lrc-accuracy.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 commit=$(git rev-parse --short HEAD)
-git diff --quiet HEAD -- src include 'jobs/*.cpp' 'jobs/*.hpp' || commit+=-changed
+git diff --quiet HEAD -- src include 'jobs/*.cpp' || commit+=-changed
 
 # Windows to calibrate with, to evaluate, and their length.
 windows_of() {

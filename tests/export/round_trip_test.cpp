@@ -1,4 +1,4 @@
-// What the exporter is given comes out of the model that is read back, and runs as method.md says.
+// What the exporter is given comes out of the model that is read back, and runs as docs/method.md says.
 #include <gtest/gtest.h>
 
 #include <cmath>

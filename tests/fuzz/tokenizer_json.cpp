@@ -2,7 +2,7 @@
 #include <cstdlib>
 
 #include "fuzz.hpp"
-#include "lrc/model/tokenizer.hpp"
+#include "lrc/tokenizer/tokenizer.hpp"
 
 namespace {
 

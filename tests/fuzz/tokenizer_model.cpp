@@ -1,6 +1,6 @@
 // tokenizer.model (sentencepiece): a tokenizer that was taken also has to tokenize.
 #include "fuzz.hpp"
-#include "lrc/model/tokenizer.hpp"
+#include "lrc/tokenizer/tokenizer.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   lrc::refuses("tokenizer.model", data, size, [](const std::filesystem::path& file) {

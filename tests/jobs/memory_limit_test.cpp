@@ -1,4 +1,4 @@
-#include "memory_limit.hpp"
+#include "lrc/plan/memory_limit.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,6 +1,6 @@
 // The plan of a rank's memory: what it is for real sizes, that it is kept, and that a run which would not do is
 // refused.
-#include "memory_plan.hpp"
+#include "lrc/plan/memory_plan.hpp"
 
 #include <algorithm>
 

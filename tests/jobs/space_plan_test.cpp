@@ -1,4 +1,4 @@
-#include "space_plan.hpp"
+#include "lrc/plan/space_plan.hpp"
 
 #include "lrc/model/config.hpp"
 #include "program.hpp"

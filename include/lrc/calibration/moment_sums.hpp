@@ -13,10 +13,10 @@
 
 namespace lrc {
 
-/// exact: XXᵀ, XYᵀ and YYᵀ. diagonal: XXᵀ and, per channel, Σxy and Σy² (method.md, "One matrix instead of three").
-/// Where the inputs are prepared before they are quantized (preparation.hpp), what prepares them comes from a first
-/// pass, inputs: XXᵀ and Σx; the second one sums cross: XYᵀ and YYᵀ, or diagonals: Σxy and Σy². drift: XYᵀ and Σx,
-/// where x is by how much the inputs y of the quantized model fall short of the original's (propagated_target.hpp).
+/// exact: XXᵀ, XYᵀ and YYᵀ. diagonal: XXᵀ and, per channel, Σxy and Σy² (docs/method.md, "One matrix instead of
+/// three"). Where the inputs are prepared before they are quantized (preparation.hpp), what prepares them comes from a
+/// first pass, inputs: XXᵀ and Σx; the second one sums cross: XYᵀ and YYᵀ, or diagonals: Σxy and Σy². drift: XYᵀ and
+/// Σx, where x is by how much the inputs y of the quantized model fall short of the original's (propagated_target.hpp).
 enum class MomentKind { exact, diagonal, inputs, cross, diagonals, drift };
 
 inline bool has_squares(MomentKind kind) {

@@ -1,6 +1,6 @@
 // What is done to a group's inputs before they are quantized: their mean is taken off, and, for residual activations,
-// their part in the span of a few directions, which goes through the correction instead (method.md, "Beyond the
-// paper").
+// their part in the span of a few directions, which goes through the correction instead (docs/method.md,
+// "Residual activations").
 #pragma once
 
 #include "lrc/core/parallel.hpp"

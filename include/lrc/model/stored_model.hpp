@@ -17,6 +17,9 @@
 
 namespace lrc {
 
+/// Elements of a tensor that a rank reads at a time to check it.
+inline constexpr Index kCheckedAtOnce = Index{1} << 22;
+
 class StoredModel : public Model {
  public:
   /// Throws InputError where that is no model (model_directory.hpp), where a tensor is missing or has another shape or

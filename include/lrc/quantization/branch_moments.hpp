@@ -18,7 +18,7 @@ struct BranchMoments {
 /// gets 1 and does no harm. Throws CholeskyFailure.
 BranchMoments branch_moments(ThreadPool& pool, const MatrixD& xx, const MatrixD& xy, const MatrixD& v, double damping);
 
-/// U (d_out×k) with Ŵ and V given: (W Sx V − Ŵ Sxyᵀ V)(Vᵀ Sx V)⁻¹, the least of ‖W X − Ŵ Y − U B‖² (method.md,
+/// U (d_out×k) with Ŵ and V given: (W Sx V − Ŵ Sxyᵀ V)(Vᵀ Sx V)⁻¹, the least of ‖W X − Ŵ Y − U B‖² (docs/method.md,
 /// "Residual activations" and the refit). `start` is any U (d_out×k): the loss is never above that of `start`, and what
 /// only the raised diagonal determines stays as it is there. 4 d_out d_in k + 4 d_out k² operations.
 MatrixD fitted_left_factor(ThreadPool& pool, const MatrixD& weight, const MatrixF& quantized,

@@ -1,4 +1,4 @@
-// Centred moments (method.md): W x = W (x − μ) + W μ, so x − μ is quantized and W μ becomes a bias.
+// Centred moments (docs/method.md): W x = W (x − μ) + W μ, so x − μ is quantized and W μ becomes a bias.
 #pragma once
 
 #include <string>

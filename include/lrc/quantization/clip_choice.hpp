@@ -16,9 +16,9 @@ struct ClipCandidate {
 };
 
 /// Σ_j ‖W_j‖² (Σ x_j² − (Σ x_j y_j)² / Σ y_j²): what the outputs lose where every channel is told from its own
-/// quantized value as well as it can be. In the terms of method.md the bracket is 1/(1/Σ x_j² + c_j²/n_j), so n_j/c_j²
-/// where the noise is weak, and never above Σ x_j²: a channel of little energy that is all noise costs what it holds
-/// and no more. `column_powers` = ‖W_j‖² (d_in) of the weight or stack, `xx` = Σ x_j² (d_in). d_in operations;
+/// quantized value as well as it can be. In the terms of docs/method.md the bracket is 1/(1/Σ x_j² + c_j²/n_j), so
+/// n_j/c_j² where the noise is weak, and never above Σ x_j²: a channel of little energy that is all noise costs what it
+/// holds and no more. `column_powers` = ‖W_j‖² (d_in) of the weight or stack, `xx` = Σ x_j² (d_in). d_in operations;
 /// correlations between channels, which the solve makes use of, are left out.
 double clip_cost(const VectorD& column_powers, const VectorD& xx, const ClipCandidate& candidate);
 

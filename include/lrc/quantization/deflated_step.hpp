@@ -1,5 +1,5 @@
 // The quantize step in which U is not held fixed but eliminated: Ŵ is rounded knowing that the branch will make good
-// what lies in its span (method.md, "Deflated quantize step").
+// what lies in its span (docs/method.md, "Deflated quantize step").
 #pragma once
 
 #include "lrc/linalg/moments.hpp"

@@ -1,5 +1,5 @@
 // A factor of a correction as it is stored: 16-bit numbers, or int8 codes with one scale per column, which halve the
-// cost of a rank (method.md, "Quantized factors").
+// cost of a rank (docs/method.md, "Stacks and quantized factors").
 #pragma once
 
 #include "lrc/core/dtype.hpp"

@@ -1,4 +1,4 @@
-// The closed forms of LRC (method.md, "Objective"), each optimal in its unknowns with the others given.
+// The closed forms of LRC (docs/method.md, "Objective"), each optimal in its unknowns with the others given.
 //
 // Damping adds one λ to the diagonals of all three, Sx, Sxy and Sy, as if each channel had been seen once more, alone
 // and not quantized. With λ in Sy only, as ridge regression has it, Ŵ is drawn to 0 where the tokens say little, and

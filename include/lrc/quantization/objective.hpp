@@ -1,4 +1,4 @@
-// The loss that all methods are measured by (method.md, "Objective"), from the undamped moments alone.
+// The loss that all methods are measured by (docs/method.md, "Objective"), from the undamped moments alone.
 #pragma once
 
 #include "lrc/linalg/gemm.hpp"

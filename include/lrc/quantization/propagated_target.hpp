@@ -1,4 +1,4 @@
-// The target of a linear whose inputs come from the quantized model before it (method.md, "Asymmetric target").
+// The target of a linear whose inputs come from the quantized model before it (docs/method.md, "Asymmetric target").
 // X̄: inputs in the original model, X̂: those of the same tokens in the quantized model so far, D = X̄ − X̂ the drift. With
 // T = α X̄ + (1 − α) X̂ = X̂ + α D the solve is to make ‖W T − Ŵ Y − U Vᵀ X̂‖ small, Y = Q_a(X̂). Of W T the solve can only
 // answer what X̂ predicts, W' X̂ with

@@ -1,4 +1,4 @@
-// Adaptive rank (method.md): one budget for the whole model, spent where a rank buys most.
+// Adaptive rank (docs/method.md): one budget for the whole model, spent where a rank buys most.
 #pragma once
 
 #include <vector>

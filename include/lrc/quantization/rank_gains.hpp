@@ -13,8 +13,8 @@ VectorD relaxed_gains(ThreadPool& pool, const MatrixD& weight, const Moments& mo
 
 /// Residual activations with pca directions: the j-th takes the energy λ_j (of Sx, d_in×d_in) out of what is quantized,
 /// and with it noise of `noise_ratio`·λ_j, which a rotated model spreads evenly over its channels:
-/// noise_ratio · λ_j ‖W‖²/d_in, descending. `noise_ratio` is Σ n_j / Σ x_j² of the plain activations (method.md, "One
-/// matrix"); in the units of tr(W Sx Wᵀ). Precondition: most ≤ d_in.
+/// noise_ratio · λ_j ‖W‖²/d_in, descending. `noise_ratio` is Σ n_j / Σ x_j² of the plain activations (docs/method.md,
+/// "One matrix instead of three"); in the units of tr(W Sx Wᵀ). Precondition: most ≤ d_in.
 VectorD residual_gains(const MatrixD& weight, const MatrixD& xx, double noise_ratio, Index most);
 
 /// The variance of rounding d values to `bits` bits against their own, if they are Gaussian: the grid ends at `clip`

@@ -1,5 +1,5 @@
-// Residual activations (method.md, "Beyond the paper"): the span of a few input directions is taken out before the
-// activations are quantized, Y = Q_a(X − E Eᵀ X), and goes through the branch U Eᵀ X instead.
+// Residual activations (docs/method.md, "Residual activations"): the span of a few input directions is taken out before
+// the activations are quantized, Y = Q_a(X − E Eᵀ X), and goes through the branch U Eᵀ X instead.
 #pragma once
 
 #include "lrc/quantization/solve.hpp"

@@ -1,4 +1,4 @@
-// Which input directions E residual activations take out before quantizing (method.md, "Residual activations").
+// Which input directions E residual activations take out before quantizing (docs/method.md, "Residual activations").
 #pragma once
 
 #include "lrc/linalg/gemm.hpp"

@@ -1,0 +1,27 @@
+// What the kinds of work of a run cost, for its progress. Guesses: the pace that is seen corrects them.
+#pragma once
+
+#include "lrc/pipeline/run_context.hpp"
+
+namespace lrc {
+
+/// What a pass does after a block's forward pass, as progress calls it.
+std::string using_sums_of(const std::string& pass);
+
+/// All work of the run, but for the solves that are committed.
+void expect_work(const RunContext& run);
+
+/// The blocks that a pass has left: to be passed, and those of them whose sums are used.
+struct BlocksLeft {
+  Index passed, used;
+};
+void expect_pass(const RunContext& run, const std::string& pass, BlocksLeft left);
+
+/// Order of growth of a solve: the factorizations on the input side and the products with the weight.
+double solve_cost(const SolveTask& task);
+/// That for a rank, where several share it.
+double solve_cost_of_a_rank(const RunContext& run, const SolveTask& task);
+/// Of all solves of the run, committed ones included, by solve_cost_of_a_rank.
+double solve_costs(const RunContext& run);
+
+}  // namespace lrc

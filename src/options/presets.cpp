@@ -1,0 +1,114 @@
+#include "lrc/options/presets.hpp"
+
+#include <array>
+#include <span>
+
+namespace lrc {
+namespace {
+
+// An option and what it may be; the first is what it becomes where it was not given.
+struct Demand {
+  const char* option;
+  std::vector<std::string> allowed;
+};
+
+// arXiv 2412.07902, as jobs/accuracy measures it.
+const std::vector<Demand>& of_paper() {
+  static const std::vector<Demand> demands{{"method", {"lrc"}},
+                                           {"moments", {"exact"}},
+                                           {"propagate", {"original"}},
+                                           {"activation-clip", {"0.9"}},
+                                           {"activation-scale", {"absmax"}},
+                                           {"rotate-heads", {"off"}},
+                                           {"factor-bits", {"16"}},
+                                           {"center-activations", {"off"}},
+                                           {"stack-groups", {"off"}},
+                                           {"residual-activations", {"off"}},
+                                           {"deflated", {"off"}},
+                                           {"descent-sweeps", {"0"}},
+                                           {"rank-allocation", {"uniform"}},
+                                           {"export-for", {"native"}}};
+  return demands;
+}
+
+// compressed-tensors quantizes the inputs as they come, in four bits by absmax/7.5, and PEFT has factors for each
+// linear of its own.
+const std::vector<Demand>& of_stock() {
+  static const std::vector<Demand> demands{{"rotation", {"offline", "none"}}, {"activation-bits", {"4", "16"}},
+                                           {"activation-clip", {"14/15"}},    {"activation-scale", {"absmax"}},
+                                           {"factor-bits", {"16"}},           {"center-activations", {"off"}},
+                                           {"stack-groups", {"off"}},         {"residual-activations", {"off"}}};
+  return demands;
+}
+
+// The best combination of jobs/accuracy that takes no longer than the paper's form.
+struct Preference {
+  const char* option;
+  const char* value;
+  bool (*makes_sense)(const CalibrateOptions& options);
+};
+
+constexpr bool always(const CalibrateOptions&) { return true; }
+constexpr bool quantizes(const CalibrateOptions& o) { return o.activation_bits != 16; }
+
+constexpr std::array<Preference, 9> kBest{
+    {{"center-activations", "on", always},
+     {"stack-groups", "on", [](const CalibrateOptions& o) { return o.has_low_rank(); }},
+     {"residual-activations", "on", [](const CalibrateOptions& o) { return o.has_low_rank() && o.stack_groups; }},
+     {"factor-bits", "8", [](const CalibrateOptions& o) { return o.has_low_rank(); }},
+     {"activation-clip", "fitted", quantizes},
+     {"activation-scale", "signed", quantizes},
+     {"activation-group-size", "32", quantizes},
+     {"rotate-heads", "on", [](const CalibrateOptions& o) { return o.rotation == "full"; }},
+     {"moments", "diagonal", always}}};
+
+// Likewise, of what stock loaders run.
+constexpr std::array<Preference, 2> kBestOfStock{
+    {{"activation-group-size", "32", quantizes},
+     {"deflated", "on", [](const CalibrateOptions& o) { return o.has_low_rank(); }}}};
+
+void prefer(OptionTable& table, const CalibrateOptions& options, std::span<const Preference> preferences) {
+  for (const Preference& best : preferences) {
+    if (best.makes_sense(options)) table.prefer(best.option, best.value);
+  }
+}
+
+void apply(OptionTable& table, const std::vector<Demand>& demands, const std::string& asking) {
+  for (const Demand& demand : demands) table.demand(demand.option, demand.allowed, asking);
+}
+
+// For --help: `usual` is what the option table has, `best` what --method lrc makes of it, `stock` that for stock
+// loaders.
+std::string default_text(const std::string& usual, const std::string& best, const std::string& stock) {
+  if (best == usual) return fmt::format("{}; {} with --export-for stock", usual, stock);
+  const std::string of_best = fmt::format("{} with --method lrc", best);
+  if (stock == usual) return fmt::format("{}; {} with --export-for stock, other methods or --paper", of_best, usual);
+  const std::string of_stock = stock == best ? "" : fmt::format("; {} with --export-for stock", stock);
+  return fmt::format("{}{}; {} with other methods or --paper", of_best, of_stock, usual);
+}
+
+}  // namespace
+
+void apply_presets(OptionTable& table, const CalibrateOptions& options) {
+  if (options.paper) apply(table, of_paper(), "--paper");
+  if (options.export_for == "stock") apply(table, of_stock(), "--export-for stock");
+  if (options.method != "lrc" || options.paper) return;
+  prefer(table, options, options.export_for == "stock" ? std::span<const Preference>(kBestOfStock) : kBest);
+}
+
+void describe_presets(OptionTable& table) {
+  const auto values_for = [](const char* loaders) {
+    CalibrateOptions options;
+    OptionTable untouched = option_table(options);
+    options.export_for = loaders;
+    apply_presets(untouched, options);
+    return untouched.effective();
+  };
+  const nlohmann::ordered_json usual = table.effective(), native = values_for("native"), stock = values_for("stock");
+  for (const auto& [name, value] : usual.items()) {
+    if (name != "export-for" && (native[name] != value || stock[name] != value))
+      table.describe_default(name, default_text(value, native[name], stock[name]));
+  }
+}
+
+}  // namespace lrc

@@ -1,0 +1,34 @@
+#include "lrc/pipeline/run_context.hpp"
+
+#include <algorithm>
+
+namespace lrc {
+
+WorkPlan WorkPlan::of(const Model& model, bool stacked, const Checkpoint& checkpoint) {
+  WorkPlan plan;
+  for (Index block = 0; block < model.config().blocks; ++block) {
+    const BlockLayout layout = block_layout(model.config(), block);
+    for (const GroupLayout& group : layout.groups) {
+      bool solved = true;
+      for (const LinearStack& stack : stacks_of(group, stacked)) {
+        if (checkpoint.is_committed(stack.name)) continue;
+        solved = false;
+        plan.solves.push_back({block, group, stack});
+      }
+      if (solved) continue;
+      for (Index panel = 0; panel < MomentPanels{group.inputs()}.count(); ++panel) {
+        if (!checkpoint.has_moments({group.name, panel})) plan.unmeasured.emplace(group.name, panel);
+      }
+    }
+  }
+  return plan;
+}
+
+bool WorkPlan::has_unmeasured(const BlockLayout& block) const {
+  return std::any_of(block.groups.begin(), block.groups.end(), [&](const GroupLayout& group) {
+    const auto at = unmeasured.lower_bound({group.name, 0});
+    return at != unmeasured.end() && at->first == group.name;
+  });
+}
+
+}  // namespace lrc

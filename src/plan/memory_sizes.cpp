@@ -1,0 +1,73 @@
+#include "lrc/plan/memory_sizes.hpp"
+
+#include <algorithm>
+
+#include "lrc/model/sequences.hpp"
+
+namespace lrc::memory {
+namespace {
+
+double size(const LinearLayout& linear) { return real(linear.rows) * real(linear.cols); }
+
+double largest_linear(const GroupLayout& group) {
+  double largest = 0;
+  for (const LinearLayout& linear : group.linears) largest = std::max(largest, size(linear));
+  return largest;
+}
+
+// Channels a token, of what is there at once while a unit goes through attention or an MLP; an expert may see them all.
+double activation_channels(const ModelConfig& model) {
+  const double hidden = real(model.hidden_size), inner = real(model.intermediate_size);
+  const double attention = 2 * hidden + 3 * real(model.query_size()) + 2 * real(model.key_size());
+  return std::max(attention, (model.experts > 0 ? 3 : 2) * hidden + 3 * inner);
+}
+
+}  // namespace
+
+double weights(const GroupLayout& group) {
+  double all = 0;
+  for (const LinearLayout& linear : group.linears) all += size(linear);
+  return all;
+}
+
+Tokens tokens_of(const MemoryInputs& in) {
+  const Index length = in.options.sequence_length, in_unit = sequences_per_unit(length);
+  const Index units = ceil_div(ceil_div(in.sequences, in_unit), in.ranks);
+  const Index unit = std::min(in_unit, in.sequences);
+  return {real(in.sequences * length), real(unit * length), real(std::min(in.sequences, units * in_unit) * length)};
+}
+
+double share_of_tokens(const ModelConfig& model, const GroupLayout& group) {
+  return group.expert == kNoExpert ? 1 : real(model.experts_per_token) / real(model.experts);
+}
+
+double reading(const GroupLayout& group) { return kFloat * weights(group) + 2 * kDouble * largest_linear(group); }
+
+double rotating(const MemoryInputs& in) {
+  double largest = 0;
+  for (const GroupLayout& group : block_layout(in.model, 0).groups)
+    largest = std::max(largest, 2 * kDouble * largest_linear(group));
+  return largest;
+}
+
+double block_weights(const MemoryInputs& in) {
+  double all = in.model.experts > 0 ? real(in.model.experts) * real(in.model.hidden_size) : 0;
+  for (const GroupLayout& group : block_layout(in.model, 0).groups) all += weights(group);
+  return kFloat * all;
+}
+
+MemoryTerm hidden_states(const MemoryInputs& in, int streams) {
+  const double probe = 256;  // tokens that tell the scales
+  return {"hidden states", streams * kFloat * (tokens_of(in).shard + probe) * real(in.model.hidden_size)};
+}
+
+MemoryTerm activations(const MemoryInputs& in) {
+  return {"activations of a unit", kFloat * tokens_of(in).unit * activation_channels(in.model)};
+}
+
+std::vector<MemoryTerm> joined(std::vector<MemoryTerm> terms, const std::vector<MemoryTerm>& more) {
+  terms.insert(terms.end(), more.begin(), more.end());
+  return terms;
+}
+
+}  // namespace lrc::memory
