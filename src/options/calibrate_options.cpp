@@ -36,8 +36,6 @@ void add_method(OptionTable& table, CalibrateOptions& o) {
       .real("rank-fraction", o.rank_fraction, 0, 1,
             "p, a budget of p*d_out*d_in 16-bit numbers for each linear, which pays for its low-rank factors, their "
             "scales, means and biases")
-      .choice("rank-rule", o.rank_rule, {"params", "dim"},
-              "params: that budget; dim: rank p*min(d_out, d_in), twice that with 8-bit factors, whatever it costs")
       .choice("rank-allocation", o.rank_allocation, {"uniform", "adaptive"},
               "adaptive: the same bits in all, spent where the spectra say; up to four times the uniform rank")
       .number("iterations", o.iterations, 1, 1000, "alternations of the joint solve")
@@ -80,8 +78,6 @@ void add_beyond_the_paper(OptionTable& table, CalibrateOptions& o) {
       .flag("residual-activations", o.residual_activations,
             "quantize x - E E'x; the correction is U E'x; needs stack-groups")
       .choice("residual-directions", o.residual_directions, {"pca", "weighted", "mixed"}, "where E comes from")
-      .number("descent-sweeps", o.descent_sweeps, 0, 100,
-              "coordinate descent over codes and scales after GPTQ, such as 4")
       .flag("deflated", o.deflated, "eliminate U from the quantize step instead of holding it fixed");
 }
 
@@ -190,11 +186,9 @@ double CalibrateOptions::centring_bits(const LinearStack& stack, Index d_in) con
 
 Index CalibrateOptions::rank(const LinearStack& linears, Index d_in) const {
   if (solve_method() != Method::svd && solve_method() != Method::lrc) return 0;
-  const RankRule rule = rank_rule == "dim" ? RankRule::dim : RankRule::params;
   const Stack stack{linears.rows, d_in, centring_bits(linears, d_in)};
   const auto bits = static_cast<int>(factor_bits);
-  return residual_activations ? residual_rank(rule, rank_fraction, stack, bits)
-                              : stack_rank(rule, rank_fraction, stack, bits);
+  return residual_activations ? residual_rank(rank_fraction, stack, bits) : stack_rank(rank_fraction, stack, bits);
 }
 
 Index CalibrateOptions::largest_rank(const LinearStack& stack, Index d_in) const {
@@ -217,7 +211,6 @@ SolveOptions CalibrateOptions::solve_options(const std::string& name, Index rank
           .iterations = iterations,
           .damping = damping,
           .factor_bits = static_cast<int>(factor_bits),
-          .sweeps = descent_sweeps,
           .deflated = deflated,
           .factor_dtype = factor_dtype()};
 }

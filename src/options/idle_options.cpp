@@ -13,7 +13,6 @@ std::vector<Use> uses_of(const CalibrateOptions& o) {
   const bool lrc = o.method == "lrc", low_rank = o.has_low_rank(), sized = lrc || o.method == "svd";
   const char* a_low_rank = "a low-rank part: --method lrc or svd, and --rank-fraction above 0";
   return {{"rank-fraction", sized, "--method lrc or svd"},
-          {"rank-rule", low_rank, a_low_rank},
           {"factor-bits", low_rank, a_low_rank},
           {"rank-allocation", low_rank, a_low_rank},
           {"stack-groups", low_rank, a_low_rank},
@@ -25,7 +24,6 @@ std::vector<Use> uses_of(const CalibrateOptions& o) {
           {"activation-scale", o.activation_bits != 16, "activations of fewer than 16 bits"},
           {"activation-group-size", o.activation_bits != 16, "activations of fewer than 16 bits"},
           {"activation-clip", o.activation_bits != 16, "activations of fewer than 16 bits"},
-          {"descent-sweeps", o.method != "rtn", "--method lrc, gptq or svd"},
           {"damping", o.method != "rtn", "--method lrc, gptq or svd"},
           {"group-inputs", o.method != "rtn", "--method lrc, gptq or svd"}};
 }

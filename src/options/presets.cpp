@@ -25,7 +25,6 @@ const std::vector<Demand>& of_paper() {
                                            {"stack-groups", {"off"}},
                                            {"residual-activations", {"off"}},
                                            {"deflated", {"off"}},
-                                           {"descent-sweeps", {"0"}},
                                            {"rank-allocation", {"uniform"}},
                                            {"export-for", {"native"}}};
   return demands;

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "lrc/quantization/code_descent.hpp"
+#include "lrc/quantization/solve.hpp"
 
 namespace lrc::memory {
 namespace {
@@ -27,10 +27,7 @@ double own_solve_bytes(const MemoryInputs& in, const GroupLayout& group, const L
   const double stored = kFloat * d * d * ((exact ? 3 : 1) + (drifts ? 1 : 0)), expanded = 3 * kDouble * d * d;
   const double expanding = in.options.residual_activations && !exact ? 2 * kDouble * d * d : 0;
   const double loading = stored + std::min(stored, kStoredPanel);
-  // With residual activations, other steps hold more than the descent.
-  const bool descends = in.options.descent_sweeps > 0 && !in.options.residual_activations;
-  const double descent = descends ? descent_workspace_bytes(stack.rows, group.inputs()) : 0;
-  const double work = solve_workspace_bytes(in.options.solve_method(), stack.rows, group.inputs(), rank) + descent;
+  const double work = solve_workspace_bytes(in.options.solve_method(), stack.rows, group.inputs(), rank);
   const double blending = drifts ? kFloat * d * d + 2 * kDouble * d * d + 2 * kDouble * w : 0;
   return std::max({loading, stored + expanded + expanding, expanded + reading(group),
                    expanded + (kFloat + kDouble) * weights(group), expanded + kDouble * w + std::max(work, blending)});

@@ -259,7 +259,7 @@ SolveResult group_solve(ThreadPool& pool, const ProcessGrid& grid, Method method
   assert(method != Method::rtn && &problem.weight.grid() == &grid);
   assert(options.rank >= 0 && options.rank <= std::min(problem.weight.rows(), problem.weight.cols()));
   assert(options.iterations >= 1);
-  assert(!options.directions && !options.deflated && options.sweeps == 0 && options.factor_bits == 16);
+  assert(!options.directions && !options.deflated && options.factor_bits == 16);
   const auto by_rounding = [&] { return solve_by_rounding(pool, problem, options, method); };
   if (tells_nothing(problem.xx.diagonal()) || tells_nothing(problem.yy.diagonal())) return by_rounding();
   const auto damped = [&](double damping) {

@@ -3,8 +3,8 @@
 #include <cassert>
 #include <limits>
 
-#include "lrc/quantization/code_descent.hpp"
 #include "lrc/quantization/deflated_step.hpp"
+#include "lrc/quantization/gptq.hpp"
 #include "lrc/quantization/lrc_steps.hpp"
 #include "lrc/quantization/objective.hpp"
 #include "lrc/quantization/stored_refit.hpp"
@@ -17,13 +17,12 @@ QuantizedWeight quantize_step(ThreadPool& pool, const MatrixD& weight, const Mom
                               const LowRank& correction, const MatrixD& yy_factor, double lambda,
                               const SolveOptions& options) {
   if (!options.deflated) {
-    return gptq_and_descent(pool, quantize_target(pool, weight, correction, moments, yy_factor, lambda), yy_factor,
-                            options.grid, options.sweeps);
+    return gptq(pool, quantize_target(pool, weight, correction, moments, yy_factor, lambda), yy_factor, options.grid);
   }
   const BranchMoments branch = branch_moments(pool, moments.xx, moments.xy, correction.v, options.damping);
   const DeflatedStep step =
       deflated_step(pool, weight, without(pool, weight, correction), moments, branch, options.damping);
-  return gptq_and_descent(pool, step.target, step.factor, options.grid, options.sweeps);
+  return gptq(pool, step.target, step.factor, options.grid);
 }
 
 }  // namespace

@@ -9,10 +9,9 @@ namespace lrc {
 namespace {
 
 // The rank that the budget pays for, before any cap.
-double affordable(RankRule rule, double fraction, const Stack& stack, int factor_bits) {
+double affordable(double fraction, const Stack& stack, int factor_bits) {
   assert(fraction >= 0 && stack.d_out > 0 && stack.d_in > 0 && factor_bits > 0 && stack.other_bits >= 0);
   const auto rows = static_cast<double>(stack.d_out), cols = static_cast<double>(stack.d_in);
-  if (rule == RankRule::dim) return fraction * std::min(rows, cols) * 16 / factor_bits;
   const double budget = fraction * rows * cols * 16 - stack.other_bits;
   return std::max(0.0, budget) / ((rows + cols) * factor_bits + factor_scale_bits(1, factor_bits));
 }
@@ -24,16 +23,14 @@ Index rounded_down(double rank, Index most) {
 
 }  // namespace
 
-Index rank_of(RankRule rule, double fraction, Index d_out, Index d_in) {
-  return stack_rank(rule, fraction, {d_out, d_in}, 16);
+Index rank_of(double fraction, Index d_out, Index d_in) { return stack_rank(fraction, {d_out, d_in}, 16); }
+
+Index stack_rank(double fraction, const Stack& stack, int factor_bits) {
+  return rounded_down(affordable(fraction, stack, factor_bits), std::min(stack.d_out, stack.d_in));
 }
 
-Index stack_rank(RankRule rule, double fraction, const Stack& stack, int factor_bits) {
-  return rounded_down(affordable(rule, fraction, stack, factor_bits), std::min(stack.d_out, stack.d_in));
-}
-
-Index residual_rank(RankRule rule, double fraction, const Stack& stack, int factor_bits) {
-  return rounded_down(affordable(rule, fraction, stack, factor_bits), stack.d_in - ceil_div(stack.d_in, 8));
+Index residual_rank(double fraction, const Stack& stack, int factor_bits) {
+  return rounded_down(affordable(fraction, stack, factor_bits), stack.d_in - ceil_div(stack.d_in, 8));
 }
 
 double factor_scale_bits(Index rank, int factor_bits) {

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cassert>
 
-#include "lrc/quantization/code_descent.hpp"
 #include "lrc/quantization/deflated_step.hpp"
+#include "lrc/quantization/gptq.hpp"
 #include "lrc/quantization/objective.hpp"
 #include "lrc/quantization/uncorrected.hpp"
 
@@ -34,7 +34,7 @@ SolveResult solve_residual(ThreadPool& pool, const MatrixD& weight, const Moment
     MatrixD rest = without(pool, weight, start);
     rest *= share_of_unseen(moments);
     const DeflatedStep step = deflated_step(pool, weight, std::move(rest), moments, branch, options.damping);
-    quantized = gptq_and_descent(pool, step.target, step.factor, options.grid, options.sweeps);
+    quantized = gptq(pool, step.target, step.factor, options.grid);
     uncorrected =
         uncorrected_losses(weight, quantized.scales, options.grid, step.factor, noise_powers(moments, e, branch));
   }

@@ -1,7 +1,7 @@
 #include "lrc/quantization/svd.hpp"
 
 #include "lrc/linalg/triangular.hpp"
-#include "lrc/quantization/code_descent.hpp"
+#include "lrc/quantization/gptq.hpp"
 #include "lrc/quantization/lrc_steps.hpp"
 #include "lrc/quantization/objective.hpp"
 #include "lrc/quantization/stored_refit.hpp"
@@ -11,7 +11,7 @@ namespace lrc {
 
 SolveResult solve_svd(ThreadPool& pool, const MatrixD& weight, const Moments& moments, const SolveOptions& options) {
   const MatrixD factor = damped_factor(pool, moments.xx, options.damping);
-  QuantizedWeight quantized = gptq_and_descent(pool, weight, factor, options.grid, options.sweeps);
+  QuantizedWeight quantized = gptq(pool, weight, factor, options.grid);
   const MatrixF values = dequantized(quantized.codes, quantized.scales, options.grid.group_size);
   MatrixD scaled = weight - values.cast<double>();
   multiply_upper(pool, Op::none, factor, scaled);

@@ -61,7 +61,7 @@ void run(const Communicator& world, Index size, Index block, int grid_rows) {
   ThreadPool pool(1);
   const Moments moments = random_moments(pool, size);
   const MatrixD weight = random_matrix(size, size, 4) * 0.02;
-  const SolveOptions options{.name = "benchmark", .rank = rank_of(RankRule::params, 0.1, size, size)};
+  const SolveOptions options{.name = "benchmark", .rank = rank_of(0.1, size, size)};
 
   SolveResult alone;
   const Times alone_times = times(world, [&] {

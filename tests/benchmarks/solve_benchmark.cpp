@@ -15,14 +15,12 @@
 #include "lrc/linalg/cholesky.hpp"
 #include "lrc/linalg/eigen.hpp"
 #include "lrc/linalg/gemm.hpp"
-#include "lrc/quantization/code_descent.hpp"
+#include "lrc/quantization/gptq.hpp"
 #include "lrc/quantization/rank.hpp"
 #include "lrc/quantization/solve.hpp"
 
 namespace {
 using namespace lrc;
-
-constexpr Index kSweeps = 4;  // as many as jobs/accuracy measures
 
 template <class Work>
 double seconds(Work work, int times = 1) {
@@ -102,11 +100,8 @@ void run(Index size, int threads, double fraction) {
   fmt::print("{:<44}{:>10.2f}\n", "clip search", scales_time);
   const double gptq_time = seconds([&] { gptq(pool, weight, factor, WeightGrid{}); }) - scales_time;
   show("GPTQ loop (target 40 %)", gptq_time, n * n * n);
-  QuantizedWeight quantized = gptq(pool, weight, factor, WeightGrid{});
-  const double descent_time = seconds([&] { descend(pool, weight, factor, WeightGrid{}, kSweeps, quantized); });
-  fmt::print("{:<44}{:>10.2f}\n", fmt::format("coordinate descent, {} sweeps", kSweeps), descent_time);
 
-  const Index rank = rank_of(RankRule::params, fraction, size, size);
+  const Index rank = rank_of(fraction, size, size);
   const double eigen_time = seconds([&] { leading_eigenvectors(moments.xx, rank); });
   fmt::print("{:<44}{:>10.2f}\n", fmt::format("eigensolve, {} leading vectors", rank), eigen_time);
   const double operations = lrc_operations(n, n, static_cast<double>(rank));

@@ -182,12 +182,11 @@ TEST_F(WholeRuns, ThePaperIsWhatItsOptionsAre) {
   run("llama", directory_ / "paper", "--paper --rank-fraction 0.4");
   run("llama", directory_ / "options",
       "--rank-fraction 0.4 --method lrc --moments exact --propagate original --activation-clip 0.9 --factor-bits 16 "
-      "--center-activations off --stack-groups off --residual-activations off --deflated off --descent-sweeps 0 "
+      "--center-activations off --stack-groups off --residual-activations off --deflated off "
       "--activation-scale absmax --activation-group-size 0 --rotate-heads off");
   EXPECT_TRUE(contents(directory_ / "paper") == contents(directory_ / "options"));
   const nlohmann::json options = json_file(directory_ / "paper" / "lrc_report.json")["options"];
   EXPECT_EQ(options["paper"], "on");
-  EXPECT_EQ(options["descent-sweeps"], "0");
   EXPECT_FALSE(format("paper")["lrc"]["native"]);
   expect_bits(directory_ / "paper");
 }
@@ -205,8 +204,7 @@ TEST_F(WholeRuns, MoreDirectionsThanOutputsAreNoHarm) {
 }
 
 TEST_F(WholeRuns, StockLoadersFindAllThatTheyNeed) {
-  run("llama", directory_ / "out",
-      "--export-for stock --rank-fraction 0.4 --descent-sweeps 2 --activation-group-size 16");
+  run("llama", directory_ / "out", "--export-for stock --rank-fraction 0.4 --activation-group-size 16");
   EXPECT_EQ(json_file(directory_ / "out" / "lrc_report.json")["options"]["deflated"], "on");
   EXPECT_EQ(format("out")["quant_method"], "compressed-tensors");
   EXPECT_FLOAT_EQ(format("out")["lrc"]["activation_clip"].get<float>(), 14.0F / 15);
@@ -281,12 +279,10 @@ TEST_F(WholeRuns, OptionsWithoutEffectAreRefusedByName) {
   expect_refused("--deflated on",
                  "--deflated: on has no effect: it needs --method lrc with --residual-activations off");
   expect_refused("--method svd --deflated on", "--deflated: on has no effect");
-  expect_refused("--method rtn --descent-sweeps 2", "--descent-sweeps: 2 has no effect: it needs --method lrc, gptq");
   expect_refused("--residual-activations off --residual-directions pca", "it needs --residual-activations on");
   expect_refused("--method svd --iterations 3", "--iterations: 3 has no effect: it needs --method lrc");
   expect_refused("--method gptq --rank-fraction 0.2",
                  "--rank-fraction: 0.2 has no effect: it needs --method lrc or svd");
-  expect_refused("--method rtn --rank-rule dim", "--rank-rule: dim has no effect: it needs a low-rank part");
   expect_refused("--method gptq --factor-bits 8", "--factor-bits: 8 has no effect: it needs a low-rank part");
   expect_refused("--method svd --rank-fraction 0 --stack-groups on", "--stack-groups: on has no effect");
   expect_refused("--activation-bits 16 --activation-clip auto",

@@ -6,35 +6,28 @@ namespace lrc {
 namespace {
 
 TEST(Rank, IsAFractionOfTheParametersOrOfTheSmallerSideRoundedDown) {
-  EXPECT_EQ(rank_of(RankRule::params, 0.1, 576, 576), 28);   // 28.8
-  EXPECT_EQ(rank_of(RankRule::params, 0.1, 1536, 576), 41);  // 41.89
-  EXPECT_EQ(rank_of(RankRule::dim, 0.1, 576, 1536), 57);     // 57.6
-  EXPECT_EQ(rank_of(RankRule::dim, 0.29, 100, 100), 29);     // 0.29·100 is below 29 in binary
-  EXPECT_EQ(rank_of(RankRule::params, 0.0, 64, 64), 0);
-  EXPECT_EQ(rank_of(RankRule::params, 0.1, 1, 1), 0);
+  EXPECT_EQ(rank_of(0.1, 576, 576), 28);   // 28.8
+  EXPECT_EQ(rank_of(0.1, 1536, 576), 41);  // 41.89
+  EXPECT_EQ(rank_of(0.0, 64, 64), 0);
+  EXPECT_EQ(rank_of(0.1, 1, 1), 0);
 }
 
-TEST(Rank, IsAtMostTheSmallerSide) {
-  EXPECT_EQ(rank_of(RankRule::dim, 5.0, 7, 9), 7);
-  EXPECT_EQ(rank_of(RankRule::params, 5.0, 9, 7), 7);
-}
+TEST(Rank, IsAtMostTheSmallerSide) { EXPECT_EQ(rank_of(5.0, 9, 7), 7); }
 
 TEST(StackRank, PoolsTheBudgetsOfItsLinears) {
   // 0.1·(576 + 192 + 192)·576 sixteen-bit numbers over 960 + 576 per rank.
-  EXPECT_EQ(stack_rank(RankRule::params, 0.1, {960, 576}, 16), 36);
+  EXPECT_EQ(stack_rank(0.1, {960, 576}, 16), 36);
   // Twice as many numbers of eight bits, less two scales of sixteen a rank.
-  EXPECT_EQ(stack_rank(RankRule::params, 0.1, {960, 576}, 8), 71);   // 884736 bits over 12320
-  EXPECT_EQ(stack_rank(RankRule::params, 0.1, {3072, 576}, 8), 96);  // 2831155 bits over 29216
-  EXPECT_EQ(stack_rank(RankRule::dim, 0.1, {960, 576}, 8), 115);     // 115.2
-  EXPECT_EQ(stack_rank(RankRule::dim, 0.29, {100, 100}, 8), 58);
-  EXPECT_EQ(stack_rank(RankRule::params, 9.0, {960, 576}, 8), 576);
-  EXPECT_EQ(stack_rank(RankRule::params, 9.0, {7, 9}, 16), 7);
+  EXPECT_EQ(stack_rank(0.1, {960, 576}, 8), 71);   // 884736 bits over 12320
+  EXPECT_EQ(stack_rank(0.1, {3072, 576}, 8), 96);  // 2831155 bits over 29216
+  EXPECT_EQ(stack_rank(9.0, {960, 576}, 8), 576);
+  EXPECT_EQ(stack_rank(9.0, {7, 9}, 16), 7);
 }
 
 TEST(StackRank, FactorsStayWithinTheBudget) {
   for (const int bits : {8, 16}) {
     for (const Stack& stack : {Stack{960, 576}, {33, 100}, {100, 33, 200}, {960, 576, 24576}, {1, 1}}) {
-      const auto rank = static_cast<double>(stack_rank(RankRule::params, 0.3, stack, bits));
+      const auto rank = static_cast<double>(stack_rank(0.3, stack, bits));
       const double budget = 0.3 * static_cast<double>(stack.d_out * stack.d_in) * 16 - stack.other_bits;
       const double per_rank = static_cast<double>(stack.d_out + stack.d_in) * bits + factor_scale_bits(1, bits);
       EXPECT_LE(rank * per_rank, budget);
@@ -43,13 +36,13 @@ TEST(StackRank, FactorsStayWithinTheBudget) {
   }
 }
 
-TEST(StackRank, IsZeroWhereMeansAndBiasesTakeAll) { EXPECT_EQ(stack_rank(RankRule::params, 0.1, {10, 10, 161}, 8), 0); }
+TEST(StackRank, IsZeroWhereMeansAndBiasesTakeAll) { EXPECT_EQ(stack_rank(0.1, {10, 10, 161}, 8), 0); }
 
 TEST(ResidualRank, IsBoundedByTheInputsAloneAndLeavesSomeToQuantize) {
-  EXPECT_EQ(residual_rank(RankRule::params, 0.1, {960, 576}, 8), 71);
-  EXPECT_EQ(residual_rank(RankRule::params, 9.0, {960, 576}, 8), 504);
-  EXPECT_EQ(residual_rank(RankRule::params, 9.0, {7, 20}, 16), 17);
-  EXPECT_EQ(residual_rank(RankRule::params, 9.0, {7, 1}, 16), 0);
+  EXPECT_EQ(residual_rank(0.1, {960, 576}, 8), 71);
+  EXPECT_EQ(residual_rank(9.0, {960, 576}, 8), 504);
+  EXPECT_EQ(residual_rank(9.0, {7, 20}, 16), 17);
+  EXPECT_EQ(residual_rank(9.0, {7, 1}, 16), 0);
 }
 
 TEST(FactorScales, AreTwoOfSixteenBitsPerRankOfEightBitFactors) {

@@ -23,7 +23,7 @@ struct CalibrateOptions {
   bool paper = false;
   std::string method = "lrc";
   double rank_fraction = 0.1;
-  std::string rank_rule = "params", rank_allocation = "uniform";
+  std::string rank_allocation = "uniform";
   Index iterations = 1;
   Index weight_bits = 4, weight_group_size = 0;
   Index activation_bits = 4, activation_group_size = 0;
@@ -31,7 +31,6 @@ struct CalibrateOptions {
   std::string activation_scale = "absmax";
   bool rotate_heads = false;
   bool center_activations = false, stack_groups = false, residual_activations = false, deflated = false;
-  Index descent_sweeps = 0;
   std::string residual_directions = "mixed";
   Index factor_bits = 16;
   std::string rotation = "full", propagate = "original", moments = "exact";

@@ -5,13 +5,9 @@
 
 namespace lrc {
 
-enum class RankRule {
-  params,  ///< k = p·d_out·d_in/(d_out + d_in): a fraction p of the parameters
-  dim,     ///< k = p·min(d_out, d_in)
-};
-
-/// The rank for a fraction p, rounded down: a budget is never exceeded. At most min(d_out, d_in). Precondition: p ≥ 0.
-Index rank_of(RankRule rule, double fraction, Index d_out, Index d_in);
+/// The rank for a fraction p of the parameters, k = p·d_out·d_in/(d_out + d_in), rounded down: a budget is never
+/// exceeded. At most min(d_out, d_in). Precondition: p ≥ 0.
+Index rank_of(double fraction, Index d_out, Index d_in);
 
 /// A stack: linears that share their input, and so their V.
 struct Stack {
@@ -21,14 +17,13 @@ struct Stack {
 };
 
 /// The rank of a stack that pools the budgets of its linears, p·d_out·d_in sixteen-bit numbers each, as many ranks of
-/// (d_out + d_in)·factor_bits and their factor_scale_bits as other_bits leave room for (params), or
-/// k = p·min(d_out, d_in)·16/factor_bits (dim, which is no budget); rounded down, at most min(d_out, d_in). Of one
-/// linear in 16 bits: rank_of. Preconditions: p ≥ 0, factor_bits > 0.
-Index stack_rank(RankRule rule, double fraction, const Stack& stack, int factor_bits);
+/// (d_out + d_in)·factor_bits and their factor_scale_bits as other_bits leave room for, rounded down, at most
+/// min(d_out, d_in). Of one linear in 16 bits: rank_of. Preconditions: p ≥ 0, factor_bits > 0.
+Index stack_rank(double fraction, const Stack& stack, int factor_bits);
 
 /// The same for residual activations, whose rank d_out does not bound: at most ⌊7/8·d_in⌋, so that something is left to
 /// quantize and H⊥ keeps its rank.
-Index residual_rank(RankRule rule, double fraction, const Stack& stack, int factor_bits);
+Index residual_rank(double fraction, const Stack& stack, int factor_bits);
 
 /// Bits of the int8 factors' scales: one of 16 bits for each column of U and of V; none for factors in 16 bits.
 double factor_scale_bits(Index rank, int factor_bits);

@@ -23,7 +23,6 @@ struct SolveOptions {
   Index iterations = 1;   ///< T of lrc, at least 1
   double damping = 0.01;  ///< of Sx and Sy, relative to their mean diagonals
   int factor_bits = 16;   ///< of U and V: 16, or 8 (int8 codes, a scale per column)
-  Index sweeps = 0;       ///< of coordinate descent over codes and scales after GPTQ (code_descent.hpp)
   bool deflated = false;  ///< lrc: U is eliminated from the quantize step instead of held fixed
   /// What 16 bits are: F16 or BF16.
   Dtype factor_dtype = Dtype::f16;
