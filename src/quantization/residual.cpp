@@ -16,7 +16,8 @@ namespace {
 // than inputs, though, directions are not weak but unseen.
 double share_of_unseen(const Moments& moments) {
   const auto tokens = static_cast<double>(std::max<Index>(1, moments.tokens + moments.borrowed));
-  return std::min(1.0, static_cast<double>(moments.xx.rows()) / tokens);
+  const double inputs_a_token = static_cast<double>(moments.xx.rows()) / tokens;
+  return std::min(1.0, inputs_a_token * inputs_a_token);
 }
 
 }  // namespace
