@@ -21,8 +21,8 @@ void add_input_and_output(OptionTable& table, CalibrateOptions& o) {
       .path("checkpoint", o.checkpoint, "directory of committed work; empty: OUTPUT.checkpoint")
       .choice("export-for", o.export_for, {"native", "stock"},
               "whose loaders run it: lrc's, or those of compressed-tensors and PEFT, which costs accuracy: no R4, "
-              "stacks, centring, residual activations or 8-bit factors (56 % of GPTQ's lost nats won back on "
-              "SmolLM2-135M, 42 % on demo-llama, not 89 and 81 %: jobs/accuracy), and does not go with experts")
+              "stacks, centring, residual activations or 8-bit factors (61 % of GPTQ's lost nats won back on "
+              "SmolLM2-135M, 46 % on demo-llama, not 88 and 81 %: jobs/accuracy), and does not go with experts")
       .flag("restart", o.restart, "throw the checkpoint away and start anew; a requeued Slurm job goes on")
       .flag("allow-mixed", o.allow_mixed, "go on with a checkpoint of another BLAS or lrc: the bytes may then differ");
 }
