@@ -23,7 +23,7 @@ struct Group {
   MatrixD weight{};               // on the owner: all linears, one above the other, Σ d_out×d_in
   MatrixD xx{};                   // on the owner: of the inputs, centred where that is asked for, d_in×d_in
   SummedMoments first{}, last{};  // on the owner: of the first pass, and of the second one with the chosen clip
-  bool varies = true;             // the inputs, of which the mean is taken out then
+  bool centred = false;           // the mean of the inputs is taken out
   GroupPreparation preparation{};
   MatrixF drift{};  // on the owner: (X̄ − X̂) X̂ᵀ as xx, d_in×d_in; empty where the inputs are the original model's
 };
@@ -44,8 +44,8 @@ void find_mean(const RunContext& run, Group& group) {
   const VectorD sums = group.sums.input_sums();
   const double tokens = group.sums.weighted_tokens();
   MatrixD varying = centred(group.xx, sums, static_cast<Index>(std::llround(tokens)));
-  group.varies = !tells_nothing(varying.diagonal());
-  if (!group.varies) {
+  group.centred = !tells_nothing(varying.diagonal());
+  if (!group.centred) {
     group.preparation.mean = VectorF::Zero(group.layout.inputs());
     return;
   }
@@ -57,7 +57,7 @@ void find_mean(const RunContext& run, Group& group) {
 void find_target(const RunContext& run, Group& group) {
   if (!group.sums.has_drift()) return;
   MatrixD drift = group.sums.drift().cast<double>();
-  if (run.options.center_activations && group.varies) {
+  if (group.centred) {
     const VectorD sums = group.sums.drift_sums();
     const double tokens = group.sums.weighted_tokens();
     drift = centred_inputs(drift, sums, group.sums.input_sums(), static_cast<Index>(std::llround(tokens)));

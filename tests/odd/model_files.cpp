@@ -6,6 +6,7 @@
 
 #include <cmath>
 
+#include "odd_files.hpp"
 #include "odd_input.hpp"
 #include "stored_tensors.hpp"
 
@@ -17,12 +18,6 @@ using nlohmann::json;
 
 constexpr const char *kEmbedding = "model.embed_tokens.weight", *kHead = "lm_head.weight", *kNorm = "model.norm.weight";
 constexpr double kHeadIsEmbedding = 208.860547, kEmbeddingIsHead = 247.712017;
-
-void change_config(const fs::path& directory, const json& changes) {
-  json config = json::parse(file_bytes(directory / "model/config.json"));
-  config.merge_patch(changes);
-  write_file(directory / "model/config.json", config.dump());
-}
 
 // The good model with these keys of config.json, and with its tensors changed.
 OddInput tensors(const std::string& name, const std::function<void(StoredTensors&)>& change, double perplexity = 0,

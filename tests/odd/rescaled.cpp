@@ -1,5 +1,6 @@
 // Models whose linears have other sizes, but the same function: q times f and k over f, v and o, up and down, single
 // channels. Powers of two, so that nothing is rounded: the perplexity is that of the demo model.
+#include "odd_files.hpp"
 #include "trained.hpp"
 
 namespace lrc {
@@ -70,11 +71,7 @@ OddInput as_phi3(OddInput input) {
   });
   input.make = [make = input.make](const std::filesystem::path& directory) {
     make(directory);
-    const std::filesystem::path file = directory / "model/config.json";
-    nlohmann::json config = nlohmann::json::parse(file_bytes(file));
-    config["architectures"] = {"Phi3ForCausalLM"};
-    config["model_type"] = "phi3";
-    write_file(file, config.dump());
+    change_config(directory, {{"architectures", {"Phi3ForCausalLM"}}, {"model_type", "phi3"}});
   };
   return input;
 }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "odd_files.hpp"
 #include "trained.hpp"
 
 namespace lrc {
@@ -13,16 +14,10 @@ namespace fs = std::filesystem;
 
 constexpr double kNoValues = 65.4323957, kNoUp = 81.1351098, kHalfOfUp = 108.267113;
 
-std::string npy(const std::vector<std::uint16_t>& tokens) {
-  const std::string header =
-      fmt::format("{{'descr': '<u2', 'fortran_order': False, 'shape': ({},), }}\n", tokens.size());
-  return "\x93NUMPY" + std::string{1, 0, static_cast<char>(header.size()), 0} + header + bytes_from(tokens);
-}
-
 OddInput calibrated_on(const std::vector<std::uint16_t>& tokens, OddInput input) {
   input.make = [=, make = input.make](const fs::path& directory) {
     make(directory);
-    write_file(directory / "little.npy", npy(tokens));
+    write_file(directory / "little.npy", npy("<u2", fmt::format("({},)", tokens.size()), bytes_from(tokens)));
   };
   input.calibration = "little.npy";
   return input;

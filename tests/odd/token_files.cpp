@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "odd_files.hpp"
 #include "odd_input.hpp"
-#include "temporary_directory.hpp"
 
 namespace lrc {
 namespace {
@@ -20,12 +20,6 @@ std::vector<std::uint16_t> good_tokens(const fs::path& directory) {
   std::vector<std::uint16_t> tokens((file.size() - kHeader) / sizeof(std::uint16_t));
   std::memcpy(tokens.data(), file.data() + kHeader, tokens.size() * sizeof(std::uint16_t));
   return tokens;
-}
-
-std::string npy(const std::string& type, const std::string& shape, const std::string& data,
-                const std::string& order = "False") {
-  const std::string header = fmt::format("{{'descr': '{}', 'fortran_order': {}, 'shape': {}, }}\n", type, order, shape);
-  return "\x93NUMPY" + std::string{1, 0, static_cast<char>(header.size()), 0} + header + data;
 }
 
 // `size` bytes a token, little end first or last.

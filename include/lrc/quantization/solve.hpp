@@ -21,7 +21,7 @@ struct SolveOptions {
   WeightGrid grid{};      ///< bits and group size of the weights
   Index rank = 0;         ///< of the correction (svd, lrc), see rank_of; the other methods have none
   Index iterations = 1;   ///< T of lrc, at least 1
-  double damping = 0.01;  ///< of Sx and Sy, relative to their mean diagonals
+  double damping = 0.01;  ///< of Sx, Sxy and Sy, relative to the mean diagonal of Sx
   int factor_bits = 16;   ///< of U and V: 16, or 8 (int8 codes, a scale per column)
   bool deflated = false;  ///< lrc: U is eliminated from the quantize step instead of held fixed
   /// What 16 bits are: F16 or BF16.
