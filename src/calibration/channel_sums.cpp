@@ -13,8 +13,8 @@ namespace {
 constexpr Index kChannelTile = 128;
 
 // Calls tile(first, end) for all channels.
-void for_each_channels(ThreadPool& pool, Index channels, const std::function<void(Index, Index)>& tile) {
-  pool.for_each(ceil_div(channels, kChannelTile),
+void for_each_channels(Execution& exec, Index channels, const std::function<void(Index, Index)>& tile) {
+  exec.for_each(ceil_div(channels, kChannelTile),
                 [&](Index i) { tile(i * kChannelTile, std::min(channels, (i + 1) * kChannelTile)); });
 }
 
@@ -37,9 +37,9 @@ void add_outputs(const float* x, const float* y, Index size, double* products, d
 }
 
 // Of each token the extreme of each group (activation_quantizer.hpp): tokens×groups.
-MatrixF extremes_of(ThreadPool& pool, const ConstViewF& x, const ActivationQuantizer& quantizer) {
+MatrixF extremes_of(Execution& exec, const ConstViewF& x, const ActivationQuantizer& quantizer) {
   MatrixF extremes(x.rows(), quantizer.groups(x.cols()));
-  for_each_row(pool, x.rows(), [&](Index token) {
+  for_each_row(exec, x.rows(), [&](Index token) {
     quantizer.find_extremes(row_of(x, token), x.cols(), extremes.data() + token * extremes.cols());
   });
   return extremes;
@@ -53,10 +53,10 @@ ChannelSums::ChannelSums(Index channels)
       xy(VectorD::Zero(channels)),
       yy(VectorD::Zero(channels)) {}
 
-ChannelSums channel_sums(ThreadPool& pool, const ConstViewF& x, const ConstViewF& y) {
+ChannelSums channel_sums(Execution& exec, const ConstViewF& x, const ConstViewF& y) {
   assert(y.cols() == x.cols() && y.rows() == x.rows());
   ChannelSums sums(x.cols());
-  for_each_channels(pool, x.cols(), [&](Index first, Index end) {
+  for_each_channels(exec, x.cols(), [&](Index first, Index end) {
     for (Index token = 0; token < x.rows(); ++token) {
       const float *from = row_of(x, token) + first, *to = row_of(y, token) + first;
       add_inputs(from, end - first, &sums.x[first], &sums.xx[first]);
@@ -66,11 +66,11 @@ ChannelSums channel_sums(ThreadPool& pool, const ConstViewF& x, const ConstViewF
   return sums;
 }
 
-std::vector<ChannelSums> channel_sums(ThreadPool& pool, const ConstViewF& x, const ActivationQuantizer& quantizer,
+std::vector<ChannelSums> channel_sums(Execution& exec, const ConstViewF& x, const ActivationQuantizer& quantizer,
                                       std::span<const float> clips) {
   std::vector<ChannelSums> sums(clips.size(), ChannelSums(x.cols()));
-  const MatrixF extremes = extremes_of(pool, x, quantizer);
-  for_each_channels(pool, x.cols(), [&](Index first, Index end) {
+  const MatrixF extremes = extremes_of(exec, x, quantizer);
+  for_each_channels(exec, x.cols(), [&](Index first, Index end) {
     std::array<float, kChannelTile> y;  // a token's part
     for (Index token = 0; token < x.rows(); ++token) {
       const float* from = row_of(x, token);

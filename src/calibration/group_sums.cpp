@@ -12,63 +12,63 @@ TokenSums::TokenSums(std::string group, MomentKind kind, ActivationQuantizer qua
   if (summing_ != Summing::by_panels) sums_.emplace(group_, kind_, scales_);
 }
 
-void TokenSums::add_to_sums(ThreadPool& pool, const ConstViewF& inputs) {
-  if (kind_ == MomentKind::inputs) return sums_->add(pool, inputs, inputs);
+void TokenSums::add_to_sums(Execution& exec, const ConstViewF& inputs) {
+  if (kind_ == MomentKind::inputs) return sums_->add(exec, inputs, inputs);
   MatrixF quantized = inputs;  // tokens×d_in
-  quantize_rows(pool, quantizer_, quantized);
-  sums_->add(pool, inputs, quantized);
+  quantize_rows(exec, quantizer_, quantized);
+  sums_->add(exec, inputs, quantized);
 }
 
-std::vector<MomentSums> TokenSums::second(ThreadPool& pool, MomentKind kind, const Preparation& preparation,
+std::vector<MomentSums> TokenSums::second(Execution& exec, MomentKind kind, const Preparation& preparation,
                                           std::span<const float> clips) const {
   std::vector<MomentSums> sums(clips.size(), MomentSums(group_, kind, scales_));
   for (const MatrixF& kept : kept_) {
     MatrixF inputs = kept;  // tokens×d_in
-    take_mean(pool, preparation.mean, inputs);
+    take_mean(exec, preparation.mean, inputs);
     if (kind == MomentKind::diagonals) {
-      add_diagonals(pool, preparation, clips, std::move(inputs), sums);
+      add_diagonals(exec, preparation, clips, std::move(inputs), sums);
     } else {
-      add_cross(pool, preparation, clips, inputs, sums);
+      add_cross(exec, preparation, clips, inputs, sums);
     }
   }
   return sums;
 }
 
-void TokenSums::add_diagonals(ThreadPool& pool, const Preparation& preparation, std::span<const float> clips,
+void TokenSums::add_diagonals(Execution& exec, const Preparation& preparation, std::span<const float> clips,
                               MatrixF rest, std::vector<MomentSums>& sums) const {
-  if (preparation.directions.cols() > 0) take_directions(pool, preparation.directions, rest);
-  const std::vector<ChannelSums> unit = channel_sums(pool, rest, quantizer_, clips);  // one a clip
+  if (preparation.directions.cols() > 0) take_directions(exec, preparation.directions, rest);
+  const std::vector<ChannelSums> unit = channel_sums(exec, rest, quantizer_, clips);  // one a clip
   for (std::size_t i = 0; i < sums.size(); ++i) sums[i].add(unit[i], rest.rows());
 }
 
-void TokenSums::add_cross(ThreadPool& pool, const Preparation& preparation, std::span<const float> clips,
+void TokenSums::add_cross(Execution& exec, const Preparation& preparation, std::span<const float> clips,
                           const MatrixF& inputs, std::vector<MomentSums>& sums) const {
   MatrixF rest = inputs;  // tokens×d_in: what the quantizer sees
-  if (preparation.directions.cols() > 0) take_directions(pool, preparation.directions, rest);
+  if (preparation.directions.cols() > 0) take_directions(exec, preparation.directions, rest);
   for (std::size_t i = 0; i < sums.size(); ++i) {
     ActivationQuantizer quantizer = quantizer_;
     quantizer.clip = clips[i];
     MatrixF quantized = rest;  // tokens×d_in
-    quantize_rows(pool, quantizer, quantized);
-    sums[i].add(pool, inputs, quantized);
+    quantize_rows(exec, quantizer, quantized);
+    sums[i].add(exec, inputs, quantized);
   }
 }
 
-void TokenSums::add(ThreadPool& pool, const ConstViewF& inputs) {
+void TokenSums::add(Execution& exec, const ConstViewF& inputs) {
   if (summing_ != Summing::at_once) kept_.emplace_back(inputs);
-  if (summing_ != Summing::by_panels) add_to_sums(pool, inputs);
+  if (summing_ != Summing::by_panels) add_to_sums(exec, inputs);
 }
 
-MomentSums& TokenSums::of(ThreadPool& pool, RowRange rows) {
+MomentSums& TokenSums::of(Execution& exec, RowRange rows) {
   if (summing_ != Summing::by_panels) return *sums_;
   sums_.emplace(group_, kind_, scales_, rows);
-  for (const MatrixF& inputs : kept_) add_to_sums(pool, inputs);
+  for (const MatrixF& inputs : kept_) add_to_sums(exec, inputs);
   return *sums_;
 }
 
-void GroupSums::sum(ThreadPool& pool, Index panel) {
-  routed_.of(pool, panels().rows(panel));
-  if (all_) all_->of(pool, panels().rows(panel));
+void GroupSums::sum(Execution& exec, Index panel) {
+  routed_.of(exec, panels().rows(panel));
+  if (all_) all_->of(exec, panels().rows(panel));
 }
 
 void GroupSums::reduce(const Communicator& world, int owner, Index panel) {
@@ -100,10 +100,10 @@ double GroupSums::weighted_tokens() const {
   return all_ ? own + background_weight() * static_cast<double>(all_->now().tokens()) : own;
 }
 
-void GroupSums::sum_second(ThreadPool& pool, MomentKind kind, const Preparation& preparation,
+void GroupSums::sum_second(Execution& exec, MomentKind kind, const Preparation& preparation,
                            std::span<const float> clips) {
-  second_routed_ = routed_.second(pool, kind, preparation, clips);
-  if (all_) second_all_ = all_->second(pool, kind, preparation, clips);
+  second_routed_ = routed_.second(exec, kind, preparation, clips);
+  if (all_) second_all_ = all_->second(exec, kind, preparation, clips);
 }
 
 void GroupSums::reduce_second(const Communicator& world, int owner) {
@@ -117,12 +117,12 @@ void GroupSums::begin_drift() {
   if (all_) drift_all_ = all_->empty_drift();
 }
 
-void GroupSums::add_drift(ThreadPool& pool, const ConstViewF& drift, const ConstViewF& inputs) {
-  drift_routed_->add(pool, drift, inputs);
+void GroupSums::add_drift(Execution& exec, const ConstViewF& drift, const ConstViewF& inputs) {
+  drift_routed_->add(exec, drift, inputs);
 }
 
-void GroupSums::add_drift_of_all(ThreadPool& pool, const ConstViewF& drift, const ConstViewF& inputs) {
-  drift_all_->add(pool, drift, inputs);
+void GroupSums::add_drift_of_all(Execution& exec, const ConstViewF& drift, const ConstViewF& inputs) {
+  drift_all_->add(exec, drift, inputs);
 }
 
 void GroupSums::reduce_drift(const Communicator& world, int owner) {

@@ -53,9 +53,9 @@ std::vector<MomentSums::Tile> MomentSums::tiles(bool symmetric) const {
   return result;
 }
 
-void MomentSums::add_product(ThreadPool& pool, Product& product, const ConstViewF& left, const ConstViewF& right) {
+void MomentSums::add_product(Execution& exec, Product& product, const ConstViewF& left, const ConstViewF& right) {
   const std::vector<Tile> all = tiles(product.symmetric);
-  pool.for_each(static_cast<Index>(all.size()), [&](Index i) {
+  exec.for_each(static_cast<Index>(all.size()), [&](Index i) {
     thread_local std::vector<float> buffer;  // rows×cols of a tile
     const Tile& tile = all[static_cast<std::size_t>(i)];
     buffer.resize(static_cast<std::size_t>(tile.rows * tile.cols));
@@ -83,13 +83,13 @@ void MomentSums::add_channels(const ChannelSums& unit) {
   }
 }
 
-void MomentSums::add(ThreadPool& pool, const ConstViewF& x, const ConstViewF& y) {
+void MomentSums::add(Execution& exec, const ConstViewF& x, const ConstViewF& y) {
   assert(x.cols() == scales_.channels() && y.cols() == x.cols() && y.rows() == x.rows());
-  const ChannelSums unit = channel_sums(pool, x, y);
+  const ChannelSums unit = channel_sums(exec, x, y);
   add_channels(unit);
-  if (has_squares(kind_)) add_product(pool, xx_, x, x);
-  if (has_cross(kind_)) add_product(pool, xy_, x, y);
-  if (has_squares_of_y(kind_)) add_product(pool, yy_, y, y);
+  if (has_squares(kind_)) add_product(exec, xx_, x, x);
+  if (has_cross(kind_)) add_product(exec, xy_, x, y);
+  if (has_squares_of_y(kind_)) add_product(exec, yy_, y, y);
   tokens_ += x.rows();
 }
 

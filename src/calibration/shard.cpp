@@ -46,8 +46,8 @@ MatrixF embedded_probe(const Model& model, const Sequences& sequences) {
   return probe;
 }
 
-Shard::Shard(const Communicator& world, ThreadPool& pool, const Model& model, const Sequences& sequences)
-    : pool_(pool),
+Shard::Shard(const Communicator& world, Execution& exec, const Model& model, const Sequences& sequences)
+    : exec_(exec),
       config_(model.config()),
       rotary_(config_, sequences.length),
       length_(sequences.length),
@@ -55,7 +55,7 @@ Shard::Shard(const Communicator& world, ThreadPool& pool, const Model& model, co
       units_(embedded_units(model, sequences, world.rank(), world.size())),
       probe_(embedded_probe(model, sequences)) {}
 
-ForwardContext Shard::context(Index sequence_length) const { return {config_, rotary_, sequence_length, pool_}; }
+ForwardContext Shard::context(Index sequence_length) const { return {config_, rotary_, sequence_length, exec_}; }
 
 void Shard::restore(const std::function<MatrixF(Index)>& unit, MatrixF probe) {
   const auto replace = [](MatrixF& old, MatrixF stored) {
@@ -86,7 +86,7 @@ std::vector<GroupSums> Shard::begin(const Block& block, const Statistics& statis
     const MatrixF inputs = mlp_inputs(probe, block, probe_).topRows(std::min(kExpertProbeTokens, probe_.rows()));
     for (const Mlp& expert : block.mlps) {
       MatrixF x = inputs;  // tokens×hidden_size
-      forward_mlp(pool_, expert, x, make);
+      forward_mlp(exec_, expert, x, make);
     }
     forward_mlps(probe, block, probe_);
   } else {
@@ -99,11 +99,11 @@ std::vector<Index> Shard::attend(const Block& block, std::vector<GroupSums>& sum
   std::vector<Index> tokens(static_cast<std::size_t>(block.router.rows()), 0);
   for (Unit& unit : units_) {
     forward_attention(context(length_), block, unit.hidden, [&](const LinearGroup& group, const ConstViewF& inputs) {
-      sums[position(group)].routed().add(pool_, inputs);
+      sums[position(group)].routed().add(exec_, inputs);
     });
     if (tokens.empty()) continue;
     const MatrixF x = mlp_inputs(context(length_), block, unit.hidden);
-    const std::vector<ExpertTokens> routed = route(pool_, block.router, block.experts_per_token, x);
+    const std::vector<ExpertTokens> routed = route(exec_, block.router, block.experts_per_token, x);
     for (std::size_t expert = 0; expert < tokens.size(); ++expert)
       tokens[expert] += static_cast<Index>(routed[expert].rows.size());
   }
@@ -115,7 +115,7 @@ void Shard::feed_forward(const Block& block, std::vector<GroupSums>& sums, const
     add_all_tokens(block, unit, sums);
     forward_mlps(context(length_), block, unit.hidden, [&](const LinearGroup& group, const ConstViewF& inputs) {
       assert(sums[position(group)].group() == group.name);
-      sums[position(group)].routed().add(pool_, inputs);
+      sums[position(group)].routed().add(exec_, inputs);
     });
     if (progress) progress();
   }
@@ -127,9 +127,9 @@ void Shard::add_all_tokens(const Block& block, const Unit& unit, std::vector<Gro
     GroupSums &gate_up = sums[position(expert.gate_up)], &down = sums[position(expert.down)];
     if (!gate_up.wants_all() && !down.wants_all()) continue;
     MatrixF x = mlp_inputs(context(length_), block, unit.hidden);
-    forward_mlp(pool_, expert, x, [&](const LinearGroup& group, const ConstViewF& inputs) {
+    forward_mlp(exec_, expert, x, [&](const LinearGroup& group, const ConstViewF& inputs) {
       GroupSums& own = sums[position(group)];
-      if (own.wants_all()) own.all().add(pool_, inputs);
+      if (own.wants_all()) own.all().add(exec_, inputs);
     });
   }
 }

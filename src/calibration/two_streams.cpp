@@ -14,9 +14,9 @@ std::vector<MatrixF> hidden_of(std::vector<Unit> units) {
 
 }  // namespace
 
-TwoStreams::TwoStreams(const Communicator& world, ThreadPool& pool, const Model& model, const Sequences& sequences,
+TwoStreams::TwoStreams(const Communicator& world, Execution& exec, const Model& model, const Sequences& sequences,
                        bool original)
-    : pool_(pool),
+    : exec_(exec),
       config_(model.config()),
       rotary_(config_, sequences.length),
       length_(sequences.length),
@@ -48,10 +48,10 @@ std::vector<GroupSums> TwoStreams::begin_sums(const Block& block, const Statisti
     // The router may send none of the probe's tokens to an expert: each sees some of them, whoever they are for.
     const bool expert = groups[i]->expert != kNoExpert;
     const Index tokens = std::min(kExpertProbeTokens, probe_.rows());
-    const MatrixF inputs = expert ? expert_inputs(pool_, block.mlps[i], stage(),
+    const MatrixF inputs = expert ? expert_inputs(exec_, block.mlps[i], stage(),
                                                   mlp_inputs(context(probe_.rows()), block, probe_).topRows(tokens))
                                   : probe_batch_.inputs[i];
-    sums.push_back(empty_sums(*groups[i], rotated_inputs(pool_, *groups[i], inputs), statistics, length_, all_units_));
+    sums.push_back(empty_sums(*groups[i], rotated_inputs(exec_, *groups[i], inputs), statistics, length_, all_units_));
   }
   return sums;
 }
@@ -70,7 +70,7 @@ MatrixF TwoStreams::original_inputs(const Block& original, std::size_t unit, std
   const std::vector<ExpertTokens>& routed = quantized_.batches[unit].routed;
   if (routed.empty()) return original_.batches[unit].inputs[group];
   const MatrixF x = mlp_inputs(context(length_), original, original_.hidden[unit]);
-  return expert_inputs(pool_, original.mlps[group], stage(), gathered(pool_, routed[group], x));
+  return expert_inputs(exec_, original.mlps[group], stage(), gathered(exec_, routed[group], x));
 }
 
 void TwoStreams::sum(const Block& original, const Block& quantized, std::vector<GroupSums>& sums) {
@@ -79,13 +79,13 @@ void TwoStreams::sum(const Block& original, const Block& quantized, std::vector<
   for (std::size_t unit = 0; unit < quantized_.batches.size(); ++unit) {
     for (std::size_t i = 0; i < groups.size(); ++i) {
       if (sums[i].wants_all()) sum_all_tokens(original, quantized, unit, i, sums[i]);
-      const MatrixF inputs = rotated_inputs(pool_, *groups[i], quantized_.batches[unit].inputs[i]);
+      const MatrixF inputs = rotated_inputs(exec_, *groups[i], quantized_.batches[unit].inputs[i]);
       if (inputs.rows() == 0) continue;
-      sums[i].routed().add(pool_, inputs);
+      sums[i].routed().add(exec_, inputs);
       if (!sums[i].has_drift()) continue;
-      MatrixF drift = rotated_inputs(pool_, *groups[i], original_inputs(original, unit, i));
+      MatrixF drift = rotated_inputs(exec_, *groups[i], original_inputs(original, unit, i));
       drift -= inputs;
-      sums[i].add_drift(pool_, drift, inputs);
+      sums[i].add_drift(exec_, drift, inputs);
     }
   }
 }
@@ -94,15 +94,15 @@ void TwoStreams::sum(const Block& original, const Block& quantized, std::vector<
 void TwoStreams::sum_all_tokens(const Block& original, const Block& quantized, std::size_t unit, std::size_t group,
                                 GroupSums& sums) {
   const auto inputs_of = [&](const Block& block, const MatrixF& hidden) {
-    MatrixF x = expert_inputs(pool_, block.mlps[group], stage(), mlp_inputs(context(length_), block, hidden));
-    return rotated_inputs(pool_, *stage_groups(block, stage())[group], std::move(x));
+    MatrixF x = expert_inputs(exec_, block.mlps[group], stage(), mlp_inputs(context(length_), block, hidden));
+    return rotated_inputs(exec_, *stage_groups(block, stage())[group], std::move(x));
   };
   const MatrixF inputs = inputs_of(quantized, quantized_.hidden[unit]);
-  sums.all().add(pool_, inputs);
+  sums.all().add(exec_, inputs);
   if (!sums.has_drift()) return;
   MatrixF drift = inputs_of(original, original_.hidden[unit]);
   drift -= inputs;
-  sums.add_drift_of_all(pool_, drift, inputs);
+  sums.add_drift_of_all(exec_, drift, inputs);
 }
 
 void TwoStreams::pass(const Block& original, const Block& quantized) {

@@ -10,18 +10,18 @@ namespace lrc {
 
 double Perplexity::value() const { return std::exp(negative_log_likelihood / static_cast<double>(tokens)); }
 
-Perplexity evaluate_perplexity(const Communicator& world, ThreadPool& pool, const Model& model,
-                               const Sequences& windows, const std::function<void(Index)>& on_block) {
+Perplexity evaluate_perplexity(const Communicator& world, Execution& exec, const Model& model, const Sequences& windows,
+                               const std::function<void(Index)>& on_block) {
   assert(windows.count >= 1 && windows.length >= 2);
   const ModelConfig& config = model.config();
   const RotaryEmbedding rotary(config, windows.length);
   std::vector<Unit> units = embedded_units(model, windows, world.rank(), world.size());
   for (Index index = 0; index < config.blocks; ++index) {
     const Block block = model.block(index);
-    for (Unit& unit : units) forward_block({config, rotary, windows.length, pool}, block, unit.hidden);
+    for (Unit& unit : units) forward_block({config, rotary, windows.length, exec}, block, unit.hidden);
     if (on_block) on_block(index);
   }
-  const std::vector<MatrixD> losses = token_losses(pool, model, windows, units);
+  const std::vector<MatrixD> losses = token_losses(exec, model, windows, units);
 
   // One sum a unit, in a fixed order; each is non-zero on one rank only, so their sum over the ranks is exact.
   std::vector<double> of_unit(static_cast<std::size_t>(unit_count(windows)), 0.0);

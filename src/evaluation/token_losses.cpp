@@ -30,10 +30,10 @@ struct Prediction {
 };
 
 // One slice of the vocabulary, logits: tokens×slice, for all tokens of a unit.
-void add_slice(ThreadPool& pool, const Sequences& sequences, const Unit& unit, Index first, MatrixF& logits,
+void add_slice(Execution& exec, const Sequences& sequences, const Unit& unit, Index first, MatrixF& logits,
                std::vector<Prediction>& predictions) {
   const std::span<const std::int32_t> tokens = sequences.part(unit.first_sequence, unit.sequences);
-  pool.for_each(unit.sequences, [&](Index sequence) {
+  exec.for_each(unit.sequences, [&](Index sequence) {
     for (Index position = 0; position + 1 < sequences.length; ++position) {
       const Index row = sequence * sequences.length + position;
       const Index target = tokens[static_cast<std::size_t>(row + 1)] - first;
@@ -56,12 +56,12 @@ MatrixD losses(const Sequences& sequences, const Unit& unit, const std::vector<P
 
 }  // namespace
 
-std::vector<MatrixD> token_losses(ThreadPool& pool, const Model& model, const Sequences& sequences,
+std::vector<MatrixD> token_losses(Execution& exec, const Model& model, const Sequences& sequences,
                                   std::vector<Unit>& units) {
   std::vector<std::vector<Prediction>> predictions;  // a unit: one a token
   const VectorF norm = model.final_norm();
   for (Unit& unit : units) {
-    rms_norm(pool, unit.hidden, norm, model.config().rms_norm_eps, unit.hidden);
+    rms_norm(exec, unit.hidden, norm, model.config().rms_norm_eps, unit.hidden);
     predictions.emplace_back(static_cast<std::size_t>(unit.hidden.rows()));
   }
   const Index vocabulary = model.config().vocabulary_size;
@@ -69,8 +69,8 @@ std::vector<MatrixD> token_losses(ThreadPool& pool, const Model& model, const Se
     const MatrixF head = model.head_rows(first, std::min(kVocabularySlice, vocabulary - first));
     for (std::size_t u = 0; u < units.size(); ++u) {
       MatrixF logits(units[u].hidden.rows(), head.rows());  // tokens×slice
-      gemm(pool, Op::none, Op::transpose, 1.0F, units[u].hidden, head, 0.0F, logits);
-      add_slice(pool, sequences, units[u], first, logits, predictions[u]);
+      gemm(exec, Op::none, Op::transpose, 1.0F, units[u].hidden, head, 0.0F, logits);
+      add_slice(exec, sequences, units[u], first, logits, predictions[u]);
     }
   }
   std::vector<MatrixD> result;

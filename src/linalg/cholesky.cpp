@@ -48,15 +48,15 @@ void factor_diagonal(MatrixD& a, Block block) {
 
 }  // namespace
 
-void cholesky(ThreadPool& pool, MatrixD& a) {
+void cholesky(Execution& exec, MatrixD& a) {
   const Index n = a.rows();
   assert(a.cols() == n);
   const Index blocks = ceil_div(n, kTile);
   for (Index column = 0; column < blocks; ++column) {
     const Block cols = block_at(n, column);
-    pool.for_each(blocks - column, [&](Index i) { subtract_left_columns(a, block_at(n, column + i), cols); });
+    exec.for_each(blocks - column, [&](Index i) { subtract_left_columns(a, block_at(n, column + i), cols); });
     factor_diagonal(a, cols);
-    pool.for_each(blocks - column - 1, [&](Index i) {
+    exec.for_each(blocks - column - 1, [&](Index i) {
       const Block rows = block_at(n, column + 1 + i);
       const int distance = narrow<int>(n);
       cblas_dtrsm(CblasRowMajor, CblasRight, CblasLower, CblasTrans, CblasNonUnit, rows.size, cols.size, 1.0,
@@ -66,11 +66,11 @@ void cholesky(ThreadPool& pool, MatrixD& a) {
   a.triangularView<Eigen::StrictlyUpper>().setZero();
 }
 
-void upper_cholesky(ThreadPool& pool, MatrixD& a) {
+void upper_cholesky(Execution& exec, MatrixD& a) {
   // With rows and columns in reverse order, R is lower triangular; reversing both reverses the storage.
   std::reverse(a.data(), a.data() + a.size());
   try {
-    cholesky(pool, a);
+    cholesky(exec, a);
   } catch (const CholeskyFailure& failure) {
     throw CholeskyFailure(a.rows() - 1 - failure.column());
   }

@@ -56,7 +56,7 @@ void require_blas_buffer() {
 }
 
 template <class Scalar, class ConstView, class View>
-void tiled_gemm(ThreadPool& pool, Tiles tiles, Op op_a, Op op_b, Scalar alpha, const ConstView& a, const ConstView& b,
+void tiled_gemm(Execution& exec, Tiles tiles, Op op_a, Op op_b, Scalar alpha, const ConstView& a, const ConstView& b,
                 Scalar beta, View& c) {
   const Index m = c.rows(), n = c.cols(), k = cols_of(op_a, a);
   assert(rows_of(op_a, a) == m && cols_of(op_b, b) == n && rows_of(op_b, b) == k);
@@ -65,7 +65,7 @@ void tiled_gemm(ThreadPool& pool, Tiles tiles, Op op_a, Op op_b, Scalar alpha, c
             ldb = narrow<int>(std::max<Index>(1, b.outerStride()));
   const int ldc = narrow<int>(c.outerStride()), depth = narrow<int>(k);
   const Index height = even_tile(m, kTile), width = even_tile(n, kTile), columns = ceil_div(n, width);
-  pool.for_each(ceil_div(m, height) * columns, [&](Index tile) {
+  exec.for_each(ceil_div(m, height) * columns, [&](Index tile) {
     const Index row = tile / columns * height, col = tile % columns * width;
     if (tiles == Tiles::lower && col > row) return;
     thread_local bool has_buffer = false;
@@ -83,26 +83,26 @@ void single_threaded_blas() { openblas_set_num_threads(1); }
 
 std::string blas_description() { return fmt::format("{} / {}", openblas_get_config(), openblas_get_corename()); }
 
-void gemm(ThreadPool& pool, Op op_a, Op op_b, float alpha, const ConstViewF& a, const ConstViewF& b, float beta,
+void gemm(Execution& exec, Op op_a, Op op_b, float alpha, const ConstViewF& a, const ConstViewF& b, float beta,
           ViewF c) {
-  tiled_gemm(pool, Tiles::all, op_a, op_b, alpha, a, b, beta, c);
+  tiled_gemm(exec, Tiles::all, op_a, op_b, alpha, a, b, beta, c);
 }
 
-void gemm(ThreadPool& pool, Op op_a, Op op_b, double alpha, const ConstViewD& a, const ConstViewD& b, double beta,
+void gemm(Execution& exec, Op op_a, Op op_b, double alpha, const ConstViewD& a, const ConstViewD& b, double beta,
           ViewD c) {
-  tiled_gemm(pool, Tiles::all, op_a, op_b, alpha, a, b, beta, c);
+  tiled_gemm(exec, Tiles::all, op_a, op_b, alpha, a, b, beta, c);
 }
 
-MatrixD product(ThreadPool& pool, const ConstViewD& a, const ConstViewD& b, Op op_a, Op op_b) {
+MatrixD product(Execution& exec, const ConstViewD& a, const ConstViewD& b, Op op_a, Op op_b) {
   MatrixD c(rows_of(op_a, a), cols_of(op_b, b));
-  gemm(pool, op_a, op_b, 1.0, a, b, 0.0, c);
+  gemm(exec, op_a, op_b, 1.0, a, b, 0.0, c);
   return c;
 }
 
-MatrixD symmetric_product(ThreadPool& pool, const ConstViewD& a, const ConstViewD& b, Op op_a, Op op_b) {
+MatrixD symmetric_product(Execution& exec, const ConstViewD& a, const ConstViewD& b, Op op_a, Op op_b) {
   MatrixD c(rows_of(op_a, a), cols_of(op_b, b));
   assert(c.rows() == c.cols());
-  tiled_gemm(pool, Tiles::lower, op_a, op_b, 1.0, a, b, 0.0, c);
+  tiled_gemm(exec, Tiles::lower, op_a, op_b, 1.0, a, b, 0.0, c);
   c.triangularView<Eigen::StrictlyUpper>() = c.transpose().triangularView<Eigen::StrictlyUpper>();
   return c;
 }

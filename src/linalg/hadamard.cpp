@@ -135,8 +135,8 @@ MatrixD HadamardTransform::dense() const {
   return kronecker(matrix, sylvester_matrix(sylvester_order_).cast<double>());
 }
 
-void apply_rows(ThreadPool& pool, const HadamardTransform& transform, ViewF rows) {
-  pool.for_each(ceil_div(rows.rows(), kRowTile), [&](Index tile) {
+void apply_rows(Execution& exec, const HadamardTransform& transform, ViewF rows) {
+  exec.for_each(ceil_div(rows.rows(), kRowTile), [&](Index tile) {
     const Index first = tile * kRowTile;
     transform.apply(rows.middleRows(first, std::min(kRowTile, rows.rows() - first)));
   });

@@ -58,13 +58,13 @@ void attend(const Head& head) {
 
 }  // namespace
 
-void causal_attention(ThreadPool& pool, const ModelConfig& config, Index sequence_length, Index window,
+void causal_attention(Execution& exec, const ModelConfig& config, Index sequence_length, Index window,
                       const ConstViewF& q, const ConstViewF& k, const ConstViewF& v, ViewF out) {
   const Index sequences = q.rows() / sequence_length, shared = config.heads / config.kv_heads;
   assert(sequences * sequence_length == q.rows() && k.rows() == q.rows() && v.rows() == q.rows());
   assert(q.cols() == config.heads * config.head_dim && k.cols() == config.kv_heads * config.head_dim);
   assert(k.outerStride() == v.outerStride());
-  pool.for_each(sequences * config.heads, [&](Index task) {
+  exec.for_each(sequences * config.heads, [&](Index task) {
     const Index row = task / config.heads * sequence_length, head = task % config.heads;
     const Index q_column = head * config.head_dim, kv_column = head / shared * config.head_dim;
     attend({.q = q.data() + row * q.outerStride() + q_column,

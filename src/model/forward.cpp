@@ -9,26 +9,26 @@
 namespace lrc {
 namespace {
 
-MatrixF projected(ThreadPool& pool, const ConstViewF& x, const MatrixF& v) {
+MatrixF projected(Execution& exec, const ConstViewF& x, const MatrixF& v) {
   MatrixF inside(x.rows(), v.cols());  // tokens×k: x V
-  gemm(pool, Op::none, Op::none, 1.0F, x, v, 0.0F, inside);
+  gemm(exec, Op::none, Op::none, 1.0F, x, v, 0.0F, inside);
   return inside;
 }
 
 // out = (x V) Uᵀ + b: the part that acts on the unquantized, unrotated inputs.
-MatrixF correction(ThreadPool& pool, const Linear& linear, const ConstViewF& x) {
+MatrixF correction(Execution& exec, const Linear& linear, const ConstViewF& x) {
   MatrixF out = MatrixF::Zero(x.rows(), linear.weight.rows());
   if (linear.bias.size() > 0) out.rowwise() = linear.bias.transpose();
   if (linear.u.cols() == 0) return out;
-  gemm(pool, Op::none, Op::transpose, 1.0F, projected(pool, x, linear.v), linear.u, 1.0F, out);
+  gemm(exec, Op::none, Op::transpose, 1.0F, projected(exec, x, linear.v), linear.u, 1.0F, out);
   return out;
 }
 
 // outputs += (x V) Uᵀ, and, where the branch is residual, x −= (x V) Vᵀ.
-void add_branch(ThreadPool& pool, const Branch& branch, bool residual, ViewF x, std::vector<MatrixF>& outputs) {
-  const MatrixF inside = residual ? take_directions(pool, branch.v, x) : projected(pool, x, branch.v);  // tokens×k
+void add_branch(Execution& exec, const Branch& branch, bool residual, ViewF x, std::vector<MatrixF>& outputs) {
+  const MatrixF inside = residual ? take_directions(exec, branch.v, x) : projected(exec, x, branch.v);  // tokens×k
   for (std::size_t i = 0; i < branch.u.size(); ++i)
-    gemm(pool, Op::none, Op::transpose, 1.0F, inside, branch.u[i], 1.0F, outputs[branch.first + i]);
+    gemm(exec, Op::none, Op::transpose, 1.0F, inside, branch.u[i], 1.0F, outputs[branch.first + i]);
 }
 
 // The parts of a group's outputs, whether each has a linear of its own or they share one.
@@ -49,105 +49,105 @@ std::vector<ViewF> split(std::vector<MatrixF>& outputs, const std::vector<Index>
 
 // Gathers an expert's tokens into one batch, and adds what comes of it to theirs. Experts are added in their order, so
 // that the sums don't depend on anything else.
-void forward_expert(ThreadPool& pool, const Mlp& expert, const ExpertTokens& tokens, const MatrixF& x, ViewF hidden,
+void forward_expert(Execution& exec, const Mlp& expert, const ExpertTokens& tokens, const MatrixF& x, ViewF hidden,
                     const InputObserver& observe) {
   if (tokens.rows.empty()) return;
-  MatrixF batch = gathered(pool, tokens, x);
-  add_scattered(pool, tokens, forward_mlp(pool, expert, batch, observe), hidden);
+  MatrixF batch = gathered(exec, tokens, x);
+  add_scattered(exec, tokens, forward_mlp(exec, expert, batch, observe), hidden);
 }
 
 }  // namespace
 
-void quantize_rows(ThreadPool& pool, const ActivationQuantizer& quantizer, ViewF x) {
+void quantize_rows(Execution& exec, const ActivationQuantizer& quantizer, ViewF x) {
   if (!quantizer.quantizes()) return;
-  pool.for_each(ceil_div(x.rows(), kRowTile), [&](Index tile) {
+  exec.for_each(ceil_div(x.rows(), kRowTile), [&](Index tile) {
     const Index first = tile * kRowTile;
     quantizer.apply(x.middleRows(first, std::min(kRowTile, x.rows() - first)));
   });
 }
 
-std::vector<MatrixF> forward_group(ThreadPool& pool, const LinearGroup& group, ViewF x, const InputObserver& observe) {
+std::vector<MatrixF> forward_group(Execution& exec, const LinearGroup& group, ViewF x, const InputObserver& observe) {
   std::vector<MatrixF> outputs;  // one a linear: tokens×d_out
-  for (const Linear& linear : group.linears) outputs.push_back(correction(pool, linear, x));
-  if (group.rotation) apply_rows(pool, *group.rotation, x);
+  for (const Linear& linear : group.linears) outputs.push_back(correction(exec, linear, x));
+  if (group.rotation) apply_rows(exec, *group.rotation, x);
   if (observe) observe(group, x);
-  take_mean(pool, group.mean, x);
-  for (const Branch& branch : group.branches) add_branch(pool, branch, group.residual, x, outputs);
-  quantize_rows(pool, group.quantizer, x);
+  take_mean(exec, group.mean, x);
+  for (const Branch& branch : group.branches) add_branch(exec, branch, group.residual, x, outputs);
+  quantize_rows(exec, group.quantizer, x);
   for (std::size_t i = 0; i < outputs.size(); ++i) {
-    gemm(pool, Op::none, Op::transpose, 1.0F, x, group.linears[i].weight, 1.0F, outputs[i]);
+    gemm(exec, Op::none, Op::transpose, 1.0F, x, group.linears[i].weight, 1.0F, outputs[i]);
   }
   return outputs;
 }
 
-MatrixF gathered(ThreadPool& pool, const ExpertTokens& tokens, const ConstViewF& x) {
+MatrixF gathered(Execution& exec, const ExpertTokens& tokens, const ConstViewF& x) {
   MatrixF batch(static_cast<Index>(tokens.rows.size()), x.cols());
-  for_each_row(pool, batch.rows(), [&](Index i) { batch.row(i) = x.row(tokens.rows[static_cast<std::size_t>(i)]); });
+  for_each_row(exec, batch.rows(), [&](Index i) { batch.row(i) = x.row(tokens.rows[static_cast<std::size_t>(i)]); });
   return batch;
 }
 
-void add_scattered(ThreadPool& pool, const ExpertTokens& tokens, const MatrixF& outputs, ViewF hidden) {
-  for_each_row(pool, outputs.rows(), [&](Index i) {
+void add_scattered(Execution& exec, const ExpertTokens& tokens, const MatrixF& outputs, ViewF hidden) {
+  for_each_row(exec, outputs.rows(), [&](Index i) {
     const auto at = static_cast<std::size_t>(i);
     hidden.row(tokens.rows[at]) += tokens.weights[at] * outputs.row(i);
   });
 }
 
-MatrixF forward_mlp(ThreadPool& pool, const Mlp& mlp, ViewF x, const InputObserver& observe) {
-  std::vector<MatrixF> outputs = forward_group(pool, mlp.gate_up, x, observe);
-  return std::move(forward_group(pool, mlp.down, gated(pool, outputs), observe)[0]);
+MatrixF forward_mlp(Execution& exec, const Mlp& mlp, ViewF x, const InputObserver& observe) {
+  std::vector<MatrixF> outputs = forward_group(exec, mlp.gate_up, x, observe);
+  return std::move(forward_group(exec, mlp.down, gated(exec, outputs), observe)[0]);
 }
 
-ViewF gated(ThreadPool& pool, std::vector<MatrixF>& gate_up) {
+ViewF gated(Execution& exec, std::vector<MatrixF>& gate_up) {
   Index width = 0;
   for (const MatrixF& part : gate_up) width += part.cols();
   const std::vector<ViewF> parts = split(gate_up, {width / 2, width / 2});
-  swiglu(pool, parts[0], parts[1]);
+  swiglu(exec, parts[0], parts[1]);
   return parts[0];
 }
 
 MatrixF attention_inputs(const ForwardContext& context, const Block& block, const ConstViewF& hidden) {
   MatrixF x(hidden.rows(), hidden.cols());
-  rms_norm(context.pool, hidden, block.attention_norm, context.config.rms_norm_eps, x);
+  rms_norm(context.exec, hidden, block.attention_norm, context.config.rms_norm_eps, x);
   return x;
 }
 
 MatrixF attended(const ForwardContext& context, const Block& block, std::vector<MatrixF>& qkv) {
-  ThreadPool& pool = context.pool;
+  Execution& exec = context.exec;
   const ModelConfig& config = context.config;
   const std::vector<ViewF> parts = split(qkv, {config.query_size(), config.key_size(), config.key_size()});
-  if (block.q_norm.size() > 0) rms_norm_heads(pool, block.q_norm, config.rms_norm_eps, parts[0]);
-  if (block.k_norm.size() > 0) rms_norm_heads(pool, block.k_norm, config.rms_norm_eps, parts[1]);
-  context.rotary.apply(pool, context.sequence_length, parts[0]);
-  context.rotary.apply(pool, context.sequence_length, parts[1]);
+  if (block.q_norm.size() > 0) rms_norm_heads(exec, block.q_norm, config.rms_norm_eps, parts[0]);
+  if (block.k_norm.size() > 0) rms_norm_heads(exec, block.k_norm, config.rms_norm_eps, parts[1]);
+  context.rotary.apply(exec, context.sequence_length, parts[0]);
+  context.rotary.apply(exec, context.sequence_length, parts[1]);
   MatrixF result(parts[0].rows(), config.query_size());
-  causal_attention(pool, config, context.sequence_length, block.window, parts[0], parts[1], parts[2], result);
+  causal_attention(exec, config, context.sequence_length, block.window, parts[0], parts[1], parts[2], result);
   return result;
 }
 
 void forward_attention(const ForwardContext& context, const Block& block, ViewF hidden, const InputObserver& observe) {
   assert(hidden.cols() == context.config.hidden_size && hidden.rows() % context.sequence_length == 0);
   MatrixF x = attention_inputs(context, block, hidden);
-  std::vector<MatrixF> qkv = forward_group(context.pool, block.qkv, x, observe);
+  std::vector<MatrixF> qkv = forward_group(context.exec, block.qkv, x, observe);
   MatrixF inputs = attended(context, block, qkv);
-  hidden += forward_group(context.pool, block.attention_out, inputs, observe)[0];
+  hidden += forward_group(context.exec, block.attention_out, inputs, observe)[0];
 }
 
 MatrixF mlp_inputs(const ForwardContext& context, const Block& block, const ConstViewF& hidden) {
   MatrixF x(hidden.rows(), hidden.cols());
-  rms_norm(context.pool, hidden, block.mlp_norm, context.config.rms_norm_eps, x);
+  rms_norm(context.exec, hidden, block.mlp_norm, context.config.rms_norm_eps, x);
   return x;
 }
 
 void forward_mlps(const ForwardContext& context, const Block& block, ViewF hidden, const InputObserver& observe) {
   MatrixF x = mlp_inputs(context, block, hidden);
   if (block.router.rows() == 0) {
-    hidden += forward_mlp(context.pool, block.mlps.front(), x, observe);
+    hidden += forward_mlp(context.exec, block.mlps.front(), x, observe);
     return;
   }
-  const std::vector<ExpertTokens> tokens = route(context.pool, block.router, block.experts_per_token, x);
+  const std::vector<ExpertTokens> tokens = route(context.exec, block.router, block.experts_per_token, x);
   for (std::size_t expert = 0; expert < tokens.size(); ++expert)
-    forward_expert(context.pool, block.mlps[expert], tokens[expert], x, hidden, observe);
+    forward_expert(context.exec, block.mlps[expert], tokens[expert], x, hidden, observe);
 }
 
 void forward_block(const ForwardContext& context, const Block& block, ViewF hidden, const InputObserver& observe) {

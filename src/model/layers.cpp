@@ -9,10 +9,10 @@
 
 namespace lrc {
 
-void rms_norm(ThreadPool& pool, const ConstViewF& x, const VectorF& weight, float eps, ViewF out) {
+void rms_norm(Execution& exec, const ConstViewF& x, const VectorF& weight, float eps, ViewF out) {
   const Index d = x.cols();
   assert(weight.size() == d && out.rows() == x.rows() && out.cols() == d);
-  for_each_row(pool, x.rows(), [&](Index r) {
+  for_each_row(exec, x.rows(), [&](Index r) {
     const float* in = x.data() + r * x.outerStride();
     const float scale = 1.0F / std::sqrt(lane_sum_of_squares(in, d) / static_cast<float>(d) + eps);
     float* result = out.data() + r * out.outerStride();
@@ -20,17 +20,17 @@ void rms_norm(ThreadPool& pool, const ConstViewF& x, const VectorF& weight, floa
   });
 }
 
-void rms_norm_heads(ThreadPool& pool, const VectorF& weight, float eps, ViewF x) {
+void rms_norm_heads(Execution& exec, const VectorF& weight, float eps, ViewF x) {
   const Index d = weight.size();
   assert(d > 0 && x.cols() % d == 0);
   for (Index head = 0; head < x.cols() / d; ++head)
-    rms_norm(pool, x.middleCols(head * d, d), weight, eps, x.middleCols(head * d, d));
+    rms_norm(exec, x.middleCols(head * d, d), weight, eps, x.middleCols(head * d, d));
 }
 
-void swiglu(ThreadPool& pool, ViewF gate, const ConstViewF& up) {
+void swiglu(Execution& exec, ViewF gate, const ConstViewF& up) {
   assert(gate.rows() == up.rows() && gate.cols() == up.cols());
   const Index d = gate.cols();
-  for_each_row(pool, gate.rows(), [&](Index r) {
+  for_each_row(exec, gate.rows(), [&](Index r) {
     float* g = gate.data() + r * gate.outerStride();
     const float* u = up.data() + r * up.outerStride();
     for (Index i = 0; i < d; ++i) g[i] = g[i] / (1.0F + exponential(-g[i])) * u[i];

@@ -47,10 +47,10 @@ RotaryEmbedding::RotaryEmbedding(const ModelConfig& config, Index positions)
   }
 }
 
-void RotaryEmbedding::apply(ThreadPool& pool, Index sequence_length, ViewF x) const {
+void RotaryEmbedding::apply(Execution& exec, Index sequence_length, ViewF x) const {
   const Index half = cosine_.cols(), heads = x.cols() / (2 * half);
   assert(sequence_length <= cosine_.rows() && heads * 2 * half == x.cols());
-  for_each_row(pool, x.rows(), [&](Index r) {
+  for_each_row(exec, x.rows(), [&](Index r) {
     const float* cosine = &cosine_(r % sequence_length, 0);
     const float* sine = &sine_(r % sequence_length, 0);
     for (Index head = 0; head < heads; ++head) {

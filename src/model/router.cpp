@@ -9,11 +9,11 @@
 
 namespace lrc {
 
-std::vector<ExpertTokens> route(ThreadPool& pool, const MatrixF& router, Index per_token, const ConstViewF& x) {
+std::vector<ExpertTokens> route(Execution& exec, const MatrixF& router, Index per_token, const ConstViewF& x) {
   const Index experts = router.rows();
   assert(x.cols() == router.cols() && 1 <= per_token && per_token <= experts);
   MatrixF logits(x.rows(), experts);  // tokens×experts
-  gemm(pool, Op::none, Op::transpose, 1.0F, x, router, 0.0F, logits);
+  gemm(exec, Op::none, Op::transpose, 1.0F, x, router, 0.0F, logits);
   std::vector<ExpertTokens> tokens(static_cast<std::size_t>(experts));
   std::vector<Index> order(static_cast<std::size_t>(experts));
   std::vector<double> share(static_cast<std::size_t>(per_token));

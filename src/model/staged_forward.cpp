@@ -20,18 +20,18 @@ void route_to_experts(const ForwardContext& context, const Block& block, StagedB
   if (block.router.rows() == 0) return;
   const MatrixF x = std::move(batch.inputs[0]);
   batch.inputs.clear();
-  batch.routed = route(context.pool, block.router, block.experts_per_token, x);
-  for (const ExpertTokens& tokens : batch.routed) batch.inputs.push_back(gathered(context.pool, tokens, x));
+  batch.routed = route(context.exec, block.router, block.experts_per_token, x);
+  for (const ExpertTokens& tokens : batch.routed) batch.inputs.push_back(gathered(context.exec, tokens, x));
 }
 
-void leave_block(ThreadPool& pool, const Block& block, StagedBatch& batch) {
+void leave_block(Execution& exec, const Block& block, StagedBatch& batch) {
   for (std::size_t i = 0; i < batch.inputs.size(); ++i) {
     if (batch.inputs[i].rows() == 0) continue;
-    const MatrixF outputs = std::move(forward_group(pool, block.mlps[i].down, batch.inputs[i])[0]);
+    const MatrixF outputs = std::move(forward_group(exec, block.mlps[i].down, batch.inputs[i])[0]);
     if (batch.routed.empty()) {
       batch.hidden += outputs;
     } else {
-      add_scattered(pool, batch.routed[i], outputs, batch.hidden);
+      add_scattered(exec, batch.routed[i], outputs, batch.hidden);
     }
   }
   batch.inputs.clear();
@@ -55,34 +55,34 @@ void begin_block(const ForwardContext& context, const Block& block, StagedBatch&
 void pass_stage(const ForwardContext& context, const Block& block, GroupRole stage, StagedBatch& batch) {
   switch (stage) {
     case GroupRole::qkv: {
-      std::vector<MatrixF> qkv = forward_group(context.pool, block.qkv, batch.inputs[0]);
+      std::vector<MatrixF> qkv = forward_group(context.exec, block.qkv, batch.inputs[0]);
       batch.inputs = {attended(context, block, qkv)};
       break;
     }
     case GroupRole::attention_out:
-      batch.hidden += forward_group(context.pool, block.attention_out, batch.inputs[0])[0];
+      batch.hidden += forward_group(context.exec, block.attention_out, batch.inputs[0])[0];
       route_to_experts(context, block, batch);
       break;
     case GroupRole::gate_up:
       for (std::size_t i = 0; i < batch.inputs.size(); ++i)
-        batch.inputs[i] = expert_inputs(context.pool, block.mlps[i], GroupRole::down, std::move(batch.inputs[i]));
+        batch.inputs[i] = expert_inputs(context.exec, block.mlps[i], GroupRole::down, std::move(batch.inputs[i]));
       break;
     case GroupRole::down:
-      leave_block(context.pool, block, batch);
+      leave_block(context.exec, block, batch);
       break;
   }
 }
 
-MatrixF expert_inputs(ThreadPool& pool, const Mlp& expert, GroupRole stage, MatrixF x) {
+MatrixF expert_inputs(Execution& exec, const Mlp& expert, GroupRole stage, MatrixF x) {
   assert(stage == GroupRole::gate_up || stage == GroupRole::down);
   if (stage == GroupRole::gate_up) return x;
   if (x.rows() == 0) return MatrixF(0, expert.down.inputs());
-  std::vector<MatrixF> outputs = forward_group(pool, expert.gate_up, x);
-  return gated(pool, outputs);
+  std::vector<MatrixF> outputs = forward_group(exec, expert.gate_up, x);
+  return gated(exec, outputs);
 }
 
-MatrixF rotated_inputs(ThreadPool& pool, const LinearGroup& group, MatrixF inputs) {
-  if (group.rotation) apply_rows(pool, *group.rotation, inputs);
+MatrixF rotated_inputs(Execution& exec, const LinearGroup& group, MatrixF inputs) {
+  if (group.rotation) apply_rows(exec, *group.rotation, inputs);
   return inputs;
 }
 

@@ -44,7 +44,7 @@ CalibrationPass::CalibrationPass(const RunContext& run, PassWork work)
   expect_pass(run_, work_.name, {.passed = end_ - next_, .used = wanted});
   if (end_ == 0) return;
   run_.world.agree([&] {
-    shard_ = std::make_unique<Shard>(run_.world, run_.pool, run_.model, run_.sequences);
+    shard_ = std::make_unique<Shard>(run_.world, run_.exec, run_.model, run_.sequences);
     if (next_ > 0) restore();
   });
 }

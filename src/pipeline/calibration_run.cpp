@@ -26,7 +26,7 @@ namespace lrc {
 CalibrationRun::CalibrationRun(const Communicator& world, CalibrateOptions options, const OptionTable& table)
     : world_(world),
       options_(std::move(options)),
-      pool_(thread_count(world, options_.threads)),
+      exec_(thread_count(world, options_.threads)),
       effective_options_(table.effective()),
       fingerprint_(deciding_options(table)) {}
 
@@ -112,7 +112,7 @@ void CalibrationRun::plan_memory() {
                           .options = options_,
                           .sequences = sequences_.count,
                           .ranks = world_.size(),
-                          .threads = pool_.threads()},
+                          .threads = exec_.threads()},
                          limit, given);
     memory_.demand();
   });
@@ -176,7 +176,7 @@ void CalibrationRun::work() {
                        : equalized_ ? static_cast<const Model&>(*equalized_)
                                     : *stored_;
   RunProgress progress;
-  RunContext run{world_,     options_, pool_,        *stored_, rotated_.get(), model,      kept_dtype(world_, model),
+  RunContext run{world_,     options_, exec_,        *stored_, rotated_.get(), model,      kept_dtype(world_, model),
                  sequences_, memory_,  *checkpoint_, report_,  progress,       solve_pace_};
   expect_work(run);
   if (options_.allocates_ranks()) {
@@ -223,7 +223,7 @@ nlohmann::ordered_json CalibrationRun::facts() const {
   return {{"program", "lrc_calibrate"},  {"version", version_text()},
           {"method", options_.method},   {"options", effective_options_},
           {"fingerprint", fingerprint_}, {"ranks", world_.size()},
-          {"threads", pool_.threads()},  {"resumes", checkpoint_->earlier_openings()},
+          {"threads", exec_.threads()},  {"resumes", checkpoint_->earlier_openings()},
           {"memory", memory_facts()}};
 }
 

@@ -46,7 +46,7 @@ DataFile checked_data(const Communicator& world, const EvaluateOptions& options)
 void evaluate(const Communicator& world, const EvaluateOptions& options) {
   log_blas_core();
   enter_phase("check inputs");
-  ThreadPool pool(thread_count(world, options.threads));
+  Execution exec(thread_count(world, options.threads));
   std::unique_ptr<StoredModel> model;
   world.agree([&] { model = std::make_unique<StoredModel>(options.model); });
   warn_of_unread_tensors(world, *model);
@@ -57,7 +57,7 @@ void evaluate(const Communicator& world, const EvaluateOptions& options) {
   enter_phase("evaluate");
   {
     Progress progress("evaluate", static_cast<double>(blocks) + 1);
-    result = evaluate_perplexity(world, pool, *model, windows, [&](Index block) {
+    result = evaluate_perplexity(world, exec, *model, windows, [&](Index block) {
       progress.update(static_cast<double>(block) + 1, fmt::format("block {} of {}", block + 1, blocks));
     });
     progress.update(static_cast<double>(blocks) + 1,

@@ -29,7 +29,7 @@ void MeasurePhase::reduce_and_store(std::vector<GroupSums>& sums) {
       if (!plan_.unmeasured.contains({group.group(), panel})) continue;
       const int owner = next_owner_;
       next_owner_ = (next_owner_ + 1) % run_.world.size();
-      run_.world.agree([&] { group.sum(run_.pool, panel); });
+      run_.world.agree([&] { group.sum(run_.exec, panel); });
       group.reduce(run_.world, owner, panel);
       run_.world.agree([&] {
         if (run_.world.rank() == owner) store_moments(run_, {group.group(), panel}, group.result(panel), {});

@@ -66,7 +66,7 @@ void find_target(const RunContext& run, Group& group) {
   }
   group.drift = drift.cast<float>();
   group.weight =
-      propagated_weight(run.pool, group.weight, group.xx, drift,
+      propagated_weight(run.exec, group.weight, group.xx, drift,
                         {.name = group.layout.name, .blend = run.options.target_blend, .damping = run.options.damping});
 }
 
@@ -76,7 +76,7 @@ void find_directions(const RunContext& run, Group& group) {
   MatrixD directions = MatrixD::Zero(group.xx.rows(), rank);  // d_in×rank
   const auto find = [&](double damping) {
     directions =
-        residual_directions(run.pool, kind_of(run.options.residual_directions), group.weight, group.xx, rank, damping);
+        residual_directions(run.exec, kind_of(run.options.residual_directions), group.weight, group.xx, rank, damping);
   };
   if (group.sums.weighted_tokens() < static_cast<double>(kTokensADirection * rank)) {
     log_warning(fmt::format("{}: {:g} tokens say too little of {} directions; none is taken out of its inputs",
@@ -111,7 +111,7 @@ Preparation broadcast(const RunContext& run, Group& group) {
 // The second pass with each clip; on the owner the sums of each.
 std::vector<SummedMoments> second_pass(const RunContext& run, Group& group, MomentKind kind,
                                        const Preparation& preparation, const std::vector<float>& clips) {
-  run.world.agree([&] { group.sums.sum_second(run.pool, kind, preparation, clips); });
+  run.world.agree([&] { group.sums.sum_second(run.exec, kind, preparation, clips); });
   group.sums.reduce_second(run.world, group.owner);
   if (run.world.rank() != group.owner) return {};
   return group.sums.second();
@@ -124,7 +124,7 @@ std::size_t best_clip(const RunContext& run, const Group& group, const std::vect
     candidates.push_back({one.xy.row(0).cast<double>().transpose(), one.yy.row(0).cast<double>().transpose()});
   const MatrixF& directions = group.preparation.directions.values;
   const VectorD powers =
-      directions.size() > 0 ? residual_powers(run.pool, group.xx, directions) : VectorD(group.xx.diagonal());
+      directions.size() > 0 ? residual_powers(run.exec, group.xx, directions) : VectorD(group.xx.diagonal());
   return static_cast<std::size_t>(choose_clip(group.weight, powers, candidates));
 }
 

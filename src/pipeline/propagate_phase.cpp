@@ -23,7 +23,7 @@ class Propagation {
  public:
   Propagation(const RunContext& run, const WorkPlan& plan) : run_(run), plan_(plan), format_(format_of(run)) {
     run_.world.agree(
-        [&] { streams_ = std::make_unique<TwoStreams>(run_.world, run_.pool, run_.model, run_.sequences, drifts()); });
+        [&] { streams_ = std::make_unique<TwoStreams>(run_.world, run_.exec, run_.model, run_.sequences, drifts()); });
   }
 
   void pass_block(Index index);

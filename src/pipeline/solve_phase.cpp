@@ -64,7 +64,7 @@ void solve_alone(const RunContext& run, const SolveTask& task) {
     return to_moments(record);
   });
   const MatrixF& directions = preparation.directions.values;  // d_in×k, or none
-  const Moments moments = directions.size() > 0 ? expand_moments(run.pool, sums, directions) : expand_moments(sums);
+  const Moments moments = directions.size() > 0 ? expand_moments(run.exec, sums, directions) : expand_moments(sums);
   sums.xx = sums.xy = sums.yy = {};
   StackParts parts;
   MatrixD weight;  // d_out×d_in
@@ -84,11 +84,11 @@ void solve_alone(const RunContext& run, const SolveTask& task) {
   if (mean.size() > 0) bias = mean_bias(weight, mean, parts, task.stack.name);
   if (sums.drift.size() > 0) {
     weight =
-        propagated_weight(run.pool, weight, moments.xx, sums.drift.cast<double>(),
+        propagated_weight(run.exec, weight, moments.xx, sums.drift.cast<double>(),
                           {.name = task.stack.name, .blend = run.options.target_blend, .damping = run.options.damping});
     sums.drift = {};
   }
-  SolveResult result = lrc::solve(run.pool, run.options.solve_method(), weight, moments, options);
+  SolveResult result = lrc::solve(run.exec, run.options.solve_method(), weight, moments, options);
   multiply_by_size(result, parts.sizes, parts.rows);
   commit(run, task,
          to_record(task.stack.name, result, linear_rows(task.group, task.stack), moments, preparation, bias,
@@ -109,7 +109,7 @@ void solve_together(const RunContext& run, const SolveTask& task, const Communic
   const GroupProblem problem = GroupProblem::from(grid, source);
   source = {};
   return_free_memory();
-  SolveResult result = group_solve(run.pool, grid, run.options.solve_method(), problem, options_of(run, task));
+  SolveResult result = group_solve(run.exec, grid, run.options.solve_method(), problem, options_of(run, task));
   team.agree([&] {
     if (!team.is_root()) return;
     multiply_by_size(result, parts.sizes, parts.rows);

@@ -22,7 +22,7 @@ VectorD gains_of(const RunContext& run, const std::string& name, const MatrixD& 
   noisy.yy.diagonal().array() += noise * xx.trace() / static_cast<double>(inputs);
   VectorD gains;
   with_damping(name, run.options.damping,
-               [&](double damping) { gains = relaxed_gains(run.pool, weight, noisy, damping, most); });
+               [&](double damping) { gains = relaxed_gains(run.exec, weight, noisy, damping, most); });
   return gains;
 }
 
@@ -94,7 +94,7 @@ void SpectraPhase::store(Index block, const GroupLayout& group, const GroupSums&
     }
     for (Index k = 0; k < record.gains.cols; ++k)
       record.gains.values.push_back(k < gains.size() ? static_cast<float>(gains[k]) : 0.0F);
-    record.powers.values.push_back(static_cast<float>(quadratic_forms(run_.pool, weight, xx).sum()));
+    record.powers.values.push_back(static_cast<float>(quadratic_forms(run_.exec, weight, xx).sum()));
   }
   run_.checkpoint.commit(record);
 }

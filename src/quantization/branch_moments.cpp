@@ -25,29 +25,29 @@ double column_power(const MatrixD& a, Index column) {
 
 }  // namespace
 
-BranchMoments branch_moments(ThreadPool& pool, const MatrixD& xx, const MatrixD& xy, const MatrixD& v, double damping) {
+BranchMoments branch_moments(Execution& exec, const MatrixD& xx, const MatrixD& xy, const MatrixD& v, double damping) {
   assert(xx.rows() == v.rows() && xx.cols() == v.rows() && xy.rows() == v.rows() && xy.cols() == v.rows());
-  BranchMoments branch{product(pool, xx, v), product(pool, xy, v, Op::transpose), {}, {}};
-  branch.bb = symmetric_product(pool, v, branch.xb, Op::transpose);
+  BranchMoments branch{product(exec, xx, v), product(exec, xy, v, Op::transpose), {}, {}};
+  branch.bb = symmetric_product(exec, v, branch.xb, Op::transpose);
   branch.factor = branch.bb;
   const double raise = kShareOfDamping * damping * mean_diagonal(xx);
   for (Index j = 0; j < v.cols(); ++j) {
     const double power = column_power(v, j);
     branch.factor(j, j) += power > 0 ? raise * power : 1.0;
   }
-  upper_cholesky(pool, branch.factor);
+  upper_cholesky(exec, branch.factor);
   return branch;
 }
 
-MatrixD fitted_left_factor(ThreadPool& pool, const MatrixD& weight, const MatrixF& quantized,
+MatrixD fitted_left_factor(Execution& exec, const MatrixD& weight, const MatrixF& quantized,
                            const BranchMoments& branch, const MatrixD& start) {
   assert(start.rows() == weight.rows() && start.cols() == branch.bb.cols());
   // U = U₀ + (W X Bᵀ − Ŵ Y Bᵀ − U₀ B Bᵀ)(R Rᵀ)⁻¹: the least of the loss + a distance to U₀.
-  MatrixD change = product(pool, weight, branch.xb);
-  gemm(pool, Op::none, Op::none, -1.0, quantized.cast<double>(), branch.yb, 1.0, change);
-  gemm(pool, Op::none, Op::none, -1.0, start, branch.bb, 1.0, change);
-  divide_upper(pool, Op::transpose, branch.factor, change);
-  divide_upper(pool, Op::none, branch.factor, change);
+  MatrixD change = product(exec, weight, branch.xb);
+  gemm(exec, Op::none, Op::none, -1.0, quantized.cast<double>(), branch.yb, 1.0, change);
+  gemm(exec, Op::none, Op::none, -1.0, start, branch.bb, 1.0, change);
+  divide_upper(exec, Op::transpose, branch.factor, change);
+  divide_upper(exec, Op::none, branch.factor, change);
   return start + change;
 }
 

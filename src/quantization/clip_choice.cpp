@@ -43,12 +43,12 @@ Index choose_clip(const MatrixD& weight, const VectorD& xx, const std::vector<Cl
   return best;
 }
 
-VectorD residual_powers(ThreadPool& pool, const MatrixD& xx, const MatrixF& directions) {
+VectorD residual_powers(Execution& exec, const MatrixD& xx, const MatrixF& directions) {
   assert(xx.rows() == directions.rows() && xx.cols() == directions.rows());
   // Row j of P Sx Pᵀ at j: Sx_jj − 2 (Sx E)_j·E_j + E_j (Eᵀ Sx E) E_jᵀ.
   const MatrixD e = directions.cast<double>();                                          // d_in×k
-  const MatrixD xe = product(pool, xx, e);                                              // d_in×k
-  const MatrixD eee = product(pool, e, symmetric_product(pool, e, xe, Op::transpose));  // d_in×k
+  const MatrixD xe = product(exec, xx, e);                                              // d_in×k
+  const MatrixD eee = product(exec, e, symmetric_product(exec, e, xe, Op::transpose));  // d_in×k
   VectorD powers(xx.rows());
   for (Index j = 0; j < xx.rows(); ++j) {
     double taken = 0;

@@ -22,15 +22,15 @@ void set_from_diagonals(Moments& moments, const SummedMoments& sums, const Matri
 }
 
 // P Sx Pᵀ = Sx − F Eᵀ − E Fᵀ with F = Sx E − E (Eᵀ Sx E)/2, for any E.
-MatrixD residual_moments(ThreadPool& pool, const MatrixD& xx, const MatrixD& e, const MatrixD& xe) {
+MatrixD residual_moments(Execution& exec, const MatrixD& xx, const MatrixD& e, const MatrixD& xe) {
   const Index d_in = e.rows(), k = e.cols();
   MatrixD left(d_in, 2 * k), right(d_in, 2 * k);  // [F E] and [E F]
   left.leftCols(k) = xe;
-  gemm(pool, Op::none, Op::none, -0.5, e, symmetric_product(pool, e, xe, Op::transpose), 1.0, left.leftCols(k));
+  gemm(exec, Op::none, Op::none, -0.5, e, symmetric_product(exec, e, xe, Op::transpose), 1.0, left.leftCols(k));
   left.rightCols(k) = e;
   right.leftCols(k) = e;
   right.rightCols(k) = left.leftCols(k);
-  return xx - symmetric_product(pool, left, right, Op::none, Op::transpose);
+  return xx - symmetric_product(exec, left, right, Op::none, Op::transpose);
 }
 
 void require_sizes(const SummedMoments& sums) {
@@ -53,16 +53,16 @@ Moments expand_moments(const SummedMoments& sums) {
   return moments;
 }
 
-Moments expand_moments(ThreadPool& pool, const SummedMoments& sums, const MatrixF& directions) {
+Moments expand_moments(Execution& exec, const SummedMoments& sums, const MatrixF& directions) {
   assert(directions.rows() == sums.xx.rows());
   if (directions.cols() == 0 || !has_diagonals(sums)) return expand_moments(sums);
   require_sizes(sums);
   Moments moments{sums.tokens, sums.xx.cast<double>(), {}, {}, sums.borrowed};
   const MatrixD e = directions.cast<double>();      // d_in×k
-  const MatrixD xe = product(pool, moments.xx, e);  // d_in×k: Sx E
-  const MatrixD seen = residual_moments(pool, moments.xx, e, xe);
+  const MatrixD xe = product(exec, moments.xx, e);  // d_in×k: Sx E
+  const MatrixD seen = residual_moments(exec, moments.xx, e, xe);
   MatrixD crossed = moments.xx;  // d_in×d_in: Sx Pᵀ = Sx − Sx E Eᵀ
-  gemm(pool, Op::none, Op::transpose, -1.0, xe, e, 1.0, crossed);
+  gemm(exec, Op::none, Op::transpose, -1.0, xe, e, 1.0, crossed);
   set_from_diagonals(moments, sums, crossed, seen);
   return moments;
 }

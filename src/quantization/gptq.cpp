@@ -111,11 +111,11 @@ MatrixD damped(const MatrixD& hessian, double damping) {
   return result;
 }
 
-GptqBand::GptqBand(ThreadPool& pool, const MatrixD& target, const WeightGrid& grid)
-    : pool_(pool),
+GptqBand::GptqBand(Execution& exec, const MatrixD& target, const WeightGrid& grid)
+    : exec_(exec),
       target_(target),
       grid_(grid),
-      result_{MatrixI8(target.rows(), target.cols()), fit_scales(pool, target, grid)} {
+      result_{MatrixI8(target.rows(), target.cols()), fit_scales(exec, target, grid)} {
   for (Index row = 0; row < target.rows(); row += kRows) {
     tiles_.push_back(std::make_unique<RowTile>(target_, grid_, result_, row));
   }
@@ -125,7 +125,7 @@ GptqBand::~GptqBand() = default;
 
 void GptqBand::quantize(const MatrixD& panel) {
   assert(done_ + panel.rows() <= target_.cols() && panel.cols() == target_.cols() - done_);
-  pool_.for_each(std::ssize(tiles_),
+  exec_.for_each(std::ssize(tiles_),
                  [&](Index tile) { tiles_[static_cast<std::size_t>(tile)]->quantize(done_, panel); });
   done_ += panel.rows();
 }
@@ -135,10 +135,10 @@ QuantizedWeight GptqBand::result() {
   return std::move(result_);
 }
 
-QuantizedWeight gptq(ThreadPool& pool, const MatrixD& target, const MatrixD& factor, const WeightGrid& grid) {
+QuantizedWeight gptq(Execution& exec, const MatrixD& target, const MatrixD& factor, const WeightGrid& grid) {
   assert(factor.rows() == target.cols() && factor.cols() == target.cols());
-  QuantizedWeight result{MatrixI8(target.rows(), target.cols()), fit_scales(pool, target, grid)};
-  pool.for_each(ceil_div(target.rows(), kRows),
+  QuantizedWeight result{MatrixI8(target.rows(), target.cols()), fit_scales(exec, target, grid)};
+  exec.for_each(ceil_div(target.rows(), kRows),
                 [&](Index tile) { GptqBand::RowTile(target, grid, result, tile * kRows).quantize(0, factor); });
   return result;
 }

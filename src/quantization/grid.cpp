@@ -78,11 +78,11 @@ float fit_scale(const std::vector<float>& weights, const WeightGrid& grid) {
 
 }  // namespace
 
-MatrixF fit_scales(ThreadPool& pool, const MatrixD& weight, const WeightGrid& grid) {
+MatrixF fit_scales(Execution& exec, const MatrixD& weight, const WeightGrid& grid) {
   assert(2 <= grid.bits && grid.bits <= 8 && grid.group_size >= 0);
   const Index d_in = weight.cols(), width = grid.group_width(d_in);
   MatrixF scales(weight.rows(), grid.groups(d_in));
-  pool.for_each(weight.rows(), [&](Index row) {
+  exec.for_each(weight.rows(), [&](Index row) {
     for (Index group = 0; group < scales.cols(); ++group) {
       const Index begin = group * width, size = std::min(width, d_in - begin);
       std::vector<float> values(static_cast<std::size_t>(ceil_div(size, kChunk) * kChunk), 0.0F);

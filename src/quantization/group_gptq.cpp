@@ -59,11 +59,11 @@ BlockCyclic from_bands(const MatrixF& band, const BlockCyclic& like) {
   return result;
 }
 
-QuantizedWeight group_gptq(ThreadPool& pool, const MatrixD& band, const BlockCyclic& factor, const WeightGrid& grid) {
+QuantizedWeight group_gptq(Execution& exec, const MatrixD& band, const BlockCyclic& factor, const WeightGrid& grid) {
   const ProcessGrid& ranks = factor.grid();
   const Index n = factor.rows();
   std::optional<GptqBand> gptq;
-  ranks.agree([&] { gptq.emplace(pool, band, grid); });
+  ranks.agree([&] { gptq.emplace(exec, band, grid); });
   for (Index begin = 0; begin < n; begin += kPanel) {
     const Index end = std::min(n, begin + kPanel);
     // Rows [begin, end) of R from column `begin` on are these of L, backwards.

@@ -168,10 +168,10 @@ struct Iterate {
 
 // `refit` makes the correction for the quantized matrix; it is not called with rank 0.
 template <class Refit>
-Iterate iterate(ThreadPool& pool, const GroupProblem& problem, const BlockCyclic& target, const BlockCyclic& factor,
+Iterate iterate(Execution& exec, const GroupProblem& problem, const BlockCyclic& target, const BlockCyclic& factor,
                 const SolveOptions& options, std::optional<Correction>& correction, Refit refit) {
   Iterate result;
-  result.band = group_gptq(pool, own_band(target), factor, options.grid);
+  result.band = group_gptq(exec, own_band(target), factor, options.grid);
   const BlockCyclic quantized =
       from_bands(dequantized(result.band.codes, result.band.scales, options.grid.group_size), problem.weight);
   result.factors.u.values = MatrixF(problem.weight.rows(), 0);
@@ -199,10 +199,10 @@ const Correction* address_of(const std::optional<Correction>& correction) {
   return correction ? &*correction : nullptr;
 }
 
-SolveResult solve_svd(ThreadPool& pool, const GroupProblem& problem, const SolveOptions& options) {
+SolveResult solve_svd(Execution& exec, const GroupProblem& problem, const SolveOptions& options) {
   const BlockCyclic factor = raised_factor(problem.xx, damping_term(problem.xx, options.damping));
   std::optional<Correction> correction;
-  Iterate only = iterate(pool, problem, problem.weight, factor, options, correction, [&](const BlockCyclic& quantized) {
+  Iterate only = iterate(exec, problem, problem.weight, factor, options, correction, [&](const BlockCyclic& quantized) {
     BlockCyclic scaled = problem.weight;
     scaled.local() -= quantized.local();
     multiply_lower(Op::none, factor, scaled);
@@ -211,7 +211,7 @@ SolveResult solve_svd(ThreadPool& pool, const GroupProblem& problem, const Solve
   return complete(problem.weight.grid(), std::move(only), problem.weight.rows(), options.damping, 0);
 }
 
-SolveResult solve_lrc(ThreadPool& pool, const GroupProblem& problem, const SolveOptions& options) {
+SolveResult solve_lrc(Execution& exec, const GroupProblem& problem, const SolveOptions& options) {
   const double lambda = damping_term(problem.xx, options.damping);
   const BlockCyclic yy_factor = raised_factor(problem.yy, lambda);
   std::optional<Correction> correction;
@@ -220,7 +220,7 @@ SolveResult solve_lrc(ThreadPool& pool, const GroupProblem& problem, const Solve
   std::optional<Iterate> best;
   for (Index iteration = 1; iteration <= options.iterations; ++iteration) {
     const BlockCyclic target = quantize_target(problem, address_of(correction), yy_factor, lambda);
-    Iterate next = iterate(pool, problem, target, yy_factor, options, correction, [&](const BlockCyclic& quantized) {
+    Iterate next = iterate(exec, problem, target, yy_factor, options, correction, [&](const BlockCyclic& quantized) {
       return refitted_correction(problem, quantized, xx_factor, lambda, options.rank);
     });
     if (best && next.losses.relative() >= best->losses.relative()) continue;  // on all ranks or none: all have the same
@@ -230,11 +230,11 @@ SolveResult solve_lrc(ThreadPool& pool, const GroupProblem& problem, const Solve
 }
 
 // As in solve.cpp: U = 0.
-SolveResult solve_by_rounding(ThreadPool& pool, const GroupProblem& problem, const SolveOptions& options,
+SolveResult solve_by_rounding(Execution& exec, const GroupProblem& problem, const SolveOptions& options,
                               Method method) {
   const Index rank = method == Method::gptq ? 0 : options.rank;
   Iterate only;
-  only.band = round_to_nearest(pool, own_band(problem.weight), options.grid);
+  only.band = round_to_nearest(exec, own_band(problem.weight), options.grid);
   only.losses = row_losses(
       problem, from_bands(dequantized(only.band.codes, only.band.scales, options.grid.group_size), problem.weight),
       nullptr);
@@ -254,19 +254,19 @@ bool all_finite(const GroupProblem& problem) {
 
 }  // namespace
 
-SolveResult group_solve(ThreadPool& pool, const ProcessGrid& grid, Method method, const GroupProblem& problem,
+SolveResult group_solve(Execution& exec, const ProcessGrid& grid, Method method, const GroupProblem& problem,
                         const SolveOptions& options) {
   assert(method != Method::rtn && &problem.weight.grid() == &grid);
   assert(options.rank >= 0 && options.rank <= std::min(problem.weight.rows(), problem.weight.cols()));
   assert(options.iterations >= 1);
   assert(!options.directions && !options.deflated && options.factor_bits == 16);
-  const auto by_rounding = [&] { return solve_by_rounding(pool, problem, options, method); };
+  const auto by_rounding = [&] { return solve_by_rounding(exec, problem, options, method); };
   if (tells_nothing(problem.xx.diagonal()) || tells_nothing(problem.yy.diagonal())) return by_rounding();
   const auto damped = [&](double damping) {
     SolveOptions damped_options = options;
     damped_options.damping = damping;
     if (method == Method::gptq) damped_options.rank = 0;
-    return method == Method::lrc ? solve_lrc(pool, problem, damped_options) : solve_svd(pool, problem, damped_options);
+    return method == Method::lrc ? solve_lrc(exec, problem, damped_options) : solve_svd(exec, problem, damped_options);
   };
   const bool finite = all_finite(problem);
   try {

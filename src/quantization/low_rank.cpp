@@ -18,9 +18,9 @@ double column_norm(const MatrixD& a, Index col) {
 
 }  // namespace
 
-MatrixD without(ThreadPool& pool, const MatrixD& weight, const LowRank& correction) {
+MatrixD without(Execution& exec, const MatrixD& weight, const LowRank& correction) {
   MatrixD rest = weight;
-  gemm(pool, Op::none, Op::transpose, -1.0, correction.u, correction.v, 1.0, rest);
+  gemm(exec, Op::none, Op::transpose, -1.0, correction.u, correction.v, 1.0, rest);
   return rest;
 }
 
@@ -33,23 +33,23 @@ VectorD inverse_singular_values(const VectorD& eigenvalues, Index rows) {
   return result;
 }
 
-MatrixD leading_left_vectors(ThreadPool& pool, const MatrixD& a, Index k) {
+MatrixD leading_left_vectors(Execution& exec, const MatrixD& a, Index k) {
   assert(0 <= k && k <= a.rows() && k <= a.cols());
   if (k == 0) return MatrixD(a.rows(), 0);
   if (a.rows() <= a.cols()) {
-    return leading_eigenvectors(symmetric_product(pool, a, a, Op::none, Op::transpose), k).vectors;
+    return leading_eigenvectors(symmetric_product(exec, a, a, Op::none, Op::transpose), k).vectors;
   }
-  const LeadingEigenvectors right = leading_eigenvectors(symmetric_product(pool, a, a, Op::transpose, Op::none), k);
-  MatrixD left = product(pool, a, right.vectors);
+  const LeadingEigenvectors right = leading_eigenvectors(symmetric_product(exec, a, a, Op::transpose, Op::none), k);
+  MatrixD left = product(exec, a, right.vectors);
   const VectorD scales = inverse_singular_values(right.values, left.rows());
   for (Index j = 0; j < left.cols(); ++j) left.col(j) *= scales(j);
   return left;
 }
 
-LowRank best_low_rank(ThreadPool& pool, const MatrixD& scaled, const MatrixD& factor, Index k) {
-  MatrixD u = leading_left_vectors(pool, scaled, k);
-  MatrixD v_transposed = product(pool, u, scaled, Op::transpose, Op::none);  // k×d_in
-  divide_upper(pool, Op::none, factor, v_transposed);
+LowRank best_low_rank(Execution& exec, const MatrixD& scaled, const MatrixD& factor, Index k) {
+  MatrixD u = leading_left_vectors(exec, scaled, k);
+  MatrixD v_transposed = product(exec, u, scaled, Op::transpose, Op::none);  // k×d_in
+  divide_upper(exec, Op::none, factor, v_transposed);
   return {std::move(u), v_transposed.transpose()};
 }
 

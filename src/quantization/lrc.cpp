@@ -13,35 +13,34 @@
 namespace lrc {
 namespace {
 
-QuantizedWeight quantize_step(ThreadPool& pool, const MatrixD& weight, const Moments& moments,
-                              const LowRank& correction, const MatrixD& yy_factor, double lambda,
-                              const SolveOptions& options) {
+QuantizedWeight quantize_step(Execution& exec, const MatrixD& weight, const Moments& moments, const LowRank& correction,
+                              const MatrixD& yy_factor, double lambda, const SolveOptions& options) {
   if (!options.deflated) {
-    return gptq(pool, quantize_target(pool, weight, correction, moments, yy_factor, lambda), yy_factor, options.grid);
+    return gptq(exec, quantize_target(exec, weight, correction, moments, yy_factor, lambda), yy_factor, options.grid);
   }
-  const BranchMoments branch = branch_moments(pool, moments.xx, moments.xy, correction.v, options.damping);
+  const BranchMoments branch = branch_moments(exec, moments.xx, moments.xy, correction.v, options.damping);
   const DeflatedStep step =
-      deflated_step(pool, weight, without(pool, weight, correction), moments, branch, options.damping);
-  return gptq(pool, step.target, step.factor, options.grid);
+      deflated_step(exec, weight, without(exec, weight, correction), moments, branch, options.damping);
+  return gptq(exec, step.target, step.factor, options.grid);
 }
 
 }  // namespace
 
-SolveResult solve_lrc(ThreadPool& pool, const MatrixD& weight, const Moments& moments, const SolveOptions& options) {
+SolveResult solve_lrc(Execution& exec, const MatrixD& weight, const Moments& moments, const SolveOptions& options) {
   assert(options.iterations >= 1);
   const double lambda = damping_term(moments.xx, options.damping);
-  MatrixD yy_factor = raised_factor(pool, moments.yy, lambda);  // d_in×d_in
-  LowRank correction = initial_correction(pool, weight, moments, yy_factor, lambda, options.rank);
+  MatrixD yy_factor = raised_factor(exec, moments.yy, lambda);  // d_in×d_in
+  LowRank correction = initial_correction(exec, weight, moments, yy_factor, lambda, options.rank);
   if (options.deflated) yy_factor = {};  // those steps have factors of their own
-  const MatrixD xx_factor = raised_factor(pool, moments.xx, lambda);
+  const MatrixD xx_factor = raised_factor(exec, moments.xx, lambda);
   SolveResult best;
   best.relative_loss = std::numeric_limits<double>::infinity();
   for (Index iteration = 1; iteration <= options.iterations; ++iteration) {
-    QuantizedWeight quantized = quantize_step(pool, weight, moments, correction, yy_factor, lambda, options);
+    QuantizedWeight quantized = quantize_step(exec, weight, moments, correction, yy_factor, lambda, options);
     const MatrixF values = dequantized(quantized.codes, quantized.scales, options.grid.group_size);
-    correction = refitted_correction(pool, weight, values, moments, xx_factor, lambda, options.rank);
-    StoredLowRank factors = stored_with_refit(pool, weight, values, moments.xx, moments.xy, correction, options);
-    RowLosses losses = row_losses(pool, weight, values, factors.u.values, factors.v.values, moments);
+    correction = refitted_correction(exec, weight, values, moments, xx_factor, lambda, options.rank);
+    StoredLowRank factors = stored_with_refit(exec, weight, values, moments.xx, moments.xy, correction, options);
+    RowLosses losses = row_losses(exec, weight, values, factors.u.values, factors.v.values, moments);
     if (losses.relative() >= best.relative_loss) continue;  // the quantize step need not descend
     best.codes = std::move(quantized.codes);
     best.scales = std::move(quantized.scales);

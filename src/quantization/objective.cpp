@@ -40,11 +40,11 @@ double RowLosses::relative(Index first, Index rows) const {
   return some_power == 0 ? 0 : some_lost / some_power;
 }
 
-VectorD quadratic_forms(ThreadPool& pool, const MatrixD& a, const MatrixD& s) {
+VectorD quadratic_forms(Execution& exec, const MatrixD& a, const MatrixD& s) {
   assert(s.rows() == a.cols() && s.cols() == a.cols());
   // With T the upper triangle of S: S = T + Tᵀ − diag(S), so A T is enough: half the operations of A S.
   MatrixD b = a;
-  multiply_upper(pool, Op::none, s, b);
+  multiply_upper(exec, Op::none, s, b);
   VectorD sums = 2 * row_products(a, b);
   const VectorD diagonal = s.diagonal();
   for (Index row = 0; row < a.rows(); ++row) b.row(row) = a.row(row).cwiseProduct(diagonal.transpose());
@@ -52,16 +52,16 @@ VectorD quadratic_forms(ThreadPool& pool, const MatrixD& a, const MatrixD& s) {
   return sums;
 }
 
-RowLosses row_losses(ThreadPool& pool, const MatrixD& weight, const MatrixF& quantized, const MatrixF& u,
+RowLosses row_losses(Execution& exec, const MatrixD& weight, const MatrixF& quantized, const MatrixF& u,
                      const MatrixF& v, const Moments& moments) {
   assert(quantized.rows() == weight.rows() && quantized.cols() == weight.cols());
   assert(u.rows() == weight.rows() && v.rows() == weight.cols() && u.cols() == v.cols());
   const MatrixD codes = quantized.cast<double>();
   MatrixD rest = weight;
-  gemm(pool, Op::none, Op::transpose, -1.0, u.cast<double>(), v.cast<double>(), 1.0, rest);
-  const VectorD cross = row_products(rest, product(pool, codes, moments.xy, Op::none, Op::transpose));
-  return {.lost = quadratic_forms(pool, rest, moments.xx) - 2 * cross + quadratic_forms(pool, codes, moments.yy),
-          .power = quadratic_forms(pool, weight, moments.xx)};
+  gemm(exec, Op::none, Op::transpose, -1.0, u.cast<double>(), v.cast<double>(), 1.0, rest);
+  const VectorD cross = row_products(rest, product(exec, codes, moments.xy, Op::none, Op::transpose));
+  return {.lost = quadratic_forms(exec, rest, moments.xx) - 2 * cross + quadratic_forms(exec, codes, moments.yy),
+          .power = quadratic_forms(exec, weight, moments.xx)};
 }
 
 }  // namespace lrc

@@ -10,17 +10,17 @@
 
 namespace lrc {
 
-VectorD relaxed_gains(ThreadPool& pool, const MatrixD& weight, const Moments& moments, double damping, Index most) {
+VectorD relaxed_gains(Execution& exec, const MatrixD& weight, const Moments& moments, double damping, Index most) {
   assert(most <= weight.rows() && most <= weight.cols());
   MatrixD scaled = weight;  // d_out×d_in: W R
   {
     const double lambda = damping_term(moments.xx, damping);
-    const MatrixD yy_factor = raised_factor(pool, moments.yy, lambda);
-    multiply_upper(pool, Op::none, relaxed_factor(pool, moments, yy_factor, lambda), scaled);
+    const MatrixD yy_factor = raised_factor(exec, moments.yy, lambda);
+    multiply_upper(exec, Op::none, relaxed_factor(exec, moments, yy_factor, lambda), scaled);
   }
   const bool wide = weight.rows() <= weight.cols();
-  MatrixD gram = wide ? symmetric_product(pool, scaled, scaled, Op::none, Op::transpose)
-                      : symmetric_product(pool, scaled, scaled, Op::transpose, Op::none);
+  MatrixD gram = wide ? symmetric_product(exec, scaled, scaled, Op::none, Op::transpose)
+                      : symmetric_product(exec, scaled, scaled, Op::transpose, Op::none);
   return leading_eigenvectors(std::move(gram), most).values;
 }
 

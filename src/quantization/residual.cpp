@@ -22,28 +22,28 @@ double share_of_unseen(const Moments& moments) {
 
 }  // namespace
 
-SolveResult solve_residual(ThreadPool& pool, const MatrixD& weight, const Moments& moments,
+SolveResult solve_residual(Execution& exec, const MatrixD& weight, const Moments& moments,
                            const SolveOptions& options) {
   assert(options.directions != nullptr);
   const StoredFactor& directions = *options.directions;
   const MatrixD e = directions.values.cast<double>();  // d_in×k
-  const BranchMoments branch = branch_moments(pool, moments.xx, moments.xy, e, options.damping);
-  const LowRank start{product(pool, weight, e), e};  // with E orthonormal and Y free of its span, U would be W E
+  const BranchMoments branch = branch_moments(exec, moments.xx, moments.xy, e, options.damping);
+  const LowRank start{product(exec, weight, e), e};  // with E orthonormal and Y free of its span, U would be W E
   QuantizedWeight quantized;
   VectorD uncorrected;  // d_out
   {
-    MatrixD rest = without(pool, weight, start);
+    MatrixD rest = without(exec, weight, start);
     rest *= share_of_unseen(moments);
-    const DeflatedStep step = deflated_step(pool, weight, std::move(rest), moments, branch, options.damping);
-    quantized = gptq(pool, step.target, step.factor, options.grid);
+    const DeflatedStep step = deflated_step(exec, weight, std::move(rest), moments, branch, options.damping);
+    quantized = gptq(exec, step.target, step.factor, options.grid);
     uncorrected =
         uncorrected_losses(weight, quantized.scales, options.grid, step.factor, noise_powers(moments, e, branch));
   }
   const MatrixF values = dequantized(quantized.codes, quantized.scales, options.grid.group_size);
-  const MatrixD u = fitted_left_factor(pool, weight, values, branch, start.u);
+  const MatrixD u = fitted_left_factor(exec, weight, values, branch, start.u);
   StoredFactor stored_u = stored_factor(u, options.factor_bits, options.factor_dtype);
   SolveResult result;
-  set_losses(result, row_losses(pool, weight, values, stored_u.values, directions.values, moments));
+  set_losses(result, row_losses(exec, weight, values, stored_u.values, directions.values, moments));
   result.uncorrected = std::move(uncorrected);
   result.codes = std::move(quantized.codes);
   result.scales = std::move(quantized.scales);

@@ -13,32 +13,32 @@ namespace lrc {
 namespace {
 
 // The leading left vectors of W X (d_out×k), through the smaller of W Sx Wᵀ and Rᵀ Wᵀ W R.
-MatrixD leading_outputs(ThreadPool& pool, const MatrixD& weight, const MatrixD& xx, Index k, double damping) {
+MatrixD leading_outputs(Execution& exec, const MatrixD& weight, const MatrixD& xx, Index k, double damping) {
   if (weight.rows() <= weight.cols()) {
-    const MatrixD half = product(pool, weight, xx);  // d_out×d_in: W Sx
-    return leading_eigenvectors(symmetric_product(pool, half, weight, Op::none, Op::transpose), k).vectors;
+    const MatrixD half = product(exec, weight, xx);  // d_out×d_in: W Sx
+    return leading_eigenvectors(symmetric_product(exec, half, weight, Op::none, Op::transpose), k).vectors;
   }
-  const MatrixD factor = damped_factor(pool, xx, damping);
+  const MatrixD factor = damped_factor(exec, xx, damping);
   MatrixD scaled = weight;
-  multiply_upper(pool, Op::none, factor, scaled);
-  return leading_left_vectors(pool, scaled, k);
+  multiply_upper(exec, Op::none, factor, scaled);
+  return leading_left_vectors(exec, scaled, k);
 }
 
-MatrixD weighted_directions(ThreadPool& pool, const MatrixD& weight, const MatrixD& xx, Index k, double damping) {
-  const MatrixD outputs = leading_outputs(pool, weight, xx, k, damping);  // d_out×k
-  return orthonormalized(pool, product(pool, weight, outputs, Op::transpose));
+MatrixD weighted_directions(Execution& exec, const MatrixD& weight, const MatrixD& xx, Index k, double damping) {
+  const MatrixD outputs = leading_outputs(exec, weight, xx, k, damping);  // d_out×k
+  return orthonormalized(exec, product(exec, weight, outputs, Op::transpose));
 }
 
 // `leading` of pca, then the weighted ones of what those leave.
-MatrixD joined_directions(ThreadPool& pool, const MatrixD& weight, const MatrixD& xx, Index leading, Index k,
+MatrixD joined_directions(Execution& exec, const MatrixD& weight, const MatrixD& xx, Index leading, Index k,
                           double damping) {
-  if (leading == 0) return weighted_directions(pool, weight, xx, k, damping);
+  if (leading == 0) return weighted_directions(exec, weight, xx, k, damping);
   MatrixD e(xx.rows(), k);
   const MatrixD first = leading_eigenvectors(xx, leading).vectors;  // d_in×leading
   MatrixD rest = weight;                                            // W (I − E Eᵀ)
-  gemm(pool, Op::none, Op::transpose, -1.0, product(pool, weight, first), first, 1.0, rest);
+  gemm(exec, Op::none, Op::transpose, -1.0, product(exec, weight, first), first, 1.0, rest);
   e.leftCols(leading) = first;
-  e.rightCols(k - leading) = weighted_directions(pool, rest, xx, k - leading, damping);
+  e.rightCols(k - leading) = weighted_directions(exec, rest, xx, k - leading, damping);
   return e;
 }
 
@@ -60,27 +60,27 @@ double largest_magnitude(const MatrixD& v) {
 
 }  // namespace
 
-MatrixD orthonormalized(ThreadPool& pool, MatrixD v) {
+MatrixD orthonormalized(Execution& exec, MatrixD v) {
   // Cholesky QR, three times: V (Vᵀ V)^-½ loses half the digits where V is ill-conditioned, and the next passes find
   // what is left nearly orthonormal. The diagonal is raised so that dependent and zero columns do not stop it.
   constexpr double kRaise = 1e-13, kNoColumn = 1e-11;
   normalize_columns(v, kNoColumn * largest_magnitude(v));
   for (int pass = 0; pass < 3; ++pass) {
-    MatrixD gram = symmetric_product(pool, v, v, Op::transpose);  // k×k
+    MatrixD gram = symmetric_product(exec, v, v, Op::transpose);  // k×k
     for (Index j = 0; j < gram.rows(); ++j) gram(j, j) += kRaise * static_cast<double>(gram.rows());
-    upper_cholesky(pool, gram);
-    divide_upper(pool, Op::transpose, gram, v);
+    upper_cholesky(exec, gram);
+    divide_upper(exec, Op::transpose, gram, v);
   }
   return v;
 }
 
-MatrixD residual_directions(ThreadPool& pool, Directions kind, const MatrixD& weight, const MatrixD& xx, Index k,
+MatrixD residual_directions(Execution& exec, Directions kind, const MatrixD& weight, const MatrixD& xx, Index k,
                             double damping) {
   assert(weight.cols() == xx.rows() && 0 <= k && k <= xx.rows());
   if (kind == Directions::pca) return leading_eigenvectors(xx, k).vectors;
   const Index wanted = kind == Directions::weighted ? 0 : ceil_div(k, 2);
   // d_out outputs make something of d_out directions at most: those of pca fill up the rank.
-  return joined_directions(pool, weight, xx, std::max(wanted, k - weight.rows()), k, damping);
+  return joined_directions(exec, weight, xx, std::max(wanted, k - weight.rows()), k, damping);
 }
 
 }  // namespace lrc

@@ -5,8 +5,8 @@
 
 namespace lrc {
 
-QuantizedWeight round_to_nearest(ThreadPool& pool, const MatrixD& weight, const WeightGrid& grid) {
-  QuantizedWeight result{MatrixI8(weight.rows(), weight.cols()), fit_scales(pool, weight, grid)};
+QuantizedWeight round_to_nearest(Execution& exec, const MatrixD& weight, const WeightGrid& grid) {
+  QuantizedWeight result{MatrixI8(weight.rows(), weight.cols()), fit_scales(exec, weight, grid)};
   const Index width = grid.group_width(weight.cols());
   for (Index row = 0; row < weight.rows(); ++row) {
     for (Index col = 0; col < weight.cols(); ++col) {

@@ -14,29 +14,29 @@
 namespace lrc {
 namespace {
 
-SolveResult solve_rtn(ThreadPool& pool, const MatrixD& weight, const Moments& moments, const SolveOptions& options) {
-  QuantizedWeight quantized = round_to_nearest(pool, weight, options.grid);
+SolveResult solve_rtn(Execution& exec, const MatrixD& weight, const Moments& moments, const SolveOptions& options) {
+  QuantizedWeight quantized = round_to_nearest(exec, weight, options.grid);
   const MatrixF values = dequantized(quantized.codes, quantized.scales, options.grid.group_size);
   SolveResult result{std::move(quantized.codes), std::move(quantized.scales), MatrixF(weight.rows(), 0),
                      MatrixF(weight.cols(), 0)};
-  set_losses(result, row_losses(pool, weight, values, result.u, result.v, moments));
+  set_losses(result, row_losses(exec, weight, values, result.u, result.v, moments));
   return result;
 }
 
 // What can be known where the moments tell nothing. U = 0, or, with directions, the part that is not quantized.
-SolveResult solve_by_rounding(ThreadPool& pool, const MatrixD& weight, const Moments& moments,
+SolveResult solve_by_rounding(Execution& exec, const MatrixD& weight, const Moments& moments,
                               const SolveOptions& options, Index rank) {
-  SolveResult result = solve_rtn(pool, weight, moments, options);
+  SolveResult result = solve_rtn(exec, weight, moments, options);
   result.by_rounding = true;
   if (rank == 0) return result;
   const MatrixD zero = MatrixD::Zero(weight.cols(), rank);
   const MatrixD v = options.directions ? MatrixD(options.directions->values.cast<double>()) : zero;
   StoredFactor stored_v =
       options.directions ? *options.directions : stored_factor(v, options.factor_bits, options.factor_dtype);
-  set_factors(result, {stored_factor(product(pool, weight, v), options.factor_bits, options.factor_dtype),
+  set_factors(result, {stored_factor(product(exec, weight, v), options.factor_bits, options.factor_dtype),
                        std::move(stored_v)});
   const MatrixF values = dequantized(result.codes, result.scales, options.grid.group_size);
-  set_losses(result, row_losses(pool, weight, values, result.u, result.v, moments));
+  set_losses(result, row_losses(exec, weight, values, result.u, result.v, moments));
   return result;
 }
 
@@ -50,13 +50,13 @@ bool all_finite(const Moments& moments) {
   return moments.xx.allFinite() && moments.xy.allFinite() && moments.yy.allFinite();
 }
 
-SolveResult solve_damped(ThreadPool& pool, Method method, const MatrixD& weight, const Moments& moments,
+SolveResult solve_damped(Execution& exec, Method method, const MatrixD& weight, const Moments& moments,
                          SolveOptions options, double damping) {
   options.damping = damping;
-  if (method == Method::lrc && options.directions) return solve_residual(pool, weight, moments, options);
-  if (method == Method::lrc) return solve_lrc(pool, weight, moments, options);
+  if (method == Method::lrc && options.directions) return solve_residual(exec, weight, moments, options);
+  if (method == Method::lrc) return solve_lrc(exec, weight, moments, options);
   if (method == Method::gptq) options.rank = 0;
-  return solve_svd(pool, weight, moments, options);
+  return solve_svd(exec, weight, moments, options);
 }
 
 }  // namespace
@@ -75,7 +75,7 @@ void set_factors(SolveResult& result, StoredLowRank factors) {
   result.v_scales = std::move(factors.v.scales);
 }
 
-SolveResult solve(ThreadPool& pool, Method method, const MatrixD& weight, const Moments& moments,
+SolveResult solve(Execution& exec, Method method, const MatrixD& weight, const Moments& moments,
                   const SolveOptions& options) {
   assert(moments.xx.rows() == weight.cols() && moments.xy.rows() == weight.cols() &&
          moments.yy.rows() == weight.cols());
@@ -84,12 +84,12 @@ SolveResult solve(ThreadPool& pool, Method method, const MatrixD& weight, const 
   assert(options.directions
              ? options.directions->values.rows() == weight.cols() && options.directions->values.cols() == options.rank
              : options.rank <= weight.rows());
-  if (method == Method::rtn) return solve_rtn(pool, weight, moments, options);
+  if (method == Method::rtn) return solve_rtn(exec, weight, moments, options);
   const auto by_rounding = [&] {
-    return solve_by_rounding(pool, weight, moments, options, method == Method::gptq ? 0 : options.rank);
+    return solve_by_rounding(exec, weight, moments, options, method == Method::gptq ? 0 : options.rank);
   };
   if (tells_nothing(moments.xx.diagonal()) || nothing_is_quantized(moments)) return by_rounding();
-  const auto damped = [&](double damping) { return solve_damped(pool, method, weight, moments, options, damping); };
+  const auto damped = [&](double damping) { return solve_damped(exec, method, weight, moments, options, damping); };
   return or_by_rounding(
       all_finite(moments), [&] { return with_damping(options, damped); }, by_rounding);
 }

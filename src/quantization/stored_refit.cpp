@@ -4,14 +4,14 @@
 
 namespace lrc {
 
-StoredLowRank stored_with_refit(ThreadPool& pool, const MatrixD& weight, const MatrixF& quantized, const MatrixD& xx,
+StoredLowRank stored_with_refit(Execution& exec, const MatrixD& weight, const MatrixF& quantized, const MatrixD& xx,
                                 const MatrixD& xy, const LowRank& correction, const SolveOptions& options) {
   const int bits = options.factor_bits;
   if (bits == 16) return stored(correction, bits, options.factor_dtype);
   const LowRank scaled = balanced(correction);
   StoredFactor v = stored_factor(scaled.v, bits);
-  const BranchMoments branch = branch_moments(pool, xx, xy, v.values.cast<double>(), options.damping);
-  const MatrixD u = fitted_left_factor(pool, weight, quantized, branch, scaled.u);
+  const BranchMoments branch = branch_moments(exec, xx, xy, v.values.cast<double>(), options.damping);
+  const MatrixD u = fitted_left_factor(exec, weight, quantized, branch, scaled.u);
   return {stored_factor(u, bits), std::move(v)};
 }
 

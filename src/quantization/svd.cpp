@@ -9,18 +9,18 @@
 
 namespace lrc {
 
-SolveResult solve_svd(ThreadPool& pool, const MatrixD& weight, const Moments& moments, const SolveOptions& options) {
-  const MatrixD factor = damped_factor(pool, moments.xx, options.damping);
-  QuantizedWeight quantized = gptq(pool, weight, factor, options.grid);
+SolveResult solve_svd(Execution& exec, const MatrixD& weight, const Moments& moments, const SolveOptions& options) {
+  const MatrixD factor = damped_factor(exec, moments.xx, options.damping);
+  QuantizedWeight quantized = gptq(exec, weight, factor, options.grid);
   const MatrixF values = dequantized(quantized.codes, quantized.scales, options.grid.group_size);
   MatrixD scaled = weight - values.cast<double>();
-  multiply_upper(pool, Op::none, factor, scaled);
+  multiply_upper(exec, Op::none, factor, scaled);
   // Like the codes, U takes the activations for exact: Sx stands for Sxy.
-  StoredLowRank factors = stored_with_refit(pool, weight, values, moments.xx, moments.xx,
-                                            best_low_rank(pool, scaled, factor, options.rank), options);
+  StoredLowRank factors = stored_with_refit(exec, weight, values, moments.xx, moments.xx,
+                                            best_low_rank(exec, scaled, factor, options.rank), options);
   SolveResult result{.codes = std::move(quantized.codes), .scales = std::move(quantized.scales), .u = {}, .v = {}};
   set_factors(result, std::move(factors));
-  set_losses(result, row_losses(pool, weight, values, result.u, result.v, moments));
+  set_losses(result, row_losses(exec, weight, values, result.u, result.v, moments));
   if (options.rank > 0)
     result.uncorrected = uncorrected_losses(weight, result.scales, options.grid, factor, noise_powers(moments));
   result.damping = options.damping;

@@ -79,22 +79,22 @@ double seconds(const Work& work, int repeats = 5) {
 }
 
 // Flops per second of one large product on every thread.
-double sgemm_peak(ThreadPool& pool) {
+double sgemm_peak(Execution& exec) {
   constexpr int kSize = 2048;
   std::vector<MatrixF> a, b, c;
-  for (int i = 0; i < pool.threads(); ++i) {
+  for (int i = 0; i < exec.threads(); ++i) {
     a.push_back(random_matrix(kSize, kSize, 1));
     b.push_back(random_matrix(kSize, kSize, 1));
     c.emplace_back(kSize, kSize);
   }
   const double time = seconds([&] {
-    pool.for_each(pool.threads(), [&](Index i) {
+    exec.for_each(exec.threads(), [&](Index i) {
       const auto t = static_cast<std::size_t>(i);
       cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, kSize, kSize, kSize, 1, a[t].data(), kSize, b[t].data(),
                   kSize, 0, c[t].data(), kSize);
     });
   });
-  return 2.0 * kSize * kSize * kSize * pool.threads() / time;
+  return 2.0 * kSize * kSize * kSize * exec.threads() / time;
 }
 
 // How many MLPs a token goes through.
@@ -116,13 +116,13 @@ double moment_flops(const ModelConfig& c, MomentKind kind) {
 }
 
 void run(const ModelConfig& config, Index length, Index sequences, int threads) {
-  ThreadPool pool(threads);
+  Execution exec(threads);
   const HadamardTransform rotation(config.intermediate_size);
   const RotaryEmbedding rotary(config, length);
   const Block block = random_block(config, rotation);
   const MatrixF input = random_matrix(sequences * length, config.hidden_size, 1);
-  const ForwardContext context{config, rotary, length, pool};
-  const double peak = sgemm_peak(pool), tokens = static_cast<double>(input.rows());
+  const ForwardContext context{config, rotary, length, exec};
+  const double peak = sgemm_peak(exec), tokens = static_cast<double>(input.rows());
   fmt::print("{}\n", blas_description());
   fmt::print("hidden {}, intermediate {}, {} experts, {} sequences of {}, {} threads; sgemm peak {:.1f} GFlop/s\n",
              config.hidden_size, config.intermediate_size, config.experts, sequences, length, threads, peak / 1e9);
@@ -147,8 +147,8 @@ void run(const ModelConfig& config, Index length, Index sequences, int threads) 
           bytes[kind] += MomentSums::bytes(kind, x.cols(), {0, x.cols()});
         }
         MatrixF y = x;
-        quantize_rows(pool, ActivationQuantizer{}, y);
-        sums.at(group.name).add(pool, x, y);
+        quantize_rows(exec, ActivationQuantizer{}, y);
+        sums.at(group.name).add(exec, x, y);
       });
     };
     pass();  // the sums exist from here on

@@ -24,15 +24,15 @@ MatrixD random_matrix(Index rows, Index cols, unsigned seed) {
 }
 
 // Moments of inputs with a decaying spectrum, Y = X + noise: shaped like those of a rotated model.
-Moments random_moments(ThreadPool& pool, Index d_in) {
+Moments random_moments(Execution& exec, Index d_in) {
   const Index tokens = 2 * d_in;
   MatrixD x = random_matrix(tokens, d_in, 1);
   for (Index j = 0; j < d_in; ++j) x.col(j) *= 4.0 / (4.0 + 100.0 * static_cast<double>(j) / static_cast<double>(d_in));
-  x = product(pool, x, random_matrix(d_in, d_in, 2));
+  x = product(exec, x, random_matrix(d_in, d_in, 2));
   const MatrixD y =
       x + random_matrix(tokens, d_in, 3) * 0.1 * std::sqrt(x.squaredNorm() / static_cast<double>(x.size()));
-  return {tokens, symmetric_product(pool, x, x, Op::transpose), product(pool, x, y, Op::transpose),
-          symmetric_product(pool, y, y, Op::transpose)};
+  return {tokens, symmetric_product(exec, x, x, Op::transpose), product(exec, x, y, Op::transpose),
+          symmetric_product(exec, y, y, Op::transpose)};
 }
 
 // Rows of `a`, which only the caller's rank has to have.
@@ -58,14 +58,14 @@ Times times(const Communicator& world, Work work) {
 }
 
 void run(const Communicator& world, Index size, Index block, int grid_rows) {
-  ThreadPool pool(1);
-  const Moments moments = random_moments(pool, size);
+  Execution exec(1);
+  const Moments moments = random_moments(exec, size);
   const MatrixD weight = random_matrix(size, size, 4) * 0.02;
   const SolveOptions options{.name = "benchmark", .rank = rank_of(0.1, size, size)};
 
   SolveResult alone;
   const Times alone_times = times(world, [&] {
-    if (world.is_root()) alone = solve(pool, Method::lrc, weight, moments, options);
+    if (world.is_root()) alone = solve(exec, Method::lrc, weight, moments, options);
   });
   const ProcessGrid grid(world, {grid_rows, world.size() / grid_rows});
   SolveResult together;
@@ -76,7 +76,7 @@ void run(const Communicator& world, Index size, Index block, int grid_rows) {
     const auto start = std::chrono::steady_clock::now();
     const GroupProblem problem = GroupProblem::from(grid, source, block);
     fill_time = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    together = group_solve(pool, grid, Method::lrc, problem, options);
+    together = group_solve(exec, grid, Method::lrc, problem, options);
   });
   if (!world.is_root()) return;
   fmt::print("{}\n", blas_description());

@@ -60,10 +60,10 @@ void fit_activations(benchmark::State& state) {
 }
 
 void gated_activation(benchmark::State& state) {
-  ThreadPool pool(1);
+  Execution exec(1);
   MatrixF gate = random_tokens(state.range(0));
   const MatrixF up = random_tokens(state.range(0));
-  for (auto _ : state) swiglu(pool, gate, up);
+  for (auto _ : state) swiglu(exec, gate, up);
   count_bytes(state, 12);
 }
 

@@ -40,16 +40,16 @@ MatrixD random_matrix(Index rows, Index cols, unsigned seed) {
 }
 
 // Moments of inputs with a decaying spectrum, Y = X + noise: shaped like those of a rotated model.
-Moments random_moments(ThreadPool& pool, Index d_in) {
+Moments random_moments(Execution& exec, Index d_in) {
   const Index tokens = 2 * d_in;
   MatrixD x = random_matrix(tokens, d_in, 1);
   for (Index j = 0; j < d_in; ++j) x.col(j) *= 4.0 / (4.0 + 100.0 * static_cast<double>(j) / static_cast<double>(d_in));
   const MatrixD turn = random_matrix(d_in, d_in, 2);
-  x = product(pool, x, turn);
+  x = product(exec, x, turn);
   const MatrixD y =
       x + random_matrix(tokens, d_in, 3) * 0.1 * std::sqrt(x.squaredNorm() / static_cast<double>(x.size()));
-  return {tokens, symmetric_product(pool, x, x, Op::transpose), product(pool, x, y, Op::transpose),
-          symmetric_product(pool, y, y, Op::transpose)};
+  return {tokens, symmetric_product(exec, x, x, Op::transpose), product(exec, x, y, Op::transpose),
+          symmetric_product(exec, y, y, Op::transpose)};
 }
 
 // Operations a second of one thread in one large product.
@@ -82,11 +82,11 @@ double lrc_operations(double m, double n, double k) {
 }
 
 void run(Index size, int threads, double fraction) {
-  ThreadPool pool(threads);
+  Execution exec(threads);
   const double peak = dgemm_peak(std::min<Index>(size, 4096)) * threads;
   fmt::print("{}\ndgemm peak, {} thread(s): {:.1f} GFlop/s\n", blas_description(), threads, peak * 1e-9);
 
-  const Moments moments = random_moments(pool, size);
+  const Moments moments = random_moments(exec, size);
   const MatrixD weight = random_matrix(size, size, 6) * 0.02;
   const auto n = static_cast<double>(size);
   fmt::print("{:<44}{:>10}{:>12}\n", fmt::format("{0}×{0}", size), "seconds", "of peak");
@@ -95,10 +95,10 @@ void run(Index size, int threads, double fraction) {
   };
 
   MatrixD factor = damped(moments.yy, 0.01);
-  show("Cholesky factorization", seconds([&] { upper_cholesky(pool, factor); }), n * n * n / 3);
-  const double scales_time = seconds([&] { fit_scales(pool, weight, WeightGrid{}); });
+  show("Cholesky factorization", seconds([&] { upper_cholesky(exec, factor); }), n * n * n / 3);
+  const double scales_time = seconds([&] { fit_scales(exec, weight, WeightGrid{}); });
   fmt::print("{:<44}{:>10.2f}\n", "clip search", scales_time);
-  const double gptq_time = seconds([&] { gptq(pool, weight, factor, WeightGrid{}); }) - scales_time;
+  const double gptq_time = seconds([&] { gptq(exec, weight, factor, WeightGrid{}); }) - scales_time;
   show("GPTQ loop (target 40 %)", gptq_time, n * n * n);
 
   const Index rank = rank_of(fraction, size, size);
@@ -108,7 +108,7 @@ void run(Index size, int threads, double fraction) {
   const double ideal = operations / peak + eigen_time;
   SolveResult result;
   const double time =
-      seconds([&] { result = solve(pool, Method::lrc, weight, moments, {.name = "benchmark", .rank = rank}); });
+      seconds([&] { result = solve(exec, Method::lrc, weight, moments, {.name = "benchmark", .rank = rank}); });
   fmt::print("{:<44}{:>10.2f}\n", fmt::format("LRC(1), rank {}, relative loss {:.4f}", rank, result.relative_loss),
              time);
   fmt::print("{:<44}{:>10.2f}\n", fmt::format("ideal: {:.1f} n³ operations, one eigensolve", operations / (n * n * n)),

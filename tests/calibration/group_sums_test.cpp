@@ -36,17 +36,17 @@ MatrixD all_units(OfUnit of_unit, Index tokens) {
 }
 
 // The sums of this rank's units, reduced to rank 0.
-GroupSums summed(const Communicator& world, ThreadPool& pool, const ActivationQuantizer& quantizer, bool starved) {
+GroupSums summed(const Communicator& world, Execution& exec, const ActivationQuantizer& quantizer, bool starved) {
   GroupSums sums(TokenSums("g", MomentKind::inputs, quantizer, scales(), Summing::twice), starved ? kEnough : 0);
   if (starved) sums.want_all();
   sums.begin_drift();
   for (Index u = world.rank(); u < kUnits; u += world.size()) {
     const MatrixF x = unit_inputs(static_cast<unsigned>(u)), drift = unit_drift(static_cast<unsigned>(u));
-    sums.routed().add(pool, x.topRows(kRouted));
-    sums.add_drift(pool, drift.topRows(kRouted), x.topRows(kRouted));
+    sums.routed().add(exec, x.topRows(kRouted));
+    sums.add_drift(exec, drift.topRows(kRouted), x.topRows(kRouted));
     if (!starved) continue;
-    sums.all().add(pool, x);
-    sums.add_drift_of_all(pool, drift, x);
+    sums.all().add(exec, x);
+    sums.add_drift_of_all(exec, drift, x);
   }
   sums.reduce(world, 0, 0);
   sums.reduce_drift(world, 0);
@@ -108,11 +108,11 @@ class SecondPass : public testing::TestWithParam<std::tuple<bool, Index>> {
   void expect_all(MomentKind kind, Compare compare) {
     single_threaded_blas();
     const Communicator world;
-    ThreadPool pool(2);
+    Execution exec(2);
     const std::vector<float> clips{0.95F, 0.75F, 0.5F};
-    GroupSums sums = summed(world, pool, {.group_size = std::get<1>(GetParam())}, starved_);
+    GroupSums sums = summed(world, exec, {.group_size = std::get<1>(GetParam())}, starved_);
     for (const Preparation& how : preparations()) {
-      sums.sum_second(pool, kind, how, clips);
+      sums.sum_second(exec, kind, how, clips);
       sums.reduce_second(world, 0);
       if (!world.is_root()) continue;
       const std::vector<SummedMoments> found = sums.second();
@@ -159,9 +159,9 @@ INSTANTIATE_TEST_SUITE_P(Cases, SecondPass, testing::Combine(testing::Bool(), te
 TEST(GroupSums, FirstPassAndDriftAreThoseOfExplicitInputs) {
   single_threaded_blas();
   const Communicator world;
-  ThreadPool pool(2);
+  Execution exec(2);
   for (const bool starved : {false, true}) {
-    const GroupSums sums = summed(world, pool, {}, starved);
+    const GroupSums sums = summed(world, exec, {}, starved);
     if (!world.is_root()) continue;
     const auto x = [](Index tokens) { return all_units(unit_inputs, tokens); };
     const auto drift = [](Index tokens) { return all_units(unit_drift, tokens); };

@@ -47,12 +47,12 @@ double largest_error(const MatrixF& a, const MatrixD& b, const MatrixD& left, co
 TEST(MomentSums, AreThoseOfExplicitInputs) {
   single_threaded_blas();
   const Communicator self(MPI_COMM_SELF);
-  ThreadPool pool(2);
+  Execution exec(2);
   for (const Index d : {1, 2, 7, 255, 256, 257, 300}) {
     const MatrixF first = inputs(200, d, 1), second = inputs(77, d, 2);
     MomentSums sums("g", MomentKind::exact, FixedPointScales(energy(first), 2));
-    sums.add(pool, first, quantized(first));
-    sums.add(pool, second, quantized(second));
+    sums.add(exec, first, quantized(first));
+    sums.add(exec, second, quantized(second));
     sums.reduce(self, 0, {0, d});
     const SummedMoments result = sums.result({0, d});
     EXPECT_EQ(result.tokens, 277);
@@ -70,12 +70,12 @@ TEST(MomentSums, AreThoseOfExplicitInputs) {
 
 TEST(MomentSums, OfTheOneMatrixFormHaveTheDiagonalsOfTheOthers) {
   single_threaded_blas();
-  ThreadPool pool(1);
+  Execution exec(1);
   const MatrixF x = inputs(500, 40, 3), y = quantized(x);
   MomentSums exact("g", MomentKind::exact, FixedPointScales(energy(x), 1)),
       diagonal("g", MomentKind::diagonal, FixedPointScales(energy(x), 1));
-  exact.add(pool, x, y);
-  diagonal.add(pool, x, y);
+  exact.add(exec, x, y);
+  diagonal.add(exec, x, y);
   exact.reduce(Communicator(MPI_COMM_SELF), 0, {0, 40});
   diagonal.reduce(Communicator(MPI_COMM_SELF), 0, {0, 40});
   const SummedMoments all = exact.result({0, 40}), some = diagonal.result({0, 40});
@@ -96,7 +96,7 @@ TEST(MomentSums, DoNotDependOnRanksThreadsOrOrder) {
   for (unsigned u = 0; u < kUnits; ++u) units.push_back(inputs(60 + 10 * static_cast<Index>(u), 130, u));
   const FixedPointScales scales(energy(units[0]), kUnits);
   for (const MomentKind kind : {MomentKind::exact, MomentKind::diagonal}) {
-    ThreadPool one(1), three(3);
+    Execution one(1), three(3);
     MomentSums alone("g", kind, scales), together("g", kind, scales);
     for (const MatrixF& unit : units) alone.add(one, unit, quantized(unit));
     for (Index u = kUnits - 1; u >= 0; --u) {
@@ -120,7 +120,7 @@ TEST(MomentSums, DoNotDependOnRanksThreadsOrOrder) {
 TEST(GroupSums, OfPanelsAreTheRowsOfTheWhole) {
   single_threaded_blas();
   const Communicator world;
-  ThreadPool pool(2);
+  Execution exec(2);
   constexpr Index kInputs = 2600;
   const MomentPanels panels{kInputs};
   ASSERT_GT(panels.count(), 1);
@@ -128,13 +128,13 @@ TEST(GroupSums, OfPanelsAreTheRowsOfTheWhole) {
   const FixedPointScales scales(energy(inputs(40, kInputs, 0)), world.size());
   for (const MomentKind kind : {MomentKind::exact, MomentKind::diagonal}) {
     MomentSums whole("g", kind, scales);
-    whole.add(pool, x, quantized(x));
+    whole.add(exec, x, quantized(x));
     whole.reduce(world, 0, {0, kInputs});
     for (const Summing summing : {Summing::at_once, Summing::by_panels}) {
       GroupSums sums(TokenSums("g", kind, ActivationQuantizer{}, scales, summing), 0);
-      sums.routed().add(pool, x);
+      sums.routed().add(exec, x);
       const SummedMoments found = assembled(kInputs, [&](Index panel) {
-        sums.sum(pool, panel);
+        sums.sum(exec, panel);
         sums.reduce(world, 0, panel);
         return sums.result(panel);
       });
@@ -153,7 +153,7 @@ TEST(ChannelSums, OfSeveralClipsAreThoseOfEach) {
   const std::vector<float> clips{0.95F, 0.8F, 0.6F};
   for (const Index d : {1, 127, 128, 129, 300}) {
     for (const Index group : {0, 48}) {
-      ThreadPool one(1), three(3);
+      Execution one(1), three(3);
       const MatrixF x = inputs(70, d, static_cast<unsigned>(d));
       const std::vector<ChannelSums> all = channel_sums(three, x, {.group_size = group}, clips);
       ASSERT_EQ(all.size(), clips.size());
@@ -178,14 +178,14 @@ TEST(ChannelSums, OfSeveralClipsAreThoseOfEach) {
 }
 
 TEST(MomentSums, NameTheChannelThatDoesNotFit) {
-  ThreadPool pool(1);
+  Execution exec(1);
   MatrixF x = inputs(100, 8, 5);
   MomentSums sums("model.layers.3.mlp.down", MomentKind::exact, FixedPointScales(energy(x), 1));
   MatrixF loud = x;
   loud(17, 6) = 1e9F;
   const auto message = [&](const MatrixF& unit) -> std::string {
     try {
-      sums.add(pool, unit, unit);
+      sums.add(exec, unit, unit);
     } catch (const Error& error) {
       return error.what();
     }

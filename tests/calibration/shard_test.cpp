@@ -26,8 +26,8 @@ Sequences random_sequences() {
 }
 
 std::map<std::string, SummedMoments> measured(const Communicator& world, const Model& model, const Statistics& what) {
-  ThreadPool pool(2);
-  Shard shard(world, pool, model, random_sequences());
+  Execution exec(2);
+  Shard shard(world, exec, model, random_sequences());
   const Block block = model.block(0);
   std::vector<GroupSums> sums = shard.begin(block, what);
   std::vector<Index> tokens = shard.attend(block, sums);
@@ -42,7 +42,7 @@ std::map<std::string, SummedMoments> measured(const Communicator& world, const M
   shard.feed_forward(block, sums);
   std::map<std::string, SummedMoments> result;
   for (GroupSums& group : sums) {
-    group.sum(pool, 0);
+    group.sum(exec, 0);
     group.reduce(world, 0, 0);
     if (world.is_root()) result[group.group()] = group.result(0);
   }
@@ -56,10 +56,10 @@ struct Naive {
 };
 
 std::map<std::string, Naive> naive(const Model& model) {
-  ThreadPool pool(1);
+  Execution exec(1);
   const ModelConfig& config = model.config();
   const RotaryEmbedding rotary(config, kLength);
-  const ForwardContext context{config, rotary, kLength, pool};
+  const ForwardContext context{config, rotary, kLength, exec};
   const Block block = model.block(0);
   MatrixF hidden(kCount * kLength, config.hidden_size);
   model.embed(random_sequences().tokens, hidden);
@@ -68,7 +68,7 @@ std::map<std::string, Naive> naive(const Model& model) {
   forward_attention(context, block, hidden);
   for (const Mlp& expert : block.mlps) {
     MatrixF x = mlp_inputs(context, block, hidden);
-    forward_mlp(pool, expert, x, [&](const LinearGroup& group, const ConstViewF& inputs) {
+    forward_mlp(exec, expert, x, [&](const LinearGroup& group, const ConstViewF& inputs) {
       result[group.name] = {0, MatrixD::Zero(inputs.cols(), inputs.cols()), square(inputs)};
     });
   }

@@ -59,15 +59,15 @@ class NaiveBlocks {
     const MatrixF x = mlp_inputs(context_, original_, original), y = mlp_inputs(context_, quantized_, quantized);
     const bool routed = quantized_.router.rows() > 0;
     std::vector<ExpertTokens> tokens;
-    if (routed) tokens = route(context_.pool, quantized_.router, quantized_.experts_per_token, y);
+    if (routed) tokens = route(context_.exec, quantized_.router, quantized_.experts_per_token, y);
     for (std::size_t i = 0; i < quantized_.mlps.size(); ++i) {
       const auto observe = [&](const Mlp& mlp, MatrixF inputs, MatrixF Inputs::*field) {
-        forward_mlp(context_.pool, mlp, inputs, put(field));
+        forward_mlp(context_.exec, mlp, inputs, put(field));
       };
       observe(original_.mlps[i], x, &Inputs::all_original);
       observe(quantized_.mlps[i], y, &Inputs::all);
-      observe(original_.mlps[i], routed ? gathered(context_.pool, tokens[i], x) : x, &Inputs::original);
-      observe(quantized_.mlps[i], routed ? gathered(context_.pool, tokens[i], y) : y, &Inputs::own);
+      observe(original_.mlps[i], routed ? gathered(context_.exec, tokens[i], x) : x, &Inputs::original);
+      observe(quantized_.mlps[i], routed ? gathered(context_.exec, tokens[i], y) : y, &Inputs::own);
     }
     forward_mlps(context_, original_, original);
     forward_mlps(context_, quantized_, quantized);
@@ -127,17 +127,17 @@ std::vector<GroupSums> summed(const Communicator& world, TwoStreams& streams, co
 void expect_as_whole_passes(const std::string& family, bool rotated) {
   SCOPED_TRACE(family + (rotated ? ", rotated at run time" : ""));
   const Communicator world;
-  ThreadPool pool(2);
+  Execution exec(2);
   const TemporaryDirectory directory;
   write_random_model(directory / "m", random_model_config(family));
   const StoredModel model(directory / "m");
   const OnlineRotations rotations = online_rotations(model.config(), rotated, rotated);
   const RotaryEmbedding rotary(model.config(), kLength);
-  const ForwardContext context{model.config(), rotary, kLength, pool};
+  const ForwardContext context{model.config(), rotary, kLength, exec};
   MatrixF x(kTokens, model.config().hidden_size);
   model.embed(random_sequences().tokens, x);
   MatrixF y = x;  // the same tokens in the quantized model
-  TwoStreams streams(world, pool, model, random_sequences(), true);
+  TwoStreams streams(world, exec, model, random_sequences(), true);
   Index starved = 0;
   for (Index index = 0; index < model.config().blocks; ++index) {
     const Block original = with_rotations(model.block(index), rotations), quantized = quantized_block(original);

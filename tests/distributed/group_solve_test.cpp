@@ -42,12 +42,12 @@ INSTANTIATE_TEST_SUITE_P(On, GroupSolve, kGrids, grid_name);
 void expect_as_solve(const ProcessGrid& grid, Method method, const Case& c, Index iterations) {
   SCOPED_TRACE(
       fmt::format("method {} {}x{} rank {} T {}", static_cast<int>(method), c.d_out, c.d_in, c.rank, iterations));
-  ThreadPool pool;
+  Execution exec;
   const Problem problem = random_problem(c.d_out, c.d_in, 2 * c.d_in + 20, 1);
   const SolveOptions options = options_for(c.rank, c.group_size, iterations);
-  const SolveResult expected = solve(pool, method, problem.weight, problem.moments, options);
+  const SolveResult expected = solve(exec, method, problem.weight, problem.moments, options);
   const GroupProblem spread_problem = GroupProblem::from(grid, source_of(problem.weight, problem.moments), c.block);
-  const SolveResult found = group_solve(pool, grid, method, spread_problem, options);
+  const SolveResult found = group_solve(exec, grid, method, spread_problem, options);
   EXPECT_NEAR(found.relative_loss, expected.relative_loss, 1e-6 * expected.relative_loss);
   EXPECT_EQ(found.damping, expected.damping);
   EXPECT_EQ(found.iterations_done, expected.iterations_done);
@@ -89,7 +89,7 @@ TEST_P(GroupSolve, LrcHasTheLossOfOneRank) {
 
 TEST_P(GroupSolve, OfDiagonalMomentsHasTheLossOfOneRank) {
   on_grid([](const ProcessGrid& grid) {
-    ThreadPool pool;
+    Execution exec;
     const Problem problem = random_problem(61, 97, 300, 6);
     const auto diagonal = [](const MatrixD& a) -> MatrixF { return a.diagonal().transpose().cast<float>(); };  // 1×97
     const SummedMoments sums{.tokens = 300,
@@ -103,8 +103,8 @@ TEST_P(GroupSolve, OfDiagonalMomentsHasTheLossOfOneRank) {
     source.yy_diagonal = sums.yy.row(0).cast<double>();
     const GroupProblem spread_problem = GroupProblem::from(grid, source, 16);
     for (const Method method : {Method::gptq, Method::svd, Method::lrc}) {
-      const double expected = solve(pool, method, problem.weight, moments, options_for(7)).relative_loss;
-      const double found = group_solve(pool, grid, method, spread_problem, options_for(7)).relative_loss;
+      const double expected = solve(exec, method, problem.weight, moments, options_for(7)).relative_loss;
+      const double found = group_solve(exec, grid, method, spread_problem, options_for(7)).relative_loss;
       EXPECT_NEAR(found, expected, 1e-6 * expected);
     }
   });
@@ -112,16 +112,16 @@ TEST_P(GroupSolve, OfDiagonalMomentsHasTheLossOfOneRank) {
 
 TEST_P(GroupSolve, CodesAreThoseOfOneRankGivenTheFactor) {
   on_grid([](const ProcessGrid& grid) {
-    ThreadPool pool;
+    Execution exec;
     for (const auto& [d_out, d_in] : {std::pair<Index, Index>{61, 600}, {200, 257}, {3, 40}}) {
       const Problem problem = random_problem(d_out, d_in, 2 * d_in, 3);
-      const MatrixD factor = damped_factor(pool, problem.moments.xx, 0.01);
+      const MatrixD factor = damped_factor(exec, problem.moments.xx, 0.01);
       const WeightGrid weight_grid{4, 48};
-      const QuantizedWeight expected = gptq(pool, problem.weight, factor, weight_grid);
+      const QuantizedWeight expected = gptq(exec, problem.weight, factor, weight_grid);
       const MatrixD lower = factor.reverse();  // L
       const BlockCyclic weight = spread(grid, problem.weight.rowwise().reverse(), 16);
       const MatrixD band = own_band(weight);
-      const QuantizedWeight mine = group_gptq(pool, band, spread(grid, lower, 16), weight_grid);
+      const QuantizedWeight mine = group_gptq(exec, band, spread(grid, lower, 16), weight_grid);
       const QuantizedWeight all = gathered(grid, mine, d_out);
       if (grid.is_root()) {
         EXPECT_EQ(all.codes, expected.codes);
@@ -135,7 +135,7 @@ TEST_P(GroupSolve, CodesAreThoseOfOneRankGivenTheFactor) {
 
 TEST_P(GroupSolve, TheSameGridGivesTheSameBits) {
   on_grid([](const ProcessGrid& grid) {
-    ThreadPool one(1), two(2);
+    Execution one(1), two(2);
     const Problem problem = random_problem(61, 130, 300, 4);
     const GroupProblem spread_problem = GroupProblem::from(grid, source_of(problem.weight, problem.moments), 16);
     const SolveResult a = group_solve(one, grid, Method::lrc, spread_problem, options_for(9, 0, 2));
@@ -150,7 +150,7 @@ TEST_P(GroupSolve, TheSameGridGivesTheSameBits) {
 
 TEST_P(GroupSolve, ASingularHessianRaisesTheDampingAsOnOneRank) {
   on_grid([](const ProcessGrid& grid) {
-    ThreadPool pool;
+    Execution exec;
     Problem problem = random_problem(61, 97, 300, 5);
     for (MatrixD* moments : {&problem.moments.xx, &problem.moments.xy, &problem.moments.yy}) {
       moments->row(3).setZero();
@@ -160,7 +160,7 @@ TEST_P(GroupSolve, ASingularHessianRaisesTheDampingAsOnOneRank) {
     options.damping = 0;
     const GroupProblem spread_problem = GroupProblem::from(grid, source_of(problem.weight, problem.moments), 16);
     for (const Method method : {Method::gptq, Method::svd, Method::lrc}) {
-      EXPECT_DOUBLE_EQ(group_solve(pool, grid, method, spread_problem, options).damping, 1e-8);
+      EXPECT_DOUBLE_EQ(group_solve(exec, grid, method, spread_problem, options).damping, 1e-8);
     }
   });
 }
@@ -177,7 +177,7 @@ std::string message_of(const std::function<void()>& work) {
 // No data, or moments that no damping makes regular: rounded to nearest, as on one rank.
 TEST_P(GroupSolve, InputsThatTellNothingAreRoundedToNearest) {
   on_grid([](const ProcessGrid& grid) {
-    ThreadPool pool;
+    Execution exec;
     for (const bool empty : {false, true}) {
       Problem problem = random_problem(61, 97, 300, 6);
       if (empty) {
@@ -187,8 +187,8 @@ TEST_P(GroupSolve, InputsThatTellNothingAreRoundedToNearest) {
       }
       const GroupProblem spread_problem = GroupProblem::from(grid, source_of(problem.weight, problem.moments), 16);
       for (const Method method : {Method::gptq, Method::svd, Method::lrc}) {
-        const SolveResult found = group_solve(pool, grid, method, spread_problem, options_for(5));
-        const SolveResult expected = solve(pool, method, problem.weight, problem.moments, options_for(5));
+        const SolveResult found = group_solve(exec, grid, method, spread_problem, options_for(5));
+        const SolveResult expected = solve(exec, method, problem.weight, problem.moments, options_for(5));
         EXPECT_TRUE(found.by_rounding && expected.by_rounding);
         if (!grid.is_root()) continue;
         EXPECT_EQ(found.codes, expected.codes);
@@ -200,23 +200,23 @@ TEST_P(GroupSolve, InputsThatTellNothingAreRoundedToNearest) {
 
 TEST_P(GroupSolve, MomentsThatAreNotFiniteAreAnErrorOnAllRanks) {
   on_grid([](const ProcessGrid& grid) {
-    ThreadPool pool;
+    Execution exec;
     Problem problem = random_problem(61, 97, 300, 6);
     problem.moments.xx(40, 40) = problem.moments.yy(40, 40) = std::nan("");
     const GroupProblem spread_problem = GroupProblem::from(grid, source_of(problem.weight, problem.moments), 16);
     for (const Method method : {Method::gptq, Method::svd, Method::lrc})
-      EXPECT_THROW(group_solve(pool, grid, method, spread_problem, options_for(5)), AgreedError);
+      EXPECT_THROW(group_solve(exec, grid, method, spread_problem, options_for(5)), AgreedError);
   });
 }
 
 TEST_P(GroupSolve, AFactorThatOverflowsFp16IsAnErrorOnAllRanks) {
   on_grid([](const ProcessGrid& grid) {
-    ThreadPool pool;
+    Execution exec;
     Problem problem = random_problem(61, 97, 300, 7);
     problem.weight *= 1e30;
     const GroupProblem spread_problem = GroupProblem::from(grid, source_of(problem.weight, problem.moments), 16);
     const std::string message =
-        message_of([&] { group_solve(pool, grid, Method::svd, spread_problem, options_for(5)); });
+        message_of([&] { group_solve(exec, grid, Method::svd, spread_problem, options_for(5)); });
     EXPECT_NE(message.find("overflows F16"), std::string::npos) << message;
   });
 }

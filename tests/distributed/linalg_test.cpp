@@ -69,7 +69,7 @@ TEST_P(DistributedLinalg, AGridNeedsAsManyRanksAsItHas) {
 
 TEST_P(DistributedLinalg, ProductsAreThoseOfOneRank) {
   on_grid([](const ProcessGrid& grid) {
-    ThreadPool pool;
+    Execution exec;
     for (const auto& [m, n, block] : kSizes) {
       const MatrixD a = random_matrix(m, n, 1), b = random_matrix(n, m, 2), c = random_matrix(m, m, 3);
       for (const Op op_a : {Op::none, Op::transpose}) {
@@ -77,7 +77,7 @@ TEST_P(DistributedLinalg, ProductsAreThoseOfOneRank) {
           const MatrixD left = op_a == Op::none ? a : MatrixD(a.transpose());
           const MatrixD right = op_b == Op::none ? b : MatrixD(b.transpose());
           MatrixD expected = c;
-          gemm(pool, op_a, op_b, 0.5, left, right, -2.0, expected);
+          gemm(exec, op_a, op_b, 0.5, left, right, -2.0, expected);
           BlockCyclic found = spread(grid, c, block);
           gemm(op_a, op_b, 0.5, spread(grid, left, block), spread(grid, right, block), -2.0, found);
           EXPECT_LT(largest(collected(found) - expected), 1e-11);
@@ -99,11 +99,11 @@ TEST_P(DistributedLinalg, ProductsAreThoseOfOneRank) {
 
 TEST_P(DistributedLinalg, CholeskyAndTriangularOperationsAreThoseOfOneRank) {
   on_grid([](const ProcessGrid& grid) {
-    ThreadPool pool;
+    Execution exec;
     for (const auto& [m, n, block] : kSizes) {
       const MatrixD a = positive_definite(n, 1), b = random_matrix(m, n, 2);
       MatrixD lower = a;
-      cholesky(pool, lower);
+      cholesky(exec, lower);
       BlockCyclic l = spread(grid, a, block);
       cholesky(l);
       EXPECT_LT(largest(MatrixD(collected(l).triangularView<Eigen::Lower>()) - lower), 1e-10 * largest(lower));

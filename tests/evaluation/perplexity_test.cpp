@@ -15,8 +15,8 @@ namespace {
 Perplexity of(const std::filesystem::path& directory, Index windows, Index length, int threads = 1) {
   single_threaded_blas();
   const Communicator world;
-  ThreadPool pool(threads);
-  return evaluate_perplexity(world, pool, StoredModel(directory),
+  Execution exec(threads);
+  return evaluate_perplexity(world, exec, StoredModel(directory),
                              windows_of(directory / "evaluation.npy", windows, length));
 }
 
@@ -40,11 +40,11 @@ TEST(Perplexity, OfSmolLM2IsTransformers) {
 
 double rotated_over_original(const std::filesystem::path& directory, RotationKind kind, bool rotates_heads = false) {
   single_threaded_blas();
-  ThreadPool pool(1);
+  Execution exec(1);
   const StoredModel original(directory);
   const Sequences windows = windows_of(directory / "evaluation.npy", 20, 256);
   const auto value = [&](const Model& model) {
-    return evaluate_perplexity(Communicator(), pool, model, windows).value();
+    return evaluate_perplexity(Communicator(), exec, model, windows).value();
   };
   return value(RotatedModel(original, kind, rotates_heads, 11)) / value(original);
 }
@@ -65,7 +65,7 @@ TEST(Perplexity, HasTheSameBitsOnAnyNumberOfRanksAndThreads) {
   single_threaded_blas();
   const StoredModel model(demo_model());
   const Sequences windows = windows_of(demo_model() / "evaluation.npy", 35, 200);
-  ThreadPool one(1), three(3);
+  Execution one(1), three(3);
   const Perplexity alone = evaluate_perplexity(Communicator(MPI_COMM_SELF), one, model, windows);
   const Perplexity together = evaluate_perplexity(Communicator(), three, model, windows);
   EXPECT_EQ(alone.negative_log_likelihood, together.negative_log_likelihood);

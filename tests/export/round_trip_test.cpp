@@ -82,8 +82,8 @@ void expect_outputs(SolvedModel& model, const GroupLayout& layout, const LinearG
   const ExportCase& c = model.what();
   const MatrixF x = model.random_matrix(kTokens, layout.inputs(), 1);
   MatrixF used = x;
-  ThreadPool pool(1);
-  const std::vector<MatrixF> outputs = forward_group(pool, group, used);
+  Execution exec(1);
+  const std::vector<MatrixF> outputs = forward_group(exec, group, used);
   // fp16 rounds the adapter's V once more, in another basis; bfloat16 both factors.
   const double tolerance = c.adapter == Dtype::bf16 ? 2e-2 : c.is_native() || !c.rotated ? 1e-5 : 2e-3;
   for (const LinearStack& stack : stacks_of(layout, c.stacked)) {
@@ -121,7 +121,7 @@ TEST(Export, AGroupThatIsReadBackComputesTheNaiveFormula) {
 
 TEST(Export, ASolvedGroupComputesTheBitsOfTheGroupThatIsReadBack) {
   single_threaded_blas();
-  ThreadPool pool(1);
+  Execution exec(1);
   for (const ExportCase& c : all_cases()) {
     SCOPED_TRACE(description(c));
     SolvedModel model(c);
@@ -134,7 +134,7 @@ TEST(Export, ASolvedGroupComputesTheBitsOfTheGroupThatIsReadBack) {
                                               {.biases = read.config().dtype.value(), .adapter = c.adapter},
                                               [&](const std::string& stack) { return model.solved(stack); });
       MatrixF x = model.random_matrix(7, layout.inputs(), 1), same = x;
-      EXPECT_EQ(forward_group(pool, solved, x), forward_group(pool, read.group(1, layout), same)) << layout.name;
+      EXPECT_EQ(forward_group(exec, solved, x), forward_group(exec, read.group(1, layout), same)) << layout.name;
     }
   }
 }

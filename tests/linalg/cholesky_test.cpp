@@ -10,41 +10,41 @@ namespace {
 class Cholesky : public testing::TestWithParam<Index> {};
 
 TEST_P(Cholesky, LowerFactorTimesItsTransposeIsTheMatrix) {
-  ThreadPool pool(2);
+  Execution exec(2);
   const MatrixD a = random_positive_definite(GetParam(), 1);
   MatrixD l = a;
-  cholesky(pool, l);
+  cholesky(exec, l);
   EXPECT_TRUE(l.isLowerTriangular(0));
   EXPECT_LT((l * l.transpose() - a).norm(), 1e-11);
 }
 
 TEST_P(Cholesky, ReadsTheLowerTriangleOnly) {
-  ThreadPool pool(1);
+  Execution exec(1);
   MatrixD a = random_positive_definite(GetParam(), 2), damaged = a;
   damaged.triangularView<Eigen::StrictlyUpper>().setConstant(std::nan(""));
-  cholesky(pool, a);
-  cholesky(pool, damaged);
+  cholesky(exec, a);
+  cholesky(exec, damaged);
   EXPECT_EQ(a, damaged);
 }
 
 TEST_P(Cholesky, UpperFactorTimesItsTransposeIsTheMatrix) {
-  ThreadPool pool(2);
+  Execution exec(2);
   const MatrixD a = random_positive_definite(GetParam(), 3);
   MatrixD r = a;
-  upper_cholesky(pool, r);
+  upper_cholesky(exec, r);
   EXPECT_TRUE(r.isUpperTriangular(0));
   EXPECT_LT((r * r.transpose() - a).norm(), 1e-11);
 }
 
 TEST_P(Cholesky, GivesTheSameBitsOnAnyNumberOfThreads) {
   const MatrixD a = random_positive_definite(GetParam(), 4);
-  ThreadPool one(1);
+  Execution one(1);
   MatrixD expected = a;
   cholesky(one, expected);
   for (const int threads : {2, 3}) {
-    ThreadPool pool(threads);
+    Execution exec(threads);
     MatrixD l = a;
-    cholesky(pool, l);
+    cholesky(exec, l);
     EXPECT_EQ(l, expected) << threads << " threads";
   }
 }
@@ -52,14 +52,14 @@ TEST_P(Cholesky, GivesTheSameBitsOnAnyNumberOfThreads) {
 INSTANTIATE_TEST_SUITE_P(Sizes, Cholesky, testing::Values(0, 1, 2, 7, 130, 256, 257, 600));
 
 TEST(CholeskyFailures, NameTheFirstColumnWithoutAPositivePivot) {
-  ThreadPool pool(2);
+  Execution exec(2);
   for (const Index column : {0, 5, 256, 299}) {
     MatrixD a = MatrixD::Identity(300, 300), flipped = a, not_finite = a;
     a(column, column) = -1;
     not_finite(column, column) = std::nan("");
     const auto column_of = [&](MatrixD& matrix, auto factorization) {
       try {
-        factorization(pool, matrix);
+        factorization(exec, matrix);
       } catch (const CholeskyFailure& failure) {
         return failure.column();
       }

@@ -16,7 +16,7 @@ void PrintTo(const Sizes& sizes, std::ostream* out) { *out << sizes.m << "x" << 
 class Gemm : public testing::TestWithParam<Sizes> {
  protected:
   Index m_ = GetParam().m, n_ = GetParam().n, k_ = GetParam().k;
-  ThreadPool pool_{2};
+  Execution exec_{2};
 };
 
 MatrixD stored_as(Op op, const MatrixD& a) { return op == Op::none ? a : MatrixD(a.transpose()); }
@@ -29,10 +29,10 @@ TEST_P(Gemm, EqualsTheNaiveProductForAllTranspositions) {
   for (const Op op_a : {Op::none, Op::transpose}) {
     for (const Op op_b : {Op::none, Op::transpose}) {
       MatrixD found = c;
-      gemm(pool_, op_a, op_b, 0.5, stored_as(op_a, a), stored_as(op_b, b), -2.0, found);
+      gemm(exec_, op_a, op_b, 0.5, stored_as(op_a, a), stored_as(op_b, b), -2.0, found);
       EXPECT_LT(difference(found, expected), 1e-11);
       MatrixF single = c.cast<float>();
-      gemm(pool_, op_a, op_b, 0.5F, stored_as(op_a, a).cast<float>(), stored_as(op_b, b).cast<float>(), -2.0F, single);
+      gemm(exec_, op_a, op_b, 0.5F, stored_as(op_a, a).cast<float>(), stored_as(op_b, b).cast<float>(), -2.0F, single);
       EXPECT_LT(difference(single.cast<double>(), expected), 1e-3);
     }
   }
@@ -41,7 +41,7 @@ TEST_P(Gemm, EqualsTheNaiveProductForAllTranspositions) {
 TEST_P(Gemm, WorksOnBlocksOfLargerMatrices) {
   const MatrixD a = random_matrix(m_ + 2, k_ + 3, 1), b = random_matrix(k_ + 1, n_ + 4, 2);
   MatrixD c = MatrixD::Constant(m_ + 2, n_ + 2, 7);
-  gemm(pool_, Op::none, Op::none, 1.0, a.block(1, 2, m_, k_), b.block(1, 3, k_, n_), 0.0, c.block(1, 1, m_, n_));
+  gemm(exec_, Op::none, Op::none, 1.0, a.block(1, 2, m_, k_), b.block(1, 3, k_, n_), 0.0, c.block(1, 1, m_, n_));
   const MatrixD expected = a.block(1, 2, m_, k_).lazyProduct(b.block(1, 3, k_, n_));
   EXPECT_LT(difference(c.block(1, 1, m_, n_), expected), 1e-11);
   c.block(1, 1, m_, n_).setConstant(7);
@@ -50,14 +50,14 @@ TEST_P(Gemm, WorksOnBlocksOfLargerMatrices) {
 
 TEST_P(Gemm, SymmetricProductEqualsTheWholeOne) {
   const MatrixD a = random_matrix(m_, k_, 4);
-  const MatrixD found = symmetric_product(pool_, a, a, Op::none, Op::transpose);
+  const MatrixD found = symmetric_product(exec_, a, a, Op::none, Op::transpose);
   EXPECT_LT(difference(found, a.lazyProduct(a.transpose())), 1e-11);
   EXPECT_EQ(found, found.transpose());
 }
 
 TEST_P(Gemm, GivesTheSameBitsOnAnyNumberOfThreads) {
   const MatrixD a = random_matrix(m_, k_, 5), b = random_matrix(k_, n_, 6);
-  ThreadPool one(1), three(3);
+  Execution one(1), three(3);
   EXPECT_EQ(product(one, a, b), product(three, a, b));
 }
 

@@ -125,7 +125,7 @@ TEST(HadamardTransform, TransposedUndoesEveryModelSize) {
 }
 
 TEST(HadamardTransform, RowsHaveTheSameBitsAloneAndTogetherOnAnyThreads) {
-  ThreadPool one(1), three(3);
+  Execution one(1), three(3);
   for (const Index order : {7, 96, 172, 560, 576, 1024, 14336}) {
     const HadamardTransform transform(order);
     const MatrixF x = random_matrix<MatrixF>(37, order + 3);  // a view of it has rows further apart than they are long

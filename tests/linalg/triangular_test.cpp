@@ -19,13 +19,13 @@ class Triangular : public testing::TestWithParam<Shape> {
   MatrixD t_ = random_matrix(GetParam().n, GetParam().n, 1) / 30 + 2 * MatrixD::Identity(GetParam().n, GetParam().n);
   MatrixD upper_ = t_.triangularView<Eigen::Upper>();
   MatrixD b_ = random_matrix(GetParam().rows, GetParam().n, 2);
-  ThreadPool pool_{2};
+  Execution exec_{2};
 };
 
 TEST_P(Triangular, ProductEqualsTheNaiveOne) {
   MatrixD plain = b_, transposed = b_;
-  multiply_upper(pool_, Op::none, t_, plain);
-  multiply_upper(pool_, Op::transpose, t_, transposed);
+  multiply_upper(exec_, Op::none, t_, plain);
+  multiply_upper(exec_, Op::transpose, t_, transposed);
   EXPECT_TRUE(plain.isApprox(b_ * upper_, 1e-13) || b_.size() == 0);
   EXPECT_TRUE(transposed.isApprox(b_ * upper_.transpose(), 1e-13) || b_.size() == 0);
 }
@@ -33,14 +33,14 @@ TEST_P(Triangular, ProductEqualsTheNaiveOne) {
 TEST_P(Triangular, DivisionUndoesTheProduct) {
   for (const Op op : {Op::none, Op::transpose}) {
     MatrixD b = b_;
-    multiply_upper(pool_, op, t_, b);
-    divide_upper(pool_, op, t_, b);
+    multiply_upper(exec_, op, t_, b);
+    divide_upper(exec_, op, t_, b);
     EXPECT_TRUE(b.isApprox(b_, 1e-12) || b_.size() == 0);
   }
 }
 
 TEST_P(Triangular, GivesTheSameBitsOnAnyNumberOfThreads) {
-  ThreadPool one(1), three(3);
+  Execution one(1), three(3);
   MatrixD expected = b_, found = b_;
   divide_upper(one, Op::transpose, t_, expected);
   divide_upper(three, Op::transpose, t_, found);

@@ -106,11 +106,11 @@ TEST(Families, FusedExpertsAreTheSameModel) {
 }
 
 TEST(Router, TakesTheLargestOfTheSoftmaxAndScalesThemToOne) {
-  ThreadPool pool(1);
+  Execution exec(1);
   MatrixF router(4, 3), x(5, 3);
   router << 1, 0, 0, 0, 1, 0, 0, 0, 1, 1, 0, 0;  // the last expert is the first one's double
   x << 2, 1, 0, 0, 3, 1, -1, -1, 5, 0, 0, 0, 1, 2, 3;
-  const std::vector<ExpertTokens> routed = route(pool, router, 2, x);
+  const std::vector<ExpertTokens> routed = route(exec, router, 2, x);
   std::vector<std::vector<double>> share(5, std::vector<double>(4, 0));
   for (std::size_t e = 0; e < 4; ++e) {
     for (std::size_t i = 0; i < routed[e].rows.size(); ++i)
@@ -132,14 +132,14 @@ TEST(Experts, AddUpAsTheRouterSays) {
   const TemporaryDirectory directory;
   write_random_model(directory / "m", random_model_config("mixtral"));
   const StoredModel model(directory / "m");
-  ThreadPool pool(2);
+  Execution exec(2);
   const RotaryEmbedding rotary(model.config(), 30);
-  const ForwardContext context{model.config(), rotary, 30, pool};
+  const ForwardContext context{model.config(), rotary, 30, exec};
   const Block block = model.block(0);
   MatrixF hidden = MatrixF::Random(60, 32);
   MatrixF expected = hidden;
   const MatrixF x = mlp_inputs(context, block, hidden);
-  const std::vector<ExpertTokens> routed = route(pool, block.router, 2, x);
+  const std::vector<ExpertTokens> routed = route(exec, block.router, 2, x);
   for (std::size_t e = 0; e < 5; ++e) {
     for (std::size_t i = 0; i < routed[e].rows.size(); ++i) {
       const Index token = routed[e].rows[i];

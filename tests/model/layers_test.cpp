@@ -29,12 +29,12 @@ TEST(Exponential, IsAccurateToTwoUnitsInTheLastPlace) {
 }
 
 TEST(RmsNorm, IsItsFormula) {
-  ThreadPool pool(2);
+  Execution exec(2);
   for (const Index d : {1, 15, 16, 17, 192}) {
     const MatrixF x = random_floats(70, d, 1);
     const VectorF weight = random_floats(1, d, 2).transpose();
     MatrixF out(70, d);
-    rms_norm(pool, x, weight, 1e-5F, out);
+    rms_norm(exec, x, weight, 1e-5F, out);
     for (Index r = 0; r < 70; ++r) {
       const double scale = 1 / std::sqrt(x.row(r).cast<double>().squaredNorm() / static_cast<double>(d) + 1e-5);
       for (Index j = 0; j < d; ++j)
@@ -44,10 +44,10 @@ TEST(RmsNorm, IsItsFormula) {
 }
 
 TEST(Swiglu, IsItsFormula) {
-  ThreadPool pool(1);
+  Execution exec(1);
   MatrixF gate = random_floats(5, 33, 3) * 10;
   const MatrixF before = gate, up = random_floats(5, 33, 4);
-  swiglu(pool, gate, up);
+  swiglu(exec, gate, up);
   for (Index i = 0; i < gate.size(); ++i) {
     const double g = static_cast<double>(before.data()[i]);
     EXPECT_NEAR(gate.data()[i], g / (1 + std::exp(-g)) * static_cast<double>(up.data()[i]), 1e-5 * (1 + std::abs(g)));
@@ -92,7 +92,7 @@ MatrixF naive_attention(const ModelConfig& c, Index length, Index window, const 
 
 TEST(Attention, IsCausalGroupedAndStaysInItsSequence) {
   single_threaded_blas();
-  ThreadPool pool(2);
+  Execution exec(2);
   const std::vector<std::array<Index, 4>> cases{{4, 2, 1, 0},     {4, 4, 5, 0},     {6, 2, 127, 0},
                                                 {2, 1, 128, 0},   {3, 1, 300, 0},   {2, 2, 300, 1},
                                                 {2, 1, 300, 128}, {2, 1, 301, 130}, {2, 1, 40, 41}};
@@ -101,18 +101,18 @@ TEST(Attention, IsCausalGroupedAndStaysInItsSequence) {
     const MatrixF q = random_floats(2 * length, heads * 6, 5), k = random_floats(2 * length, kv_heads * 6, 6),
                   v = random_floats(2 * length, kv_heads * 6, 7);
     MatrixF out(q.rows(), q.cols());
-    causal_attention(pool, config, length, window, q, k, v, out);
+    causal_attention(exec, config, length, window, q, k, v, out);
     EXPECT_LT((out - naive_attention(config, length, window, q, k, v)).cwiseAbs().maxCoeff(), 1e-5F)
         << heads << " " << length << " " << window;
   }
 }
 
 TEST(Rope, TurnsPairsByThePositionTimesTheFrequency) {
-  ThreadPool pool(1);
+  Execution exec(1);
   const ModelConfig config = config_of(2, 1, 8);
   MatrixF x = random_floats(6, 16, 8);
   const MatrixF before = x;
-  RotaryEmbedding(config, 3).apply(pool, 3, x);
+  RotaryEmbedding(config, 3).apply(exec, 3, x);
   for (Index r = 0; r < 6; ++r) {
     for (Index h = 0; h < 2; ++h) {
       for (Index i = 0; i < 4; ++i) {
@@ -128,14 +128,14 @@ TEST(Rope, TurnsPairsByThePositionTimesTheFrequency) {
 // Published facts about llama3 scaling: frequencies that turn four times or more within the original length stay, those
 // that turn once or less are divided by the factor, and between the two what is kept is linear in the turns.
 TEST(Rope, Llama3ScalingKeepsHighAndSlowsLowFrequencies) {
-  ThreadPool pool(1);
+  Execution exec(1);
   ModelConfig config = config_of(1, 1, 128);
   config.rope_theta = 500000;
   const Index positions = 100;
   const auto angle_of = [&](Index pair) {  // at position 1
     MatrixF x = MatrixF::Zero(positions, 128);
     x(1, pair) = 1;
-    RotaryEmbedding(config, positions).apply(pool, positions, x);
+    RotaryEmbedding(config, positions).apply(exec, positions, x);
     return std::atan2(x(1, 64 + pair), x(1, pair));
   };
   config.llama3_rope =
@@ -153,14 +153,14 @@ TEST(Rope, Llama3ScalingKeepsHighAndSlowsLowFrequencies) {
 
 // arXiv 2402.13753: a frequency is divided by its own factor; beyond the original length by another; and all grow.
 TEST(Rope, LongRopeHasItsOwnFrequenciesForLongSequences) {
-  ThreadPool pool(1);
+  Execution exec(1);
   ModelConfig config = config_of(1, 1, 4);
   config.long_rope = LongRopeScaling{
       .short_factors = {1, 2}, .long_factors = {3, 5}, .original_max_positions = 10, .attention_factor = 1.25};
   for (const auto& [positions, factor] : {std::pair{10, 2.0}, {11, 5.0}}) {
     MatrixF x = MatrixF::Zero(positions, 4);
     x(7, 1) = 1;
-    RotaryEmbedding(config, positions).apply(pool, positions, x);
+    RotaryEmbedding(config, positions).apply(exec, positions, x);
     const double angle = 7 * std::pow(10000.0, -0.5) / factor;
     EXPECT_NEAR(x(7, 1), 1.25 * std::cos(angle), 1e-6);
     EXPECT_NEAR(x(7, 3), 1.25 * std::sin(angle), 1e-6);
@@ -168,12 +168,12 @@ TEST(Rope, LongRopeHasItsOwnFrequenciesForLongSequences) {
 }
 
 TEST(RmsNorm, OfHeadsNormalizesEachOnItsOwn) {
-  ThreadPool pool(2);
+  Execution exec(2);
   MatrixF x = random_floats(70, 12, 9);
   const MatrixF before = x;
   VectorF weight(4);
   weight << 1, 2, 0.5F, -1;
-  rms_norm_heads(pool, weight, 1e-5F, x);
+  rms_norm_heads(exec, weight, 1e-5F, x);
   for (Index r = 0; r < 70; ++r) {
     for (Index head = 0; head < 3; ++head) {
       const auto in = before.row(r).segment(4 * head, 4);

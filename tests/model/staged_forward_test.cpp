@@ -37,14 +37,14 @@ Block quantized_block(const Model& model, Index index, const HadamardTransform& 
 
 TEST(StagedForward, StagesInARowAreTheForwardPass) {
   single_threaded_blas();
-  ThreadPool pool(2);
+  Execution exec(2);
   for (const std::string family : {"llama", "mixtral", "phi3", "qwen3"}) {
     SCOPED_TRACE(family);
     const TemporaryDirectory directory;
     write_random_model(directory / "m", random_model_config(family));
     const StoredModel model(directory / "m");
     const RotaryEmbedding rotary(model.config(), kLength);
-    const ForwardContext context{model.config(), rotary, kLength, pool};
+    const ForwardContext context{model.config(), rotary, kLength, exec};
     const HadamardTransform rotation(model.config().intermediate_size);
     MatrixF hidden = embedded(model), staged = hidden;
     for (Index index = 0; index < model.config().blocks; ++index) {
@@ -59,7 +59,7 @@ TEST(StagedForward, StagesInARowAreTheForwardPass) {
         ASSERT_EQ(batch.inputs.size(), groups.size());
         for (std::size_t i = 0; i < groups.size(); ++i) {
           if (batch.inputs[i].rows() > 0)
-            EXPECT_EQ(rotated_inputs(pool, *groups[i], batch.inputs[i]), read.at(groups[i]->name));
+            EXPECT_EQ(rotated_inputs(exec, *groups[i], batch.inputs[i]), read.at(groups[i]->name));
           else
             EXPECT_FALSE(read.contains(groups[i]->name));
         }

@@ -21,12 +21,12 @@ std::vector<double> squares_of(const MatrixD& weight) {
 
 // As a run solves a stack.
 SolveResult solved(const Problem& problem, int factor_bits) {
-  ThreadPool pool;
+  Execution exec;
   const VectorF sizes = part_sizes(squares_of(problem.weight), kRows);
   MatrixD weight = problem.weight;
   multiply_by_size(weight, sizes.cwiseInverse(), kRows);
   SolveResult result =
-      solve(pool, Method::lrc, weight, problem.moments, {.name = "stack", .rank = 5, .factor_bits = factor_bits});
+      solve(exec, Method::lrc, weight, problem.moments, {.name = "stack", .rank = 5, .factor_bits = factor_bits});
   multiply_by_size(result, sizes, kRows);
   return result;
 }
@@ -74,10 +74,10 @@ TEST(Balance, SaysHowUIsStored) {
 
 // The estimate of what GPTQ alone loses is near what it does lose, and below.
 TEST(Uncorrected, IsNearTheLossOfGptq) {
-  ThreadPool pool;
+  Execution exec;
   const Problem problem = random_problem(40, 32, 400, 8);
-  const SolveResult corrected = solve(pool, Method::lrc, problem.weight, problem.moments, {.name = "a", .rank = 4});
-  const SolveResult gptq = solve(pool, Method::gptq, problem.weight, problem.moments, {.name = "a"});
+  const SolveResult corrected = solve(exec, Method::lrc, problem.weight, problem.moments, {.name = "a", .rank = 4});
+  const SolveResult gptq = solve(exec, Method::gptq, problem.weight, problem.moments, {.name = "a"});
   const double estimate = corrected.uncorrected.sum() / corrected.losses.power.sum();
   EXPECT_LT(estimate, 1.1 * gptq.relative_loss);
   EXPECT_GT(estimate, 0.7 * gptq.relative_loss);

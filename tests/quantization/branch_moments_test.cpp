@@ -18,7 +18,7 @@ void PrintTo(const Case& c, std::ostream* out) { *out << c.d_out << "x" << c.d_i
 class BranchMomentsTest : public testing::TestWithParam<Case> {
  protected:
   BranchMoments moments_of(const MatrixD& v, double damping) {
-    return branch_moments(pool_, problem_.moments.xx, problem_.moments.xy, v, damping);
+    return branch_moments(exec_, problem_.moments.xx, problem_.moments.xy, v, damping);
   }
 
   Index d_out_ = GetParam().d_out, d_in_ = GetParam().d_in, k_ = GetParam().k;
@@ -26,7 +26,7 @@ class BranchMomentsTest : public testing::TestWithParam<Case> {
   MatrixF quantized_ = (problem_.weight + 0.1 * random_matrix(d_out_, d_in_, 5)).cast<float>();
   MatrixD v_ = random_matrix(d_in_, k_, 6);
   MatrixD start_ = random_matrix(d_out_, k_, 7);
-  ThreadPool pool_{2};
+  Execution exec_{2};
 };
 
 TEST_P(BranchMomentsTest, AreThoseOfTheBranchsInput) {
@@ -42,7 +42,7 @@ TEST_P(BranchMomentsTest, AreThoseOfTheBranchsInput) {
 }
 
 TEST_P(BranchMomentsTest, FittedLeftFactorIsTheLeastSquaresSolution) {
-  const MatrixD u = fitted_left_factor(pool_, problem_.weight, quantized_, moments_of(v_, 0), start_);
+  const MatrixD u = fitted_left_factor(exec_, problem_.weight, quantized_, moments_of(v_, 0), start_);
   const MatrixD rest = problem_.weight * problem_.x - quantized_.cast<double>() * problem_.y;
   const MatrixD expected = least_squares(rest, v_.transpose() * problem_.x);
   EXPECT_LT((u - expected).norm(), 1e-7 * expected.norm() + 1e-12);
@@ -50,7 +50,7 @@ TEST_P(BranchMomentsTest, FittedLeftFactorIsTheLeastSquaresSolution) {
 
 TEST_P(BranchMomentsTest, FittedLeftFactorIsNeverWorseThanItsStart) {
   for (const double damping : {0.01, 1.0, 1e6}) {
-    const MatrixD u = fitted_left_factor(pool_, problem_.weight, quantized_, moments_of(v_, damping), start_);
+    const MatrixD u = fitted_left_factor(exec_, problem_.weight, quantized_, moments_of(v_, damping), start_);
     const double before = explicit_loss(problem_, quantized_.cast<double>(), start_, v_);
     EXPECT_LE(explicit_loss(problem_, quantized_.cast<double>(), u, v_), before * (1 + 1e-12));
   }
@@ -60,7 +60,7 @@ TEST_P(BranchMomentsTest, RefittingToTheStoredRightFactorIsNeverWorseThanRoundin
   const LowRank correction{0.1 * start_, v_};
   const StoredLowRank rounded = stored(correction, 8);
   const StoredLowRank refitted =
-      stored_with_refit(pool_, problem_.weight, quantized_, problem_.moments.xx, problem_.moments.xy, correction,
+      stored_with_refit(exec_, problem_.weight, quantized_, problem_.moments.xx, problem_.moments.xy, correction,
                         {.damping = 0.01, .factor_bits = 8});
   EXPECT_EQ(refitted.v.codes, rounded.v.codes);
   const auto loss_of = [&](const StoredLowRank& factors) {
@@ -76,21 +76,21 @@ INSTANTIATE_TEST_SUITE_P(Cases, BranchMomentsTest,
                                          Case{20, 10, 0}));
 
 TEST(BranchMoments, ZeroAndRepeatedDirectionsDoNoHarm) {
-  ThreadPool pool;
+  Execution exec;
   const Problem problem = random_problem(6, 9, 50, 2);
   MatrixD v = random_matrix(9, 4, 3);
   v.col(1).setZero();
   v.col(3) = v.col(0);
-  const BranchMoments branch = branch_moments(pool, problem.moments.xx, problem.moments.xy, v, 0.01);
+  const BranchMoments branch = branch_moments(exec, problem.moments.xx, problem.moments.xy, v, 0.01);
   const MatrixF quantized = MatrixF::Zero(6, 9);
-  const MatrixD u = fitted_left_factor(pool, problem.weight, quantized, branch, MatrixD::Zero(6, 4));
+  const MatrixD u = fitted_left_factor(exec, problem.weight, quantized, branch, MatrixD::Zero(6, 4));
   MatrixD independent(9, 2);
   independent << v.col(0), v.col(2);
   const MatrixD b = independent.transpose() * problem.x;
   const MatrixD least = least_squares(problem.weight * problem.x, b);
   const MatrixD zero = MatrixD::Zero(6, 9);
   EXPECT_NEAR(explicit_loss(problem, zero, u, v), explicit_loss(problem, zero, least, independent), 1e-6);
-  EXPECT_THROW(branch_moments(pool, -problem.moments.xx, problem.moments.xy, v, 0.01), CholeskyFailure);
+  EXPECT_THROW(branch_moments(exec, -problem.moments.xx, problem.moments.xy, v, 0.01), CholeskyFailure);
 }
 
 }  // namespace

@@ -64,7 +64,7 @@ TEST(CentredDiagonal, IsZeroWhereAllThatIsLeftIsRounding) {
 
 // The whole of it: with a heavy mean, x − μ is quantized far better than x.
 TEST(CentredSolve, WinsWhereTheMeanIsHeavy) {
-  ThreadPool pool(2);
+  Execution exec(2);
   const Problem plain = outlier_problem(60, 40, 500, 3);
   const VectorD sums = plain.x.rowwise().sum();
   const MatrixD deviations = plain.x.colwise() - VectorD(sums / 500);
@@ -73,13 +73,13 @@ TEST(CentredSolve, WinsWhereTheMeanIsHeavy) {
                         centred_inputs(plain.x * y.transpose(), sums, y.rowwise().sum(), 500), y * y.transpose()};
   SolveOptions options;
   options.rank = 4;
-  const SolveResult found = solve(pool, Method::lrc, plain.weight, moments, options);
+  const SolveResult found = solve(exec, Method::lrc, plain.weight, moments, options);
   const MatrixD quantized = dequantized(found.codes, found.scales, 0).cast<double>();
   const MatrixD output = plain.weight * plain.x;
   const MatrixD branch = found.u.cast<double>() * (found.v.cast<double>().transpose() * deviations);
   const VectorD bias = mean_output(plain.weight, sums, 500);
   const double loss = (output - ((quantized * y + branch).colwise() + bias)).squaredNorm() / output.squaredNorm();
-  EXPECT_LT(loss, 0.7 * solve(pool, Method::lrc, plain.weight, plain.moments, options).relative_loss);
+  EXPECT_LT(loss, 0.7 * solve(exec, Method::lrc, plain.weight, plain.moments, options).relative_loss);
 }
 
 }  // namespace

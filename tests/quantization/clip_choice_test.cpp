@@ -34,13 +34,13 @@ TEST(ClipCost, AChannelWithoutSignalCostsWhatItHolds) {
 }
 
 TEST(ResidualPowers, AreTheEnergiesOfWhatIsQuantized) {
-  ThreadPool pool(2);
+  Execution exec(2);
   for (const auto& [d_in, k] : {std::pair<Index, Index>{1, 1}, {7, 3}, {40, 0}}) {
     const Problem problem = random_problem(1, d_in, 90, 2);
     const MatrixF e = (0.5 * random_matrix(d_in, k, 3)).cast<float>();
     const MatrixD seen = problem.x - e.cast<double>() * (e.cast<double>().transpose() * problem.x);
     const VectorD expected = seen.rowwise().squaredNorm();
-    EXPECT_LT((residual_powers(pool, problem.moments.xx, e) - expected).norm(), 1e-9 * expected.norm());
+    EXPECT_LT((residual_powers(exec, problem.moments.xx, e) - expected).norm(), 1e-9 * expected.norm());
   }
 }
 
@@ -48,10 +48,10 @@ TEST(ResidualPowers, AreTheEnergiesOfWhatIsQuantized) {
 class ChooseClip : public testing::TestWithParam<Index> {};
 
 TEST_P(ChooseClip, IsNearlyThatOfTheFullSolve) {
-  ThreadPool pool(2);
+  Execution exec(2);
   for (const unsigned seed : {1U, 2U, 3U}) {
     Problem problem = outlier_problem(70, 60, 900, seed);
-    const MatrixD e = residual_directions(pool, Directions::pca, problem.weight, problem.moments.xx, GetParam(), 0.01);
+    const MatrixD e = residual_directions(exec, Directions::pca, problem.weight, problem.moments.xx, GetParam(), 0.01);
     const StoredFactor directions = stored_factor(e, 8);
     const MatrixD stored = directions.values.cast<double>(),
                   seen = problem.x - stored * (stored.transpose() * problem.x);
@@ -65,9 +65,9 @@ TEST_P(ChooseClip, IsNearlyThatOfTheFullSolve) {
       problem.moments.xy = problem.x * problem.y.transpose();
       problem.moments.yy = problem.y * problem.y.transpose();
       candidates.push_back(sums_of(seen, problem.y));
-      losses.push_back(solve(pool, Method::lrc, problem.weight, problem.moments, options).relative_loss);
+      losses.push_back(solve(exec, Method::lrc, problem.weight, problem.moments, options).relative_loss);
     }
-    const VectorD powers = residual_powers(pool, problem.moments.xx, directions.values);
+    const VectorD powers = residual_powers(exec, problem.moments.xx, directions.values);
     const Index chosen = choose_clip(problem.weight, powers, candidates);
     const double best = *std::min_element(losses.begin(), losses.end());
     EXPECT_LT(losses[chosen], 1.05 * best) << "candidate " << chosen;

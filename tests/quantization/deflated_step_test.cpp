@@ -19,8 +19,8 @@ void PrintTo(const Case& c, std::ostream* out) { *out << c.d_out << "x" << c.d_i
 class DeflatedStepTest : public testing::TestWithParam<Case> {
  protected:
   DeflatedStep step(double damping) {
-    const BranchMoments branch = branch_moments(pool_, problem_.moments.xx, problem_.moments.xy, v_, kNoDamping);
-    return deflated_step(pool_, problem_.weight, rest_, problem_.moments, branch, damping);
+    const BranchMoments branch = branch_moments(exec_, problem_.moments.xx, problem_.moments.xy, v_, kNoDamping);
+    return deflated_step(exec_, problem_.weight, rest_, problem_.moments, branch, damping);
   }
 
   // `rows` without what the branch's input explains of them, token by token.
@@ -30,7 +30,7 @@ class DeflatedStepTest : public testing::TestWithParam<Case> {
   MatrixD v_ = random_matrix(GetParam().d_in, GetParam().k, 2);
   MatrixD rest_ = random_matrix(GetParam().d_out, GetParam().d_in, 3);
   MatrixD b_ = v_.transpose() * problem_.x;
-  ThreadPool pool_{2};
+  Execution exec_{2};
 };
 
 TEST_P(DeflatedStepTest, TheTargetIsTheBestWeightTogetherWithItsBestLeftFactor) {

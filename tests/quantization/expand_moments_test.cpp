@@ -38,7 +38,7 @@ TEST(ExpandMoments, OneMatrixGivesAllThreeWhereTheNoiseIsUncorrelated) {
 
 // Y = diag(c) P X + noise that is uncorrelated with X and between channels; E is not orthonormal.
 TEST(ExpandMoments, ResidualActivationsAreRegressedOnWhatIsQuantized) {
-  ThreadPool pool(2);
+  Execution exec(2);
   for (const auto& [d_in, k] : {std::pair<Index, Index>{1, 1}, {7, 2}, {40, 13}, {5, 0}}) {
     const MatrixD xx = random_positive_definite(d_in, 2).cast<float>().cast<double>();
     const MatrixF e = (0.4 * random_matrix(d_in, k, 3)).cast<float>();
@@ -49,7 +49,7 @@ TEST(ExpandMoments, ResidualActivationsAreRegressedOnWhatIsQuantized) {
     const MatrixD yy = MatrixD(c.asDiagonal() * seen * c.asDiagonal()) + MatrixD(noise.asDiagonal());
     const MatrixF xy_sums = (seen.diagonal().cwiseProduct(c)).transpose().cast<float>();
     const MatrixF yy_sums = yy.diagonal().transpose().cast<float>();
-    const Moments found = expand_moments(pool, {9, xx.cast<float>(), xy_sums, yy_sums}, e);
+    const Moments found = expand_moments(exec, {9, xx.cast<float>(), xy_sums, yy_sums}, e);
     EXPECT_EQ(found.tokens, 9);
     EXPECT_EQ(found.xx, xx);
     EXPECT_LT((found.xy - xy).norm(), 1e-6 * xy.norm()) << d_in;
@@ -58,9 +58,9 @@ TEST(ExpandMoments, ResidualActivationsAreRegressedOnWhatIsQuantized) {
 }
 
 TEST(ExpandMoments, OneMatrixSolvesNearlyAsWellAsThree) {
-  ThreadPool pool(2);
+  Execution exec(2);
   const Problem plain = outlier_problem(80, 60, 2000, 6);
-  const MatrixD e = residual_directions(pool, Directions::pca, plain.weight, plain.moments.xx, 8, 0.01);
+  const MatrixD e = residual_directions(exec, Directions::pca, plain.weight, plain.moments.xx, 8, 0.01);
   const StoredFactor directions = stored_factor(e, 8);
   const MatrixD stored = directions.values.cast<double>();
   const Problem problem = residual_problem(plain, stored);
@@ -68,21 +68,21 @@ TEST(ExpandMoments, OneMatrixSolvesNearlyAsWellAsThree) {
   const MatrixF xy_sums = seen.cwiseProduct(problem.y).rowwise().sum().transpose().cast<float>();
   const MatrixF yy_sums = problem.moments.yy.diagonal().transpose().cast<float>();
   const Moments one =
-      expand_moments(pool, {2000, problem.moments.xx.cast<float>(), xy_sums, yy_sums}, directions.values);
+      expand_moments(exec, {2000, problem.moments.xx.cast<float>(), xy_sums, yy_sums}, directions.values);
   SolveOptions options;
   options.rank = 8;
   options.directions = &directions;
-  const SolveResult by_three = solve(pool, Method::lrc, problem.weight, problem.moments, options);
-  const SolveResult by_one = solve(pool, Method::lrc, problem.weight, one, options);
+  const SolveResult by_three = solve(exec, Method::lrc, problem.weight, problem.moments, options);
+  const SolveResult by_one = solve(exec, Method::lrc, problem.weight, one, options);
   EXPECT_LT(explicit_loss(problem, by_one, 0), 1.1 * by_three.relative_loss);
 }
 
 TEST(ExpandMoments, ThreeMatricesAreTakenAsTheyAreWithDirectionsToo) {
-  ThreadPool pool;
+  Execution exec;
   const Problem problem = random_problem(1, 6, 30, 1);
   const auto& [tokens, xx, xy, yy, borrowed] = problem.moments;
   const Moments found =
-      expand_moments(pool, {tokens, xx.cast<float>(), xy.cast<float>(), yy.cast<float>()}, MatrixF::Ones(6, 2));
+      expand_moments(exec, {tokens, xx.cast<float>(), xy.cast<float>(), yy.cast<float>()}, MatrixF::Ones(6, 2));
   EXPECT_EQ(found.xy, xy.cast<float>().cast<double>());
   EXPECT_EQ(found.yy, yy.cast<float>().cast<double>());
 }

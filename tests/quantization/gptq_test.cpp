@@ -44,19 +44,19 @@ void PrintTo(const Case& c, std::ostream* out) {
 class Gptq : public testing::TestWithParam<Case> {
  protected:
   Problem problem_ = random_problem(GetParam().d_out, GetParam().d_in, 2 * GetParam().d_in + 5, 1);
-  ThreadPool pool_{2};
+  Execution exec_{2};
   MatrixD hessian_ = damped(problem_.moments.xx, 0.01);
-  MatrixD factor_ = damped_factor(pool_, problem_.moments.xx, 0.01);
+  MatrixD factor_ = damped_factor(exec_, problem_.moments.xx, 0.01);
 };
 
 TEST_P(Gptq, EqualsTheTextbook) {
-  const QuantizedWeight quantized = gptq(pool_, problem_.weight, factor_, GetParam().grid);
-  EXPECT_EQ(quantized.scales, fit_scales(pool_, problem_.weight, GetParam().grid));
+  const QuantizedWeight quantized = gptq(exec_, problem_.weight, factor_, GetParam().grid);
+  EXPECT_EQ(quantized.scales, fit_scales(exec_, problem_.weight, GetParam().grid));
   EXPECT_EQ(quantized.codes, textbook_gptq(problem_.weight, hessian_, quantized.scales, GetParam().grid));
 }
 
 TEST_P(Gptq, GivesTheSameBitsOnAnyNumberOfThreads) {
-  ThreadPool one(1), three(3);
+  Execution one(1), three(3);
   const QuantizedWeight a = gptq(one, problem_.weight, factor_, GetParam().grid);
   const QuantizedWeight b = gptq(three, problem_.weight, factor_, GetParam().grid);
   EXPECT_EQ(a.codes, b.codes);
@@ -64,9 +64,9 @@ TEST_P(Gptq, GivesTheSameBitsOnAnyNumberOfThreads) {
 }
 
 TEST_P(Gptq, GivesTheSameCodesWhenTheFactorComesInPanels) {
-  const QuantizedWeight whole = gptq(pool_, problem_.weight, factor_, GetParam().grid);
+  const QuantizedWeight whole = gptq(exec_, problem_.weight, factor_, GetParam().grid);
   for (const Index rows : {1, 32, 50, 1000}) {
-    GptqBand band(pool_, problem_.weight, GetParam().grid);
+    GptqBand band(exec_, problem_.weight, GetParam().grid);
     const Index n = factor_.rows();
     for (Index begin = 0; begin < n; begin += rows) {
       band.quantize(factor_.block(begin, begin, std::min(rows, n - begin), n - begin));
@@ -83,38 +83,38 @@ INSTANTIATE_TEST_SUITE_P(Cases, Gptq,
                                          Case{5, 130, {8, 48}}, Case{600, 130, {3, 128}}));
 
 TEST(GptqOnSpecialHessians, ADiagonalOneIsRoundToNearest) {
-  ThreadPool pool;
+  Execution exec;
   const MatrixD weight = random_matrix(9, 70, 1);
   MatrixD factor = MatrixD::Identity(70, 70);
   for (Index i = 0; i < 70; ++i) factor(i, i) = 1.0 + static_cast<double>(i);
-  EXPECT_EQ(gptq(pool, weight, factor, WeightGrid{}).codes, round_to_nearest(pool, weight, WeightGrid{}).codes);
+  EXPECT_EQ(gptq(exec, weight, factor, WeightGrid{}).codes, round_to_nearest(exec, weight, WeightGrid{}).codes);
 }
 
 TEST(GptqOnSpecialHessians, ADeadChannelIsRoundedToNearestAndDisturbsNoOther) {
-  ThreadPool pool;
+  Execution exec;
   Problem problem = random_problem(9, 40, 200, 3);
   problem.moments.xx.row(17).setZero();
   problem.moments.xx.col(17).setZero();
-  const MatrixD factor = damped_factor(pool, problem.moments.xx, 0.01);
+  const MatrixD factor = damped_factor(exec, problem.moments.xx, 0.01);
   MatrixD other = problem.weight;
   other.col(17).setZero();  // small against its row's largest, so the scales stay
   problem.weight.col(17) *= 0.1;
-  const MatrixI8 codes = gptq(pool, problem.weight, factor, {.bits = 4, .group_size = 1}).codes;
-  const MatrixI8 other_codes = gptq(pool, other, factor, {.bits = 4, .group_size = 1}).codes;
-  EXPECT_EQ(codes.col(17), round_to_nearest(pool, problem.weight, {.bits = 4, .group_size = 1}).codes.col(17));
+  const MatrixI8 codes = gptq(exec, problem.weight, factor, {.bits = 4, .group_size = 1}).codes;
+  const MatrixI8 other_codes = gptq(exec, other, factor, {.bits = 4, .group_size = 1}).codes;
+  EXPECT_EQ(codes.col(17), round_to_nearest(exec, problem.weight, {.bits = 4, .group_size = 1}).codes.col(17));
   EXPECT_EQ(codes.leftCols(17), other_codes.leftCols(17));
   EXPECT_EQ(codes.rightCols(22), other_codes.rightCols(22));
 }
 
 TEST(GptqOnSpecialHessians, BeatsRoundToNearestOnCorrelatedInputs) {
-  ThreadPool pool;
+  Execution exec;
   const Problem problem = random_problem(50, 60, 300, 4);
-  const MatrixD factor = damped_factor(pool, problem.moments.xx, 0.01);
+  const MatrixD factor = damped_factor(exec, problem.moments.xx, 0.01);
   const auto error = [&](const QuantizedWeight& quantized) {
     return ((problem.weight - dequantized(quantized.codes, quantized.scales, 0).cast<double>()) * problem.x).norm();
   };
-  EXPECT_LT(error(gptq(pool, problem.weight, factor, WeightGrid{})),
-            0.8 * error(round_to_nearest(pool, problem.weight, WeightGrid{})));
+  EXPECT_LT(error(gptq(exec, problem.weight, factor, WeightGrid{})),
+            0.8 * error(round_to_nearest(exec, problem.weight, WeightGrid{})));
 }
 
 }  // namespace

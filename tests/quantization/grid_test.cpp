@@ -44,11 +44,11 @@ class Grid : public testing::TestWithParam<Case> {
  protected:
   const WeightGrid grid_ = GetParam().grid;
   MatrixD weight_ = random_matrix(GetParam().d_out, GetParam().d_in, 1) * 0.02;
-  ThreadPool pool_{2};
+  Execution exec_{2};
 };
 
 TEST_P(Grid, ScalesAreTheBestOfTheClipSearch) {
-  const MatrixF scales = fit_scales(pool_, weight_, grid_);
+  const MatrixF scales = fit_scales(exec_, weight_, grid_);
   const Index width = grid_.group_width(weight_.cols());
   ASSERT_EQ(scales.cols(), grid_.groups(weight_.cols()));
   for (Index row = 0; row < weight_.rows(); ++row) {
@@ -63,7 +63,7 @@ TEST_P(Grid, ScalesAreTheBestOfTheClipSearch) {
 }
 
 TEST_P(Grid, NearestCodeIsNearest) {
-  const QuantizedWeight quantized = round_to_nearest(pool_, weight_, grid_);
+  const QuantizedWeight quantized = round_to_nearest(exec_, weight_, grid_);
   const MatrixF values = dequantized(quantized.codes, quantized.scales, grid_.group_size);
   for (Index row = 0; row < weight_.rows(); ++row) {
     for (Index col = 0; col < weight_.cols(); ++col) {
@@ -83,20 +83,20 @@ INSTANTIATE_TEST_SUITE_P(Cases, Grid,
                                          Case{2, 300, {4, 128}}, Case{7, 257, {4, 0}}, Case{2, 130, {8, 64}}));
 
 TEST(GridOfSpecialWeights, ZerosGetAHarmlessScale) {
-  ThreadPool pool;
+  Execution exec;
   const MatrixD tiny = MatrixD::Constant(1, 5, 1e-44);
   for (const MatrixD& weight : {MatrixD(MatrixD::Zero(1, 5)), tiny}) {
-    const QuantizedWeight quantized = round_to_nearest(pool, weight, WeightGrid{});
+    const QuantizedWeight quantized = round_to_nearest(exec, weight, WeightGrid{});
     EXPECT_EQ(quantized.scales(0, 0), 1.0F);
     EXPECT_TRUE((quantized.codes.array() == 0).all());
   }
 }
 
 TEST(GridOfSpecialWeights, WeightsOnTheGridAreKept) {
-  ThreadPool pool;
+  Execution exec;
   MatrixD weight(1, 15);
   for (Index i = 0; i < 15; ++i) weight(0, i) = 0.25 * static_cast<double>(i - 7);
-  const QuantizedWeight quantized = round_to_nearest(pool, weight, WeightGrid{});
+  const QuantizedWeight quantized = round_to_nearest(exec, weight, WeightGrid{});
   EXPECT_EQ(dequantized(quantized.codes, quantized.scales, 0).cast<double>(), weight);
 }
 

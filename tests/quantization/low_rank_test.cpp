@@ -21,11 +21,11 @@ class LowRankTest : public testing::TestWithParam<Case> {
  protected:
   MatrixD a_ = random_matrix(GetParam().d_out, GetParam().d_in, 1);
   Index k_ = GetParam().k;
-  ThreadPool pool_{2};
+  Execution exec_{2};
 };
 
 TEST_P(LowRankTest, LeadingLeftVectorsAreThoseOfTheSvd) {
-  const MatrixD u = leading_left_vectors(pool_, a_, k_);
+  const MatrixD u = leading_left_vectors(exec_, a_, k_);
   const Eigen::JacobiSVD<Eigen::MatrixXd> svd(a_, Eigen::ComputeThinU);
   const MatrixD expected = svd.matrixU().leftCols(k_);
   EXPECT_LT((u * u.transpose() - expected * expected.transpose()).norm(), 1e-9);
@@ -34,9 +34,9 @@ TEST_P(LowRankTest, LeadingLeftVectorsAreThoseOfTheSvd) {
 // Eckart and Young: what the best product of rank k leaves are the singular values after the k-th.
 TEST_P(LowRankTest, IsTheBestInItsMetric) {
   MatrixD factor = random_positive_definite(GetParam().d_in, 2);
-  upper_cholesky(pool_, factor);
+  upper_cholesky(exec_, factor);
   const MatrixD scaled = a_ * factor;
-  const auto [u, v] = best_low_rank(pool_, scaled, factor, k_);
+  const auto [u, v] = best_low_rank(exec_, scaled, factor, k_);
   const auto values = Eigen::JacobiSVD<Eigen::MatrixXd>(scaled).singularValues();
   const double least = values.tail(values.size() - k_).norm();
   EXPECT_NEAR(((a_ - u * v.transpose()) * factor).norm(), least, 1e-9 * scaled.norm());
@@ -47,12 +47,12 @@ INSTANTIATE_TEST_SUITE_P(Cases, LowRankTest,
                                          Case{20, 130, 5}, Case{40, 40, 0}));
 
 TEST(LeadingLeftVectors, ARankThatIsNotThereGivesZeros) {
-  ThreadPool pool;
+  Execution exec;
   const MatrixD a = random_matrix(30, 2, 1) * random_matrix(2, 9, 2);
-  const MatrixD u = leading_left_vectors(pool, a, 5);
+  const MatrixD u = leading_left_vectors(exec, a, 5);
   EXPECT_TRUE(u.allFinite());
   EXPECT_LT((u * (u.transpose() * a) - a).norm(), 1e-9 * a.norm());
-  EXPECT_EQ(leading_left_vectors(pool, MatrixD::Zero(30, 9), 5), MatrixD::Zero(30, 5));
+  EXPECT_EQ(leading_left_vectors(exec, MatrixD::Zero(30, 9), 5), MatrixD::Zero(30, 5));
 }
 
 TEST(StoredCorrection, IsBalancedAndKeepsTheProduct) {

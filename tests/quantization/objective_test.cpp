@@ -16,7 +16,7 @@ void PrintTo(const Case& c, std::ostream* out) { *out << c.d_out << "x" << c.d_i
 class Objective : public testing::TestWithParam<Case> {
  protected:
   Index d_out_ = GetParam().d_out, d_in_ = GetParam().d_in, k_ = GetParam().k;
-  ThreadPool pool_{2};
+  Execution exec_{2};
 };
 
 TEST_P(Objective, TraceFormulaIsTheLossOnExplicitInputs) {
@@ -24,7 +24,7 @@ TEST_P(Objective, TraceFormulaIsTheLossOnExplicitInputs) {
   const MatrixF quantized = (problem.weight + 0.2 * random_matrix(d_out_, d_in_, 2)).cast<float>();
   const MatrixF u = random_matrix(d_out_, k_, 3).cast<float>(), v = random_matrix(d_in_, k_, 4).cast<float>() * 0.1F;
   const double expected = explicit_loss(problem, quantized.cast<double>(), u.cast<double>(), v.cast<double>());
-  const RowLosses found = row_losses(pool_, problem.weight, quantized, u, v, problem.moments);
+  const RowLosses found = row_losses(exec_, problem.weight, quantized, u, v, problem.moments);
   EXPECT_NEAR(found.relative(), expected, 1e-10 * (1 + expected));
   for (Index row = 0; row < d_out_; ++row) {  // each as a problem of its own
     Problem one = problem;
@@ -38,7 +38,7 @@ TEST_P(Objective, TraceFormulaIsTheLossOnExplicitInputs) {
 TEST_P(Objective, QuadraticFormsAreTheDiagonal) {
   const MatrixD a = random_matrix(d_out_, d_in_, 5), s = random_positive_definite(d_in_, 6);
   const VectorD expected = (a * s * a.transpose()).diagonal();
-  EXPECT_LT((quadratic_forms(pool_, a, s) - expected).cwiseAbs().maxCoeff(), 1e-12 * expected.sum());
+  EXPECT_LT((quadratic_forms(exec_, a, s) - expected).cwiseAbs().maxCoeff(), 1e-12 * expected.sum());
 }
 
 INSTANTIATE_TEST_SUITE_P(Cases, Objective,
@@ -46,9 +46,9 @@ INSTANTIATE_TEST_SUITE_P(Cases, Objective,
                                          Case{33, 257, 4}));
 
 TEST(ObjectiveOfZeroInputs, IsZero) {
-  ThreadPool pool;
+  Execution exec;
   const Moments none{0, MatrixD::Zero(3, 3), MatrixD::Zero(3, 3), MatrixD::Zero(3, 3)};
-  EXPECT_EQ(row_losses(pool, MatrixD::Ones(2, 3), MatrixF::Zero(2, 3), MatrixF(2, 0), MatrixF(3, 0), none).relative(),
+  EXPECT_EQ(row_losses(exec, MatrixD::Ones(2, 3), MatrixF::Zero(2, 3), MatrixF(2, 0), MatrixF(3, 0), none).relative(),
             0);
 }
 

@@ -28,11 +28,11 @@ struct TwoStreams {
 class PropagatedTarget : public testing::TestWithParam<std::pair<Index, Index>> {
  protected:
   MatrixD weight(double blend, double damping) {
-    return propagated_weight(pool_, streams_.quantized.weight, streams_.quantized.moments.xx, streams_.drift(),
+    return propagated_weight(exec_, streams_.quantized.weight, streams_.quantized.moments.xx, streams_.drift(),
                              {.blend = blend, .damping = damping});
   }
 
-  ThreadPool pool_{2};
+  Execution exec_{2};
   TwoStreams streams_{GetParam().first, GetParam().second, 5};
 };
 
@@ -60,7 +60,7 @@ TEST_P(PropagatedTarget, IsTheWeightItselfWhereNothingIsBlendedOrNothingDrifts) 
   const MatrixD& w = streams_.quantized.weight;
   EXPECT_EQ(weight(0, 0.01), w);
   const MatrixD none = MatrixD::Zero(w.cols(), w.cols());
-  EXPECT_EQ(propagated_weight(pool_, w, streams_.quantized.moments.xx, none, {}), w);
+  EXPECT_EQ(propagated_weight(exec_, w, streams_.quantized.moments.xx, none, {}), w);
 }
 
 // ‖W T − Ŵ Y − U Vᵀ X̂‖ as it is meant, against ‖W' X̂ − Ŵ Y − U Vᵀ X̂‖ and the rest that no solve can reach.
@@ -70,7 +70,7 @@ TEST_P(PropagatedTarget, SolvesForItAreSolvesForTheBlend) {
   const MatrixD target = streams_.target(blend);
   const auto loss = [&](const MatrixD& w) {
     const SolveOptions options{.rank = std::min<Index>(2, w.rows()), .damping = 1e-6};
-    const SolveResult found = solve(pool_, Method::lrc, w, problem.moments, options);
+    const SolveResult found = solve(exec_, Method::lrc, w, problem.moments, options);
     return (target - dequantized(found.codes, found.scales, 0).cast<double>() * problem.y -
             found.u.cast<double>() * (found.v.cast<double>().transpose() * problem.x))
         .squaredNorm();
@@ -80,7 +80,7 @@ TEST_P(PropagatedTarget, SolvesForItAreSolvesForTheBlend) {
   EXPECT_LT(loss(predictor) - unreachable, loss(problem.weight) - unreachable);
   problem.weight = predictor;
   const SolveOptions options{.rank = std::min<Index>(2, predictor.rows()), .damping = 1e-6};
-  const double promised = solve(pool_, Method::lrc, predictor, problem.moments, options).relative_loss *
+  const double promised = solve(exec_, Method::lrc, predictor, problem.moments, options).relative_loss *
                           (predictor * problem.x).squaredNorm();
   EXPECT_NEAR(loss(predictor), promised + unreachable, 0.05 * (promised + unreachable));
 }
@@ -90,11 +90,11 @@ INSTANTIATE_TEST_SUITE_P(Sizes, PropagatedTarget,
                                          std::pair<Index, Index>{65, 20}));
 
 TEST(PropagatedTargetDamping, IsRaisedWhereAChannelIsDead) {
-  ThreadPool pool(1);
+  Execution exec(1);
   MatrixD xx = MatrixD::Identity(3, 3);
   xx(1, 1) = 0;
   const MatrixD drift = 0.5 * xx, w = random_matrix(4, 3, 1);
-  const MatrixD found = propagated_weight(pool, w, xx, drift, {.blend = 1, .damping = 0});
+  const MatrixD found = propagated_weight(exec, w, xx, drift, {.blend = 1, .damping = 0});
   EXPECT_LT((found.col(0) - 1.5 * w.col(0)).norm(), 1e-6);
   EXPECT_EQ(VectorD(found.col(1)), VectorD(w.col(1)));
 }

@@ -12,24 +12,24 @@ namespace {
 constexpr double kNoDamping = 1e-12;
 
 // The loss of the best U, V of this rank and the best matrix in place of Ŵ, times ‖W X‖².
-double relaxed_loss(ThreadPool& pool, const Problem& problem, Index k) {
-  const MatrixD yy_factor = damped_factor(pool, problem.moments.yy, kNoDamping);
-  const LowRank best = initial_correction(pool, problem.weight, problem.moments, yy_factor, kNoDamping, k);
-  const MatrixD relaxed = quantize_target(pool, problem.weight, best, problem.moments, yy_factor, kNoDamping);
+double relaxed_loss(Execution& exec, const Problem& problem, Index k) {
+  const MatrixD yy_factor = damped_factor(exec, problem.moments.yy, kNoDamping);
+  const LowRank best = initial_correction(exec, problem.weight, problem.moments, yy_factor, kNoDamping, k);
+  const MatrixD relaxed = quantize_target(exec, problem.weight, best, problem.moments, yy_factor, kNoDamping);
   return explicit_loss(problem, relaxed, best.u, best.v) * (problem.weight * problem.x).squaredNorm();
 }
 
 TEST(RelaxedGains, AreWhatEachRankTakesOffTheLoss) {
-  ThreadPool pool(2);
+  Execution exec(2);
   for (const auto& [d_out, d_in] : {std::pair<Index, Index>{9, 6}, {5, 12}, {1, 3}}) {
     const Problem problem = random_problem(d_out, d_in, 100, 1);
     const Index most = std::min(d_out, d_in);
-    const VectorD gains = relaxed_gains(pool, problem.weight, problem.moments, kNoDamping, most);
+    const VectorD gains = relaxed_gains(exec, problem.weight, problem.moments, kNoDamping, most);
     ASSERT_EQ(gains.size(), most);
-    const double whole = relaxed_loss(pool, problem, 0);
+    const double whole = relaxed_loss(exec, problem, 0);
     double before = whole;
     for (Index k = 0; k < most; ++k) {
-      const double after = relaxed_loss(pool, problem, k + 1);
+      const double after = relaxed_loss(exec, problem, k + 1);
       EXPECT_NEAR(gains(k), before - after, 1e-5 * whole) << d_out << "x" << d_in << " rank " << k + 1;
       before = after;
     }
@@ -38,12 +38,12 @@ TEST(RelaxedGains, AreWhatEachRankTakesOffTheLoss) {
 
 // The estimate needs not be exact: it has to put ranks of different stacks in order.
 TEST(ResidualGains, ForetellTheNoiseThatDirectionsTakeAway) {
-  ThreadPool pool(2);
+  Execution exec(2);
   const Problem plain = outlier_problem(80, 64, 1500, 2);
   const double noise = (plain.y - plain.x).squaredNorm() / plain.x.squaredNorm();
   const VectorD gains = residual_gains(plain.weight, plain.moments.xx, noise, 16);
   const auto noise_cost = [&](Index k) {
-    const MatrixD e = residual_directions(pool, Directions::pca, plain.weight, plain.moments.xx, k, 0.01);
+    const MatrixD e = residual_directions(exec, Directions::pca, plain.weight, plain.moments.xx, k, 0.01);
     const MatrixD seen = plain.x - e * (e.transpose() * plain.x);
     return (plain.weight * (seen - quantized_tokens(seen))).squaredNorm();
   };

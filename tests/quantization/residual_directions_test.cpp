@@ -35,7 +35,7 @@ void PrintTo(const Case& c, std::ostream* out) { *out << c.d_out << "x" << c.d_i
 class ResidualDirections : public testing::TestWithParam<Case> {
  protected:
   MatrixD directions(Directions kind) {
-    return residual_directions(pool_, kind, problem_.weight, problem_.moments.xx, k_, kNoDamping);
+    return residual_directions(exec_, kind, problem_.weight, problem_.moments.xx, k_, kNoDamping);
   }
 
   // `leading` directions of the data, then the weighted ones of what those leave.
@@ -47,7 +47,7 @@ class ResidualDirections : public testing::TestWithParam<Case> {
 
   Index k_ = GetParam().k;
   Problem problem_ = random_problem(GetParam().d_out, GetParam().d_in, 2 * GetParam().d_in + 20, 1);
-  ThreadPool pool_{2};
+  Execution exec_{2};
 };
 
 TEST_P(ResidualDirections, PcaLeavesTheLeastEnergy) {
@@ -66,7 +66,7 @@ TEST_P(ResidualDirections, MixedAreBothHalves) {
 }
 
 TEST_P(ResidualDirections, AreOrthonormalWithTheSameBitsOnAnyNumberOfThreads) {
-  ThreadPool three(3);
+  Execution three(3);
   for (const Directions kind : {Directions::pca, Directions::weighted, Directions::mixed}) {
     const MatrixD e = directions(kind);
     EXPECT_LT((e.transpose() * e - MatrixD::Identity(k_, k_)).norm(), 1e-10);
@@ -79,21 +79,21 @@ INSTANTIATE_TEST_SUITE_P(Cases, ResidualDirections,
                                          Case{20, 130, 6}, Case{30, 20, 0}, Case{5, 30, 8}, Case{5, 30, 17}));
 
 TEST(Orthonormalized, KeepsTheSpanOfIllConditionedColumns) {
-  ThreadPool pool;
+  Execution exec;
   MatrixD v = random_matrix(50, 4, 1);
   v.col(1) = v.col(0) + 1e-4 * v.col(1);
   v.col(2) *= 1e8;
-  const MatrixD q = orthonormalized(pool, v);
+  const MatrixD q = orthonormalized(exec, v);
   EXPECT_LT((q.transpose() * q - MatrixD::Identity(4, 4)).norm(), 1e-10);
   for (Index j = 0; j < 4; ++j) EXPECT_LT((q * (q.transpose() * v.col(j)) - v.col(j)).norm(), 1e-9 * v.col(j).norm());
 }
 
 TEST(Orthonormalized, DependentAndZeroColumnsDoNoHarm) {
-  ThreadPool pool;
+  Execution exec;
   MatrixD v = random_matrix(30, 4, 2);
   v.col(1) = v.col(3);
   v.col(2).setZero();
-  const MatrixD q = orthonormalized(pool, v);
+  const MatrixD q = orthonormalized(exec, v);
   EXPECT_EQ(q.col(2), MatrixD::Zero(30, 1));
   EXPECT_TRUE(q.allFinite());
   EXPECT_LT(q.colwise().norm().maxCoeff(), 1 + 1e-9);
@@ -101,10 +101,10 @@ TEST(Orthonormalized, DependentAndZeroColumnsDoNoHarm) {
 }
 
 TEST(WeightedDirections, WeightsOfLowerRankHaveNoMoreDirections) {
-  ThreadPool pool(2);
+  Execution exec(2);
   Problem problem = random_problem(12, 20, 100, 3);
   problem.weight = random_matrix(12, 2, 4) * random_matrix(2, 20, 5);
-  const MatrixD e = residual_directions(pool, Directions::weighted, problem.weight, problem.moments.xx, 5, 0.01);
+  const MatrixD e = residual_directions(exec, Directions::weighted, problem.weight, problem.moments.xx, 5, 0.01);
   EXPECT_LT((problem.weight * projector(e) - problem.weight).norm(), 1e-9 * problem.weight.norm());
   EXPECT_NEAR(e.squaredNorm(), 2, 1e-9);
 }

@@ -29,20 +29,20 @@ void PrintTo(const Case& c, std::ostream* out) {
 class Residual : public testing::TestWithParam<Case> {
  protected:
   StoredFactor stored_directions(Directions kind) {
-    return stored_factor(residual_directions(pool_, kind, plain_.weight, plain_.moments.xx, k_, 0.01), bits_);
+    return stored_factor(residual_directions(exec_, kind, plain_.weight, plain_.moments.xx, k_, 0.01), bits_);
   }
 
   Index k_ = GetParam().k;
   int bits_ = GetParam().factor_bits;
   Problem plain_ = outlier_problem(GetParam().d_out, GetParam().d_in, 3 * GetParam().d_in + 50, 1);
-  ThreadPool pool_{2};
+  Execution exec_{2};
   StoredFactor directions_ = stored_directions(Directions::pca);
   Problem problem_ = residual_problem(plain_, directions_.values.cast<double>());
   SolveOptions options_ = options_for(k_, bits_, &directions_);
 };
 
 TEST_P(Residual, ReportsTheLossOfWhatItStoresWithTheDirectionsAsItsRightFactor) {
-  const SolveResult result = solve(pool_, Method::lrc, problem_.weight, problem_.moments, options_);
+  const SolveResult result = solve(exec_, Method::lrc, problem_.weight, problem_.moments, options_);
   EXPECT_EQ(result.v, directions_.values);
   ASSERT_EQ(result.v_codes.cols(), directions_.codes.cols());
   EXPECT_EQ(result.v_codes, directions_.codes);
@@ -57,7 +57,7 @@ TEST_P(Residual, ReportsTheLossOfWhatItStoresWithTheDirectionsAsItsRightFactor) 
 }
 
 TEST_P(Residual, NoOtherLeftFactorIsMuchBetter) {
-  const SolveResult result = solve(pool_, Method::lrc, problem_.weight, problem_.moments, options_);
+  const SolveResult result = solve(exec_, Method::lrc, problem_.weight, problem_.moments, options_);
   const MatrixD codes = dequantized(result.codes, result.scales, 0).cast<double>();
   const MatrixD e = directions_.values.cast<double>();
   const MatrixD least = least_squares(problem_.weight * problem_.x - codes * problem_.y, e.transpose() * problem_.x);
@@ -66,10 +66,10 @@ TEST_P(Residual, NoOtherLeftFactorIsMuchBetter) {
 }
 
 TEST_P(Residual, GivesTheSameBitsOnAnyNumberOfThreads) {
-  const SolveResult expected = solve(pool_, Method::lrc, problem_.weight, problem_.moments, options_);
+  const SolveResult expected = solve(exec_, Method::lrc, problem_.weight, problem_.moments, options_);
   for (const int threads : {1, 3}) {
-    ThreadPool pool(threads);
-    const SolveResult found = solve(pool, Method::lrc, problem_.weight, problem_.moments, options_);
+    Execution exec(threads);
+    const SolveResult found = solve(exec, Method::lrc, problem_.weight, problem_.moments, options_);
     EXPECT_EQ(found.codes, expected.codes);
     EXPECT_EQ(found.u, expected.u);
     EXPECT_EQ(found.relative_loss, expected.relative_loss);
@@ -82,13 +82,13 @@ INSTANTIATE_TEST_SUITE_P(Cases, Residual,
 
 // What residual activations are for: at the same rank far below the paper's form where the inputs have a heavy mean.
 TEST(ResidualSolve, BeatsThePapersFormOnInputsWithAHeavyMean) {
-  ThreadPool pool(2);
+  Execution exec(2);
   const Problem plain = outlier_problem(96, 64, 600, 5);
-  const double paper = solve(pool, Method::lrc, plain.weight, plain.moments, options_for(6, 16)).relative_loss;
+  const double paper = solve(exec, Method::lrc, plain.weight, plain.moments, options_for(6, 16)).relative_loss;
   for (const Directions kind : {Directions::pca, Directions::weighted, Directions::mixed}) {
-    const StoredFactor e = stored_factor(residual_directions(pool, kind, plain.weight, plain.moments.xx, 6, 0.01), 16);
+    const StoredFactor e = stored_factor(residual_directions(exec, kind, plain.weight, plain.moments.xx, 6, 0.01), 16);
     const Problem residual = residual_problem(plain, e.values.cast<double>());
-    const SolveResult result = solve(pool, Method::lrc, residual.weight, residual.moments, options_for(6, 16, &e));
+    const SolveResult result = solve(exec, Method::lrc, residual.weight, residual.moments, options_for(6, 16, &e));
     EXPECT_LT(result.relative_loss, 0.7 * paper) << static_cast<int>(kind);
   }
 }
@@ -96,15 +96,15 @@ TEST(ResidualSolve, BeatsThePapersFormOnInputsWithAHeavyMean) {
 // An expert that few tokens reached: the sums, rounded to fp32 as they are stored, say nothing of most directions, and
 // there the branch is W E, which is right for any input.
 TEST(ResidualSolve, WhereTheDataHasNoSayTheBranchPassesItsInputOn) {
-  ThreadPool pool(2);
+  Execution exec(2);
   const Problem plain = outlier_problem(12, 30, 4, 7);
   const StoredFactor e =
-      stored_factor(residual_directions(pool, Directions::pca, plain.weight, plain.moments.xx, 10, 0.01), 16);
+      stored_factor(residual_directions(exec, Directions::pca, plain.weight, plain.moments.xx, 10, 0.01), 16);
   Problem problem = residual_problem(plain, e.values.cast<double>());
   for (MatrixD* moments : {&problem.moments.xx, &problem.moments.xy, &problem.moments.yy}) {
     *moments = moments->cast<float>().cast<double>().eval();
   }
-  const SolveResult result = solve(pool, Method::lrc, problem.weight, problem.moments, options_for(10, 16, &e));
+  const SolveResult result = solve(exec, Method::lrc, problem.weight, problem.moments, options_for(10, 16, &e));
   const MatrixD passed_on = problem.weight * e.values.cast<double>();
   EXPECT_LT((result.u.cast<double>() - passed_on).rightCols(6).norm(), 0.05 * passed_on.rightCols(6).norm());
   EXPECT_TRUE(result.by_rounding);  // the directions take out all that these tokens have
@@ -112,15 +112,15 @@ TEST(ResidualSolve, WhereTheDataHasNoSayTheBranchPassesItsInputOn) {
 
 // Rows of a stack are independent of each other once E is given.
 TEST(ResidualSolve, AStackIsItsLinearsOneBelowTheOther) {
-  ThreadPool pool(2);
+  Execution exec(2);
   const Problem plain = outlier_problem(50, 33, 300, 6);
-  const MatrixD e = residual_directions(pool, Directions::mixed, plain.weight, plain.moments.xx, 7, 0.01);
+  const MatrixD e = residual_directions(exec, Directions::mixed, plain.weight, plain.moments.xx, 7, 0.01);
   const StoredFactor directions = stored_factor(e, 16);
   const Problem problem = residual_problem(plain, directions.values.cast<double>());
   const SolveOptions options = options_for(7, 16, &directions);
-  const SolveResult whole = solve(pool, Method::lrc, problem.weight, problem.moments, options);
+  const SolveResult whole = solve(exec, Method::lrc, problem.weight, problem.moments, options);
   const MatrixD lower = problem.weight.bottomRows(20);
-  const SolveResult part = solve(pool, Method::lrc, lower, problem.moments, options);
+  const SolveResult part = solve(exec, Method::lrc, lower, problem.moments, options);
   EXPECT_EQ(part.codes, whole.codes.bottomRows(20));
   EXPECT_LT((part.u - whole.u.bottomRows(20)).norm(), 1e-3 * part.u.norm());
 }
@@ -128,10 +128,10 @@ TEST(ResidualSolve, AStackIsItsLinearsOneBelowTheOther) {
 class EightBits : public testing::TestWithParam<Method> {};
 
 TEST_P(EightBits, CostLittleAtTheSameRankAndWinAtTwiceTheRank) {
-  ThreadPool pool(2);
+  Execution exec(2);
   const Problem problem = outlier_problem(80, 50, 400, 7);
   const auto solved = [&](Index rank, int bits) {
-    return solve(pool, GetParam(), problem.weight, problem.moments, options_for(rank, bits));
+    return solve(exec, GetParam(), problem.weight, problem.moments, options_for(rank, bits));
   };
   const SolveResult eight = solved(6, 8);
   const double sixteen = solved(6, 16).relative_loss;
@@ -147,12 +147,12 @@ TEST_P(EightBits, CostLittleAtTheSameRankAndWinAtTwiceTheRank) {
 INSTANTIATE_TEST_SUITE_P(Methods, EightBits, testing::Values(Method::svd, Method::lrc));
 
 TEST(DeflatedSolve, IsAnOptionOfThePapersForm) {
-  ThreadPool pool(2);
+  Execution exec(2);
   const Problem problem = outlier_problem(80, 50, 400, 8);
   SolveOptions options = options_for(6, 16);
-  const SolveResult held = solve(pool, Method::lrc, problem.weight, problem.moments, options);
+  const SolveResult held = solve(exec, Method::lrc, problem.weight, problem.moments, options);
   options.deflated = true;
-  const SolveResult deflated = solve(pool, Method::lrc, problem.weight, problem.moments, options);
+  const SolveResult deflated = solve(exec, Method::lrc, problem.weight, problem.moments, options);
   EXPECT_NE(deflated.codes, held.codes);
   EXPECT_LT(deflated.relative_loss, 1.01 * held.relative_loss);
   EXPECT_NEAR(deflated.relative_loss, explicit_loss(problem, deflated, 0), 1e-9);

@@ -33,9 +33,9 @@ class Solve : public testing::TestWithParam<Case> {
 };
 
 TEST_P(Solve, ReportsTheLossOfWhatItStoresInTheShapesItPromises) {
-  ThreadPool pool(2);
+  Execution exec(2);
   for (const Method method : {Method::rtn, Method::gptq, Method::svd, Method::lrc}) {
-    const SolveResult result = solve(pool, method, problem_.weight, problem_.moments, options_);
+    const SolveResult result = solve(exec, method, problem_.weight, problem_.moments, options_);
     const Index rank = method == Method::svd || method == Method::lrc ? GetParam().rank : 0;
     EXPECT_EQ(result.codes.rows(), GetParam().d_out);
     EXPECT_EQ(result.codes.cols(), GetParam().d_in);
@@ -50,11 +50,11 @@ TEST_P(Solve, ReportsTheLossOfWhatItStoresInTheShapesItPromises) {
 }
 
 TEST_P(Solve, GivesTheSameBitsOnAnyNumberOfThreads) {
-  ThreadPool one(1);
+  Execution one(1);
   const SolveResult expected = solve(one, Method::lrc, problem_.weight, problem_.moments, options_);
   for (const int threads : {2, 3}) {
-    ThreadPool pool(threads);
-    const SolveResult found = solve(pool, Method::lrc, problem_.weight, problem_.moments, options_);
+    Execution exec(threads);
+    const SolveResult found = solve(exec, Method::lrc, problem_.weight, problem_.moments, options_);
     EXPECT_EQ(found.codes, expected.codes);
     EXPECT_EQ(found.scales, expected.scales);
     EXPECT_EQ(found.u, expected.u);
@@ -68,12 +68,12 @@ INSTANTIATE_TEST_SUITE_P(Cases, Solve,
                                          Case{130, 40, 6, 0}, Case{64, 64, 0, 0}, Case{257, 300, 20, 0}));
 
 TEST(SolveMethods, EachIsBetterThanTheOneBefore) {
-  ThreadPool pool(2);
+  Execution exec(2);
   for (const auto& [d_out, d_in] : {std::pair<Index, Index>{60, 40}, {40, 60}, {50, 50}}) {
     const Problem problem = random_problem(d_out, d_in, 400, 7);
     double before = std::numeric_limits<double>::infinity();
     for (const Method method : {Method::rtn, Method::gptq, Method::svd, Method::lrc}) {
-      const double loss = solve(pool, method, problem.weight, problem.moments, options_for(5)).relative_loss;
+      const double loss = solve(exec, method, problem.weight, problem.moments, options_for(5)).relative_loss;
       EXPECT_LT(loss, before) << "method " << static_cast<int>(method) << ", " << d_out << "x" << d_in;
       before = loss;
     }
@@ -81,12 +81,12 @@ TEST(SolveMethods, EachIsBetterThanTheOneBefore) {
 }
 
 TEST(SolveMethods, FactorsInBfloat16AreWhatTheLossIsOf) {
-  ThreadPool pool(2);
+  Execution exec(2);
   const Problem problem = random_problem(24, 40, 200, 5);
   SolveOptions options = options_for(7);
   options.factor_dtype = Dtype::bf16;
   for (const Method method : {Method::svd, Method::lrc}) {
-    const SolveResult result = solve(pool, method, problem.weight, problem.moments, options);
+    const SolveResult result = solve(exec, method, problem.weight, problem.moments, options);
     for (const MatrixF* factor : {&result.u, &result.v}) {
       for (Index i = 0; i < factor->size(); ++i)
         EXPECT_EQ(factor->data()[i], rounded_to(Dtype::bf16, factor->data()[i]));
@@ -96,12 +96,12 @@ TEST(SolveMethods, FactorsInBfloat16AreWhatTheLossIsOf) {
 }
 
 TEST(SolveMethods, LossFallsAsTheRankGrows) {
-  ThreadPool pool(2);
+  Execution exec(2);
   const Problem problem = random_problem(60, 50, 400, 8);
   for (const Method method : {Method::svd, Method::lrc}) {
     double before = std::numeric_limits<double>::infinity();
     for (const Index rank : {0, 2, 5, 12, 25, 50}) {
-      const double loss = solve(pool, method, problem.weight, problem.moments, options_for(rank)).relative_loss;
+      const double loss = solve(exec, method, problem.weight, problem.moments, options_for(rank)).relative_loss;
       EXPECT_LT(loss, before) << "rank " << rank;
       before = loss;
     }
@@ -109,11 +109,11 @@ TEST(SolveMethods, LossFallsAsTheRankGrows) {
 }
 
 TEST(SolveMethods, MoreIterationsAreNeverWorse) {
-  ThreadPool pool(2);
+  Execution exec(2);
   const Problem problem = random_problem(60, 50, 400, 9);
   double before = std::numeric_limits<double>::infinity();
   for (const Index iterations : {1, 2, 5, 10}) {
-    const SolveResult result = solve(pool, Method::lrc, problem.weight, problem.moments, options_for(5, iterations));
+    const SolveResult result = solve(exec, Method::lrc, problem.weight, problem.moments, options_for(5, iterations));
     EXPECT_LE(result.relative_loss, before);
     EXPECT_EQ(result.iterations_done, iterations);
     before = result.relative_loss;
@@ -127,7 +127,7 @@ class SolveFailures : public testing::Test {
 
   std::string message_of(Method method) {
     try {
-      solve(pool_, method, problem_.weight, problem_.moments, options_);
+      solve(exec_, method, problem_.weight, problem_.moments, options_);
     } catch (const Error& error) {
       return error.what();
     }
@@ -136,7 +136,7 @@ class SolveFailures : public testing::Test {
 
   Problem problem_ = random_problem(10, 20, 100, 10);
   SolveOptions options_ = options_for(2);
-  ThreadPool pool_{2};
+  Execution exec_{2};
 };
 
 TEST_F(SolveFailures, ASingularHessianRaisesTheDampingAndReportsIt) {
@@ -146,7 +146,7 @@ TEST_F(SolveFailures, ASingularHessianRaisesTheDampingAndReportsIt) {
   }
   options_.damping = 0;
   for (const Method method : {Method::gptq, Method::svd, Method::lrc}) {
-    const SolveResult result = solve(pool_, method, problem_.weight, problem_.moments, options_);
+    const SolveResult result = solve(exec_, method, problem_.weight, problem_.moments, options_);
     EXPECT_DOUBLE_EQ(result.damping, 1e-8);
     EXPECT_LT(result.relative_loss, 0.1);
   }
@@ -156,7 +156,7 @@ TEST_F(SolveFailures, AnIndefiniteHessianRaisesTheDampingTenfoldUntilItSuffices)
   problem_.moments.xx = MatrixD::Identity(20, 20);
   problem_.moments.xx(0, 0) = -0.05;
   options_.damping = 0.01;
-  EXPECT_DOUBLE_EQ(solve(pool_, Method::gptq, problem_.weight, problem_.moments, options_).damping, 0.1);
+  EXPECT_DOUBLE_EQ(solve(exec_, Method::gptq, problem_.weight, problem_.moments, options_).damping, 0.1);
 }
 
 TEST_F(SolveFailures, MomentsThatAreNotFiniteAreAnErrorThatNamesTheLinear) {
@@ -179,10 +179,10 @@ TEST_F(SolveFailures, CrossMomentsThatAreNotFiniteAreAnErrorAtAnyRank) {
 // What is known is the weight alone.
 TEST_F(SolveFailures, NoCalibrationDataLeavesRoundingToNearest) {
   problem_.moments = {0, MatrixD::Zero(20, 20), MatrixD::Zero(20, 20), MatrixD::Zero(20, 20)};
-  const SolveResult expected = solve(pool_, Method::rtn, problem_.weight, problem_.moments, options_);
+  const SolveResult expected = solve(exec_, Method::rtn, problem_.weight, problem_.moments, options_);
   EXPECT_FALSE(expected.by_rounding);
   for (const Method method : {Method::gptq, Method::svd, Method::lrc}) {
-    const SolveResult result = solve(pool_, method, problem_.weight, problem_.moments, options_);
+    const SolveResult result = solve(exec_, method, problem_.weight, problem_.moments, options_);
     EXPECT_TRUE(result.by_rounding);
     EXPECT_EQ(result.codes, expected.codes);
     EXPECT_EQ(result.scales, expected.scales);
@@ -196,7 +196,7 @@ TEST_F(SolveFailures, WithoutDataDirectionsStillCarryTheirPart) {
   const StoredFactor directions = stored_factor(MatrixD::Identity(20, 2), 16);
   options_.directions = &directions;
   problem_.moments = {0, MatrixD::Zero(20, 20), MatrixD::Zero(20, 20), MatrixD::Zero(20, 20)};
-  const SolveResult result = solve(pool_, Method::lrc, problem_.weight, problem_.moments, options_);
+  const SolveResult result = solve(exec_, Method::lrc, problem_.weight, problem_.moments, options_);
   EXPECT_LT((result.u.cast<double>() - problem_.weight.leftCols(2)).norm(), 1e-3 * problem_.weight.norm());
 }
 
@@ -206,7 +206,7 @@ TEST_F(SolveFailures, FewTokensLeaveTheWeightWhereTheySayNothing) {
   options_.directions = &directions;
   options_.rank = 1;
   const Problem few = residual_problem(random_problem(problem_.weight.rows(), 20, 3, 7), MatrixD::Identity(20, 1));
-  const SolveResult result = solve(pool_, Method::lrc, few.weight, few.moments, options_);
+  const SolveResult result = solve(exec_, Method::lrc, few.weight, few.moments, options_);
   const MatrixD rest = few.weight.rightCols(19);
   const MatrixD found = dequantized(result.codes, result.scales, 0).cast<double>().rightCols(19);
   EXPECT_LT((found - rest).norm(), 0.3 * rest.norm());
@@ -215,7 +215,7 @@ TEST_F(SolveFailures, FewTokensLeaveTheWeightWhereTheySayNothing) {
 // Moments of one input direction, rounded as fp32 rounds: indefinite by more than any damping of their mean makes good.
 TEST_F(SolveFailures, MomentsThatNoDampingMakesRegularLeaveRoundingToNearest) {
   problem_.moments.xx = problem_.moments.yy = -MatrixD::Identity(20, 20);
-  EXPECT_TRUE(solve(pool_, Method::gptq, problem_.weight, problem_.moments, options_).by_rounding);
+  EXPECT_TRUE(solve(exec_, Method::gptq, problem_.weight, problem_.moments, options_).by_rounding);
 }
 
 TEST(SolveWorkspace, GrowsWithTheMatricesThatAreHeld) {

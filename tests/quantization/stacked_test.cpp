@@ -16,7 +16,7 @@ class Stacked : public testing::Test {
     SolveOptions options;
     options.rank = kRank;
     options.damping = 1e-9;
-    result_ = solve(pool_, Method::lrc, problem_.weight, problem_.moments, options);
+    result_ = solve(exec_, Method::lrc, problem_.weight, problem_.moments, options);
     const MatrixD quantized = dequantized(result_.codes, result_.scales, 0).cast<double>();
     left_ = problem_.weight * problem_.x - quantized * problem_.y;
   }
@@ -25,7 +25,7 @@ class Stacked : public testing::Test {
     return (left_ - u * (v.transpose() * problem_.x)).squaredNorm();
   }
 
-  ThreadPool pool_{2};
+  Execution exec_{2};
   Problem problem_ = random_problem(kLinears * kRows, kInputs, 90, 3);
   SolveResult result_;
   MatrixD left_;  // W X − Ŵ Y: Σ d_out×tokens

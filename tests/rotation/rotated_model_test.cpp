@@ -18,18 +18,18 @@ namespace {
 // Next-token logits of a few sequences, by the plain way: tokens×vocabulary.
 MatrixF logits(const Model& model, const Sequences& sequences) {
   single_threaded_blas();
-  ThreadPool pool(1);
+  Execution exec(1);
   const ModelConfig& config = model.config();
   const RotaryEmbedding rotary(config, sequences.length);
   MatrixF hidden(sequences.count * sequences.length, config.hidden_size);
   model.embed(sequences.tokens, hidden);
   for (Index block = 0; block < config.blocks; ++block) {
-    forward_block({config, rotary, sequences.length, pool}, model.block(block), hidden);
+    forward_block({config, rotary, sequences.length, exec}, model.block(block), hidden);
   }
-  rms_norm(pool, hidden, model.final_norm(), config.rms_norm_eps, hidden);
+  rms_norm(exec, hidden, model.final_norm(), config.rms_norm_eps, hidden);
   const MatrixF head = model.head_rows(0, config.vocabulary_size);
   MatrixF result(hidden.rows(), head.rows());
-  gemm(pool, Op::none, Op::transpose, 1.0F, hidden, head, 0.0F, result);
+  gemm(exec, Op::none, Op::transpose, 1.0F, hidden, head, 0.0F, result);
   return result;
 }
 

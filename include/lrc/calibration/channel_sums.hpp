@@ -4,7 +4,7 @@
 #include <span>
 #include <vector>
 
-#include "lrc/core/parallel.hpp"
+#include "lrc/core/execution.hpp"
 #include "lrc/linalg/matrix.hpp"
 #include "lrc/model/activation_quantizer.hpp"
 
@@ -17,11 +17,11 @@ struct ChannelSums {
 };
 
 /// Of x and y, both tokens×d. Channels are shared among threads, each channel's tokens are added in their order.
-ChannelSums channel_sums(ThreadPool& pool, const ConstViewF& x, const ConstViewF& y);
+ChannelSums channel_sums(Execution& exec, const ConstViewF& x, const ConstViewF& y);
 
 /// Of x and y = Q_a(x), for each of these clips instead of the quantizer's own: x (tokens×d) is read once, and y is
 /// never stored.
-std::vector<ChannelSums> channel_sums(ThreadPool& pool, const ConstViewF& x, const ActivationQuantizer& quantizer,
+std::vector<ChannelSums> channel_sums(Execution& exec, const ConstViewF& x, const ActivationQuantizer& quantizer,
                                       std::span<const float> clips);
 
 }  // namespace lrc

@@ -21,15 +21,15 @@ class TokenSums {
             Summing summing);
 
   /// A unit's inputs of the group: tokens×d_in.
-  void add(ThreadPool& pool, const ConstViewF& inputs);
+  void add(Execution& exec, const ConstViewF& inputs);
   /// What holds the sums of these rows, if not of all. Replaces what was there for others.
-  MomentSums& of(ThreadPool& pool, RowRange rows);
+  MomentSums& of(Execution& exec, RowRange rows);
   MomentSums& now() { return *sums_; }
   const MomentSums& now() const { return *sums_; }
 
   /// The second pass: the sums of the prepared inputs, quantized with each of these clips. `kind` is cross or
   /// diagonals, of which any number of clips costs little more than one.
-  std::vector<MomentSums> second(ThreadPool& pool, MomentKind kind, const Preparation& preparation,
+  std::vector<MomentSums> second(Execution& exec, MomentKind kind, const Preparation& preparation,
                                  std::span<const float> clips) const;
 
   /// Nothing yet, for what the inputs fall short of: of the kind drift.
@@ -40,10 +40,10 @@ class TokenSums {
   Index inputs() const { return scales_.channels(); }
 
  private:
-  void add_to_sums(ThreadPool& pool, const ConstViewF& inputs);
-  void add_diagonals(ThreadPool& pool, const Preparation& preparation, std::span<const float> clips, MatrixF rest,
+  void add_to_sums(Execution& exec, const ConstViewF& inputs);
+  void add_diagonals(Execution& exec, const Preparation& preparation, std::span<const float> clips, MatrixF rest,
                      std::vector<MomentSums>& sums) const;
-  void add_cross(ThreadPool& pool, const Preparation& preparation, std::span<const float> clips, const MatrixF& inputs,
+  void add_cross(Execution& exec, const Preparation& preparation, std::span<const float> clips, const MatrixF& inputs,
                  std::vector<MomentSums>& sums) const;
 
   std::string group_;
@@ -77,15 +77,15 @@ class GroupSums {
 
   /// The second pass with each of these clips, in place of what was summed before. Then reduce_second(), and on
   /// `owner` second(), one a clip.
-  void sum_second(ThreadPool& pool, MomentKind kind, const Preparation& preparation, std::span<const float> clips);
+  void sum_second(Execution& exec, MomentKind kind, const Preparation& preparation, std::span<const float> clips);
   void reduce_second(const Communicator& world, int owner);
   std::vector<SummedMoments> second() const;
 
   /// Where these inputs X̂ come from the quantized model: by how much they fall short of the original's X̄, on the same
   /// tokens. A unit's drift = X̄ − X̂ and inputs = X̂, both tokens×d_in.
   void begin_drift();
-  void add_drift(ThreadPool& pool, const ConstViewF& drift, const ConstViewF& inputs);
-  void add_drift_of_all(ThreadPool& pool, const ConstViewF& drift, const ConstViewF& inputs);
+  void add_drift(Execution& exec, const ConstViewF& drift, const ConstViewF& inputs);
+  void add_drift_of_all(Execution& exec, const ConstViewF& drift, const ConstViewF& inputs);
   bool has_drift() const { return drift_routed_.has_value(); }
   /// Collective. Then on `owner`, with what an expert borrows: (X̄ − X̂) X̂ᵀ (d_in×d_in) and Σ (x̄ − x̂) (d_in).
   void reduce_drift(const Communicator& world, int owner);
@@ -97,7 +97,7 @@ class GroupSums {
   double weighted_tokens() const;
 
   /// A panel's way: this rank's sums; those of all ranks, on `owner` (collective); the moments, on `owner`.
-  void sum(ThreadPool& pool, Index panel);
+  void sum(Execution& exec, Index panel);
   void reduce(const Communicator& world, int owner, Index panel);
   SummedMoments result(Index panel) const;
   SummedMoments result(RowRange rows) const;

@@ -7,7 +7,7 @@
 
 #include "lrc/calibration/channel_sums.hpp"
 #include "lrc/calibration/fixed_point.hpp"
-#include "lrc/core/parallel.hpp"
+#include "lrc/core/execution.hpp"
 #include "lrc/linalg/moments.hpp"
 #include "lrc/mpi/communicator.hpp"
 
@@ -36,7 +36,7 @@ class MomentSums {
   /// Adds one unit's tokens: x and y = Q_a(x), both tokens×d. Each unit's product is computed in fp32 with fixed tiles
   /// (symmetric ones by their lower half: 2d² multiply-adds a token for exact, d²/2 for diagonal) and then rounded to
   /// the grid. Throws Error where a contribution does not fit it.
-  void add(ThreadPool& pool, const ConstViewF& x, const ConstViewF& y);
+  void add(Execution& exec, const ConstViewF& x, const ConstViewF& y);
   /// The same for the kind diagonals, where the unit's channels are summed already.
   void add(const ChannelSums& unit, Index tokens);
 
@@ -68,7 +68,7 @@ class MomentSums {
 
   std::vector<Tile> tiles(bool symmetric) const;
   std::span<std::int64_t> part(Product& product, RowRange rows) const;
-  void add_product(ThreadPool& pool, Product& product, const ConstViewF& left, const ConstViewF& right);
+  void add_product(Execution& exec, Product& product, const ConstViewF& left, const ConstViewF& right);
   void add_channels(const ChannelSums& unit);
   void check_squares(const VectorD& squares) const;
   MatrixF matrix(Product MomentSums::*product, RowRange rows, const MomentSums* background, double weight) const;

@@ -35,7 +35,7 @@ MatrixF embedded_probe(const Model& model, const Sequences& sequences);
 class Shard {
  public:
   /// Embeds this rank's units: unit u belongs to rank u modulo the number of ranks.
-  Shard(const Communicator& world, ThreadPool& pool, const Model& model, const Sequences& sequences);
+  Shard(const Communicator& world, Execution& exec, const Model& model, const Sequences& sequences);
 
   /// One block forward, without statistics.
   void forward(const Block& block);
@@ -63,7 +63,7 @@ class Shard {
   void add_all_tokens(const Block& block, const Unit& unit, std::vector<GroupSums>& sums);
   ForwardContext context(Index sequence_length) const;
 
-  ThreadPool& pool_;
+  Execution& exec_;
   const ModelConfig& config_;
   RotaryEmbedding rotary_;
   Index length_, all_units_;

@@ -11,8 +11,7 @@ namespace lrc {
 class TwoStreams {
  public:
   /// Embeds this rank's units. Without `original` there is only the quantized stream, and no drift.
-  TwoStreams(const Communicator& world, ThreadPool& pool, const Model& model, const Sequences& sequences,
-             bool original);
+  TwoStreams(const Communicator& world, Execution& exec, const Model& model, const Sequences& sequences, bool original);
   TwoStreams(const TwoStreams&) = delete;
   TwoStreams& operator=(const TwoStreams&) = delete;
 
@@ -43,9 +42,9 @@ class TwoStreams {
   MatrixF original_inputs(const Block& original, std::size_t unit, std::size_t group) const;
   void sum_all_tokens(const Block& original, const Block& quantized, std::size_t unit, std::size_t group,
                       GroupSums& sums);
-  ForwardContext context(Index length) const { return {config_, rotary_, length, pool_}; }
+  ForwardContext context(Index length) const { return {config_, rotary_, length, exec_}; }
 
-  ThreadPool& pool_;
+  Execution& exec_;
   const ModelConfig& config_;
   RotaryEmbedding rotary_;
   Index length_, all_units_;

@@ -3,7 +3,7 @@
 
 #include <functional>
 
-#include "lrc/core/parallel.hpp"
+#include "lrc/core/execution.hpp"
 #include "lrc/model/model.hpp"
 #include "lrc/model/sequences.hpp"
 #include "lrc/mpi/communicator.hpp"
@@ -20,7 +20,7 @@ struct Perplexity {
 /// Every window is a sequence of its own; windows are shared over the ranks. Every rank gets the result, and its bits
 /// don't depend on their number. Blocks are read one at a time. Precondition: windows.count ≥ 1, windows.length ≥ 2.
 /// `on_block` is called as each block has been run.
-Perplexity evaluate_perplexity(const Communicator& world, ThreadPool& pool, const Model& model,
-                               const Sequences& windows, const std::function<void(Index block)>& on_block = {});
+Perplexity evaluate_perplexity(const Communicator& world, Execution& exec, const Model& model, const Sequences& windows,
+                               const std::function<void(Index block)>& on_block = {});
 
 }  // namespace lrc

@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "lrc/core/parallel.hpp"
+#include "lrc/core/execution.hpp"
 #include "lrc/model/model.hpp"
 #include "lrc/model/sequences.hpp"
 
@@ -11,7 +11,7 @@ namespace lrc {
 
 /// For each unit, −log p of the tokens that follow (sequences×(length − 1) numbers, row-major), from the output of the
 /// last block in unit.hidden, which is normalised in place.
-std::vector<MatrixD> token_losses(ThreadPool& pool, const Model& model, const Sequences& sequences,
+std::vector<MatrixD> token_losses(Execution& exec, const Model& model, const Sequences& sequences,
                                   std::vector<Unit>& units);
 
 }  // namespace lrc

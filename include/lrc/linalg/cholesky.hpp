@@ -1,7 +1,7 @@
 // Cholesky factorizations, cut into fixed tiles: the same bits on any number of threads.
 #pragma once
 
-#include "lrc/core/parallel.hpp"
+#include "lrc/core/execution.hpp"
 #include "lrc/linalg/matrix.hpp"
 
 namespace lrc {
@@ -21,11 +21,11 @@ class CholeskyFailure : public Error {
 
 /// a (n×n, symmetric) becomes its lower triangular L with a = L Lᵀ; above the diagonal it becomes zero. Only the lower
 /// triangle of `a` is read. Throws CholeskyFailure, which leaves `a` in pieces.
-void cholesky(ThreadPool& pool, MatrixD& a);
+void cholesky(Execution& exec, MatrixD& a);
 
 /// a (n×n, symmetric) becomes its upper triangular R with a = R Rᵀ, zero below the diagonal. R⁻¹ is the upper Cholesky
 /// factor of a⁻¹, the one GPTQ is written in: a⁻¹ = R⁻ᵀ R⁻¹. Only the upper triangle of `a` is read. Throws
 /// CholeskyFailure.
-void upper_cholesky(ThreadPool& pool, MatrixD& a);
+void upper_cholesky(Execution& exec, MatrixD& a);
 
 }  // namespace lrc

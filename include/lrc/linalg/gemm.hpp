@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "lrc/core/parallel.hpp"
+#include "lrc/core/execution.hpp"
 #include "lrc/linalg/matrix.hpp"
 
 namespace lrc {
@@ -19,17 +19,17 @@ enum class Op { none, transpose };
 
 /// c (m×n) = alpha · op(a) (m×k) · op(b) (k×n) + beta · c.
 /// Preconditions: the sizes fit; each size and row distance fits 32 bits (else Error). Empty products are allowed.
-void gemm(ThreadPool& pool, Op op_a, Op op_b, float alpha, const ConstViewF& a, const ConstViewF& b, float beta,
+void gemm(Execution& exec, Op op_a, Op op_b, float alpha, const ConstViewF& a, const ConstViewF& b, float beta,
           ViewF c);
-void gemm(ThreadPool& pool, Op op_a, Op op_b, double alpha, const ConstViewD& a, const ConstViewD& b, double beta,
+void gemm(Execution& exec, Op op_a, Op op_b, double alpha, const ConstViewD& a, const ConstViewD& b, double beta,
           ViewD c);
 
 /// op(a) · op(b) as a new matrix.
-MatrixD product(ThreadPool& pool, const ConstViewD& a, const ConstViewD& b, Op op_a = Op::none, Op op_b = Op::none);
+MatrixD product(Execution& exec, const ConstViewD& a, const ConstViewD& b, Op op_a = Op::none, Op op_b = Op::none);
 
 /// The symmetric product a · op(b) of which only the lower triangle is computed, then mirrored: half the operations.
 /// Precondition: a·op(b) is symmetric in exact arithmetic.
-MatrixD symmetric_product(ThreadPool& pool, const ConstViewD& a, const ConstViewD& b, Op op_a = Op::none,
+MatrixD symmetric_product(Execution& exec, const ConstViewD& a, const ConstViewD& b, Op op_a = Op::none,
                           Op op_b = Op::none);
 
 }  // namespace lrc

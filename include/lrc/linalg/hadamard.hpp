@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "lrc/core/parallel.hpp"
+#include "lrc/core/execution.hpp"
 #include "lrc/linalg/matrix.hpp"
 
 namespace lrc {
@@ -54,8 +54,8 @@ class HadamardTransform {
   std::string description_;
 };
 
-/// transform.apply(rows) on the pool's threads; the same bits.
-void apply_rows(ThreadPool& pool, const HadamardTransform& transform, ViewF rows);
+/// transform.apply(rows) on the threads of `exec`; the same bits.
+void apply_rows(Execution& exec, const HadamardTransform& transform, ViewF rows);
 
 /// W ← Hᵀ W: each column of `matrix` (order × any number) is transformed.
 void rotate_columns(const HadamardTransform& transform, ViewF matrix);

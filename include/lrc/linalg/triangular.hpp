@@ -7,9 +7,9 @@
 namespace lrc {
 
 /// b (m×n) becomes b · op(T), T (n×n) being the upper triangle of `t`; what is below the diagonal is not read.
-void multiply_upper(ThreadPool& pool, Op op, const ConstViewD& t, ViewD b);
+void multiply_upper(Execution& exec, Op op, const ConstViewD& t, ViewD b);
 
 /// b (m×n) becomes b · op(T)⁻¹, T (n×n) being the upper triangle of `t`. Precondition: no zero on its diagonal.
-void divide_upper(ThreadPool& pool, Op op, const ConstViewD& t, ViewD b);
+void divide_upper(Execution& exec, Op op, const ConstViewD& t, ViewD b);
 
 }  // namespace lrc

@@ -3,7 +3,7 @@
 
 #include <functional>
 
-#include "lrc/core/parallel.hpp"
+#include "lrc/core/execution.hpp"
 #include "lrc/model/block.hpp"
 #include "lrc/model/config.hpp"
 #include "lrc/model/layers.hpp"
@@ -20,7 +20,7 @@ struct ForwardContext {
   const ModelConfig& config;
   const RotaryEmbedding& rotary;
   Index sequence_length;
-  ThreadPool& pool;
+  Execution& exec;
 };
 
 /// hidden (tokens×hidden_size, tokens = sequences·sequence_length, sequence after sequence) ← block(hidden).
@@ -39,22 +39,22 @@ MatrixF mlp_inputs(const ForwardContext& context, const Block& block, const Cons
 /// What attention_out reads (tokens×query_size) and what down reads (tokens×intermediate_size), from the outputs of the
 /// group before it, which are used up; the second is a part of them.
 MatrixF attended(const ForwardContext& context, const Block& block, std::vector<MatrixF>& qkv);
-ViewF gated(ThreadPool& pool, std::vector<MatrixF>& gate_up);
+ViewF gated(Execution& exec, std::vector<MatrixF>& gate_up);
 
 /// An expert's rows of x (tokens×d) as one batch, and its outputs (the expert's tokens×hidden_size) added to theirs.
-MatrixF gathered(ThreadPool& pool, const ExpertTokens& tokens, const ConstViewF& x);
-void add_scattered(ThreadPool& pool, const ExpertTokens& tokens, const MatrixF& outputs, ViewF hidden);
+MatrixF gathered(Execution& exec, const ExpertTokens& tokens, const ConstViewF& x);
+void add_scattered(Execution& exec, const ExpertTokens& tokens, const MatrixF& outputs, ViewF hidden);
 
 /// One MLP's outputs (tokens×hidden_size) for its inputs x, which it uses up.
-MatrixF forward_mlp(ThreadPool& pool, const Mlp& mlp, ViewF x, const InputObserver& observe = {});
+MatrixF forward_mlp(Execution& exec, const Mlp& mlp, ViewF x, const InputObserver& observe = {});
 
 /// The outputs of a group's linears for the inputs x (tokens×d_in): corrected from the inputs as
 /// they come, rotated, observed, centred, corrected by the group's branches, quantized, multiplied.
 /// x is left as the quantized linears saw it.
-std::vector<MatrixF> forward_group(ThreadPool& pool, const LinearGroup& group, ViewF x,
+std::vector<MatrixF> forward_group(Execution& exec, const LinearGroup& group, ViewF x,
                                    const InputObserver& observe = {});
 
-/// Q_a on every row of x, on the pool's threads.
-void quantize_rows(ThreadPool& pool, const ActivationQuantizer& quantizer, ViewF x);
+/// Q_a on every row of x, on the threads of `exec`.
+void quantize_rows(Execution& exec, const ActivationQuantizer& quantizer, ViewF x);
 
 }  // namespace lrc

@@ -3,7 +3,7 @@
 // "Residual activations").
 #pragma once
 
-#include "lrc/core/parallel.hpp"
+#include "lrc/core/execution.hpp"
 #include "lrc/linalg/matrix.hpp"
 
 namespace lrc {
@@ -14,9 +14,9 @@ struct Preparation {
 };
 
 /// x (tokens×d_in) ← x − μ; as it is where μ is empty.
-void take_mean(ThreadPool& pool, const VectorF& mean, ViewF x);
+void take_mean(Execution& exec, const VectorF& mean, ViewF x);
 
 /// x (tokens×d_in) ← x − (x E) Eᵀ; returns x E (tokens×k).
-MatrixF take_directions(ThreadPool& pool, const MatrixF& directions, ViewF x);
+MatrixF take_directions(Execution& exec, const MatrixF& directions, ViewF x);
 
 }  // namespace lrc

@@ -1,7 +1,7 @@
 // Rotary position embedding of the Llama family: the first half of a head is rotated against its second half.
 #pragma once
 
-#include "lrc/core/parallel.hpp"
+#include "lrc/core/execution.hpp"
 #include "lrc/linalg/matrix.hpp"
 #include "lrc/model/config.hpp"
 
@@ -14,7 +14,7 @@ class RotaryEmbedding {
 
   /// Rotates every head of every row; row r is at position r modulo `sequence_length` ≤ positions.
   /// x: tokens×(heads·head_dim).
-  void apply(ThreadPool& pool, Index sequence_length, ViewF x) const;
+  void apply(Execution& exec, Index sequence_length, ViewF x) const;
 
  private:
   MatrixF cosine_, sine_;  // positions×head_dim/2

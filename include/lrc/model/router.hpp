@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "lrc/core/parallel.hpp"
+#include "lrc/core/execution.hpp"
 #include "lrc/linalg/matrix.hpp"
 
 namespace lrc {
@@ -16,6 +16,6 @@ struct ExpertTokens {
 
 /// Softmax over the experts of x routerᵀ; the `per_token` largest (of equal ones the first) are kept and scaled to the
 /// sum 1. x: tokens×hidden_size; router: experts×hidden_size. One entry an expert.
-std::vector<ExpertTokens> route(ThreadPool& pool, const MatrixF& router, Index per_token, const ConstViewF& x);
+std::vector<ExpertTokens> route(Execution& exec, const MatrixF& router, Index per_token, const ConstViewF& x);
 
 }  // namespace lrc

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "lrc/core/parallel.hpp"
+#include "lrc/core/execution.hpp"
 #include "lrc/core/types.hpp"
 
 namespace lrc {
@@ -12,8 +12,8 @@ inline constexpr Index kRowTile = 64;
 
 /// Calls row(r) for all rows.
 template <class Row>
-void for_each_row(ThreadPool& pool, Index rows, const Row& row) {
-  pool.for_each(ceil_div(rows, kRowTile), [&](Index tile) {
+void for_each_row(Execution& exec, Index rows, const Row& row) {
+  exec.for_each(ceil_div(rows, kRowTile), [&](Index tile) {
     const Index end = std::min(rows, (tile + 1) * kRowTile);
     for (Index r = tile * kRowTile; r < end; ++r) row(r);
   });

@@ -31,9 +31,9 @@ void pass_stage(const ForwardContext& context, const Block& block, GroupRole sta
 
 /// What gate_up or down (`stage`) of an expert would read for any tokens of which `x` (tokens×hidden_size) is what the
 /// block's MLP reads.
-MatrixF expert_inputs(ThreadPool& pool, const Mlp& expert, GroupRole stage, MatrixF x);
+MatrixF expert_inputs(Execution& exec, const Mlp& expert, GroupRole stage, MatrixF x);
 
 /// The group's inputs as it quantizes them (tokens×d_in): after its online rotation.
-MatrixF rotated_inputs(ThreadPool& pool, const LinearGroup& group, MatrixF inputs);
+MatrixF rotated_inputs(Execution& exec, const LinearGroup& group, MatrixF inputs);
 
 }  // namespace lrc

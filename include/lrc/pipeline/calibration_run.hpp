@@ -33,7 +33,7 @@ class CalibrationRun {
 
   const Communicator& world_;
   CalibrateOptions options_;
-  ThreadPool pool_;
+  Execution exec_;
   nlohmann::ordered_json effective_options_;
   std::unique_ptr<StoredModel> stored_;
   std::unique_ptr<EqualizedModel> equalized_;  // where a channel is out of line

@@ -22,7 +22,7 @@ namespace lrc {
 struct RunContext {
   const Communicator& world;
   const CalibrateOptions& options;
-  ThreadPool& pool;
+  Execution& exec;
   const StoredModel& stored;
   const RotatedModel* rotated;  ///< nullptr where nothing is rotated
   const Model& model;           ///< the one of the two that is calibrated

@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <string>
 
-#include "lrc/core/parallel.hpp"
+#include "lrc/core/execution.hpp"
 #include "lrc/model/sequences.hpp"
 #include "lrc/model/stored_model.hpp"
 #include "lrc/mpi/communicator.hpp"

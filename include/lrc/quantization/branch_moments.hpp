@@ -16,12 +16,12 @@ struct BranchMoments {
 /// damping/100 · the mean diagonal of Sx · ‖v_j‖² is added to the diagonal: that is above the rounding of sums to fp32
 /// and decides where the data has no say (fewer tokens than columns, columns that depend on each other). A zero column
 /// gets 1 and does no harm. Throws CholeskyFailure.
-BranchMoments branch_moments(ThreadPool& pool, const MatrixD& xx, const MatrixD& xy, const MatrixD& v, double damping);
+BranchMoments branch_moments(Execution& exec, const MatrixD& xx, const MatrixD& xy, const MatrixD& v, double damping);
 
 /// U (d_out×k) with Ŵ and V given: (W Sx V − Ŵ Sxyᵀ V)(Vᵀ Sx V)⁻¹, the least of ‖W X − Ŵ Y − U B‖² (docs/method.md,
 /// "Residual activations" and the refit). `start` is any U (d_out×k): the loss is never above that of `start`, and what
 /// only the raised diagonal determines stays as it is there. 4 d_out d_in k + 4 d_out k² operations.
-MatrixD fitted_left_factor(ThreadPool& pool, const MatrixD& weight, const MatrixF& quantized,
+MatrixD fitted_left_factor(Execution& exec, const MatrixD& weight, const MatrixF& quantized,
                            const BranchMoments& branch, const MatrixD& start);
 
 }  // namespace lrc

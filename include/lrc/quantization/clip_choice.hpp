@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "lrc/core/parallel.hpp"
+#include "lrc/core/execution.hpp"
 #include "lrc/linalg/matrix.hpp"
 
 namespace lrc {
@@ -27,6 +27,6 @@ Index choose_clip(const MatrixD& weight, const VectorD& xx, const std::vector<Cl
 
 /// diag(P Sx Pᵀ), P = I − E Eᵀ, which is Σ (P x)_j², for `directions` = E (d_in×k) as stored and Sx = `xx` (d_in×d_in):
 /// 2 d_in² k operations. Nothing is below zero.
-VectorD residual_powers(ThreadPool& pool, const MatrixD& xx, const MatrixF& directions);
+VectorD residual_powers(Execution& exec, const MatrixD& xx, const MatrixF& directions);
 
 }  // namespace lrc

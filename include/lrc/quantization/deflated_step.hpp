@@ -16,7 +16,7 @@ struct DeflatedStep {
 /// less, to that of Sy; target = (W (Sxy − Sx V G Vᵀ Sxy) + λ · rest) H⊥⁻¹ with λ the former. `rest` (d_out×d_in) is
 /// W − U Vᵀ for a U that is nearly right: what Ŵ is drawn to where H⊥ says little. Throws CholeskyFailure.
 /// 4 d_in² k + 4 d_out d_in² + d_in³/3 operations.
-DeflatedStep deflated_step(ThreadPool& pool, const MatrixD& weight, MatrixD rest, const Moments& moments,
+DeflatedStep deflated_step(Execution& exec, const MatrixD& weight, MatrixD rest, const Moments& moments,
                            const BranchMoments& branch, double damping);
 
 }  // namespace lrc

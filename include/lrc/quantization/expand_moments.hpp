@@ -1,7 +1,7 @@
 // From the sums of calibration to the matrices of a solve.
 #pragma once
 
-#include "lrc/core/parallel.hpp"
+#include "lrc/core/execution.hpp"
 #include "lrc/linalg/moments.hpp"
 
 namespace lrc {
@@ -14,6 +14,6 @@ Moments expand_moments(const SummedMoments& sums);
 /// The same for residual activations Y = Q_a(P X), P = I − E Eᵀ, `directions` = E (d_in×k) as stored, so that P need
 /// not be a projector. One row each is Σ (P x)_j y_j and Σ y_j²; c and n are measured between P X and Y: Sxy = Sx Pᵀ
 /// diag(c), Sy = diag(c) P Sx Pᵀ diag(c) + diag(n). 6 d_in² k operations. Three matrices stay as they are.
-Moments expand_moments(ThreadPool& pool, const SummedMoments& sums, const MatrixF& directions);
+Moments expand_moments(Execution& exec, const SummedMoments& sums, const MatrixF& directions);
 
 }  // namespace lrc

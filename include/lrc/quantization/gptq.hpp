@@ -19,15 +19,15 @@ MatrixD damped(const MatrixD& hessian, double damping);
 /// given by `factor` = R of upper_cholesky (d_in×d_in). Columns are rounded in their order; the scales are those of
 /// fit_scales on the target, fixed before the first column is rounded, for groups too: so they depend on the weights
 /// alone and not on how the columns are blocked. d_out·d_in² operations.
-QuantizedWeight gptq(ThreadPool& pool, const MatrixD& target, const MatrixD& factor, const WeightGrid& grid);
+QuantizedWeight gptq(Execution& exec, const MatrixD& target, const MatrixD& factor, const WeightGrid& grid);
 
 /// gptq() where R comes in panels of rows, one after the other: what a rank does that owns some rows of the target and
 /// never sees the whole of R. Sums are made in another order than in gptq(); the codes differ at ties only. Between
 /// panels it holds as many doubles as the target has elements.
 class GptqBand {
  public:
-  /// Fits the scales. `pool` and `target` (rows×d_in) must outlive the band.
-  GptqBand(ThreadPool& pool, const MatrixD& target, const WeightGrid& grid);
+  /// Fits the scales. `exec` and `target` (rows×d_in) must outlive the band.
+  GptqBand(Execution& exec, const MatrixD& target, const WeightGrid& grid);
   ~GptqBand();
   GptqBand(const GptqBand&) = delete;
   GptqBand& operator=(const GptqBand&) = delete;
@@ -41,9 +41,9 @@ class GptqBand {
 
  private:
   class RowTile;
-  friend QuantizedWeight gptq(ThreadPool& pool, const MatrixD& target, const MatrixD& factor, const WeightGrid& grid);
+  friend QuantizedWeight gptq(Execution& exec, const MatrixD& target, const MatrixD& factor, const WeightGrid& grid);
 
-  ThreadPool& pool_;
+  Execution& exec_;
   const MatrixD& target_;
   WeightGrid grid_;
   QuantizedWeight result_;

@@ -2,7 +2,7 @@
 // neighbouring input channels.
 #pragma once
 
-#include "lrc/core/parallel.hpp"
+#include "lrc/core/execution.hpp"
 #include "lrc/linalg/matrix.hpp"
 
 namespace lrc {
@@ -29,7 +29,7 @@ struct QuantizedWeight {
 /// The scales (d_out×groups) for `weight` (d_out×d_in): of p·absmax/highest, p = 1, 0.99, ... 0.21, rounded to bfloat16
 /// (as stored), the one with the least Σ |w − q(w)|^2.4. A group of zeros gets scale 1.
 /// Precondition: 2 ≤ bits ≤ 8, finite weights.
-MatrixF fit_scales(ThreadPool& pool, const MatrixD& weight, const WeightGrid& grid);
+MatrixF fit_scales(Execution& exec, const MatrixD& weight, const WeightGrid& grid);
 
 /// codes · scales as numbers: d_out×d_in, exact in fp32. `group_size` as in WeightGrid.
 MatrixF dequantized(const MatrixI8& codes, const MatrixF& scales, Index group_size);

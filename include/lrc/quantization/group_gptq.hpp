@@ -22,7 +22,7 @@ BlockCyclic from_bands(const MatrixF& band, const BlockCyclic& like);
 
 /// gptq() of this rank's `band` of rows, H = L Lᵀ being given by `factor` = L (d_in×d_in, reversed). Throws AgreedError
 /// where a rank is interrupted. Collective.
-QuantizedWeight group_gptq(ThreadPool& pool, const MatrixD& band, const BlockCyclic& factor, const WeightGrid& grid);
+QuantizedWeight group_gptq(Execution& exec, const MatrixD& band, const BlockCyclic& factor, const WeightGrid& grid);
 
 /// The bands of all ranks, on rank 0; elsewhere empty. Collective.
 QuantizedWeight gathered(const ProcessGrid& grid, const QuantizedWeight& band, Index d_out);

@@ -13,7 +13,7 @@ struct LowRank {
 };
 
 /// W − U Vᵀ (d_out×d_in).
-MatrixD without(ThreadPool& pool, const MatrixD& weight, const LowRank& correction);
+MatrixD without(Execution& exec, const MatrixD& weight, const LowRank& correction);
 
 /// 1 / singular value for each eigenvalue (descending) of aᵀ·a, or 0 where that is zero to working precision; `rows`
 /// are those of a. Precondition: at least one eigenvalue.
@@ -21,11 +21,11 @@ VectorD inverse_singular_values(const VectorD& eigenvalues, Index rows);
 
 /// The k leading left singular vectors of `a` (m×n) as columns (m×k), through the eigenvectors of a·aᵀ or, where n < m,
 /// of aᵀ·a. A column whose singular value is zero to working precision may be zero. Precondition: 0 ≤ k ≤ min(m, n).
-MatrixD leading_left_vectors(ThreadPool& pool, const MatrixD& a, Index k);
+MatrixD leading_left_vectors(Execution& exec, const MatrixD& a, Index k);
 
 /// The product U Vᵀ of rank k nearest to A in the metric S: min ‖(A − U Vᵀ) R‖_F, S = R Rᵀ, `factor` = R (upper).
 /// `scaled` is A·R (d_out×d_in). U = leading left vectors of A·R, Vᵀ = Uᵀ A = (Uᵀ A R) R⁻¹.
-LowRank best_low_rank(ThreadPool& pool, const MatrixD& scaled, const MatrixD& factor, Index k);
+LowRank best_low_rank(Execution& exec, const MatrixD& scaled, const MatrixD& factor, Index k);
 
 /// U Vᵀ with its columns scaled so that those of U and V have equal norms; a column that is zero in one becomes zero in
 /// both. What fits one factor's 16 bits then fits the other's.

@@ -13,26 +13,26 @@
 namespace lrc {
 
 /// R (upper triangular) of moments + damping · their mean diagonal · I. Throws CholeskyFailure.
-MatrixD damped_factor(ThreadPool& pool, const MatrixD& moments, double damping);
+MatrixD damped_factor(Execution& exec, const MatrixD& moments, double damping);
 
 /// R of moments + λ I. Throws CholeskyFailure.
-MatrixD raised_factor(ThreadPool& pool, const MatrixD& moments, double lambda);
+MatrixD raised_factor(Execution& exec, const MatrixD& moments, double lambda);
 
 /// R of S = Sx − Sxy Sy⁻¹ Sxyᵀ = R Rᵀ, damped: what the branch has to say while Ŵ may be any matrix (d_in×d_in). Where
 /// nothing was seen that is nothing, so Sx gets another λ/100. Throws CholeskyFailure.
-MatrixD relaxed_factor(ThreadPool& pool, const Moments& moments, const MatrixD& yy_factor, double lambda);
+MatrixD relaxed_factor(Execution& exec, const Moments& moments, const MatrixD& yy_factor, double lambda);
 
 /// U and V while Ŵ may be any matrix: the best product of rank k for W in the metric S of relaxed_factor.
 /// Throws CholeskyFailure. At its peak three d_in×d_in matrices with `yy_factor`.
-LowRank initial_correction(ThreadPool& pool, const MatrixD& weight, const Moments& moments, const MatrixD& yy_factor,
+LowRank initial_correction(Execution& exec, const MatrixD& weight, const Moments& moments, const MatrixD& yy_factor,
                            double lambda, Index k);
 
 /// Ŵ with U and V given, before it is rounded: (W − U Vᵀ) Sxy Sy⁻¹ (d_out×d_in), damped.
-MatrixD quantize_target(ThreadPool& pool, const MatrixD& weight, const LowRank& correction, const Moments& moments,
+MatrixD quantize_target(Execution& exec, const MatrixD& weight, const LowRank& correction, const Moments& moments,
                         const MatrixD& yy_factor, double lambda);
 
 /// U and V with Ŵ given: the best product of rank k for M = W − Ŵ Sxyᵀ Sx⁻¹ in the metric Sx, damped.
-LowRank refitted_correction(ThreadPool& pool, const MatrixD& weight, const MatrixF& quantized, const Moments& moments,
+LowRank refitted_correction(Execution& exec, const MatrixD& weight, const MatrixF& quantized, const Moments& moments,
                             const MatrixD& xx_factor, double lambda, Index k);
 
 }  // namespace lrc

@@ -19,10 +19,10 @@ struct RowLosses {
 
 /// Row i of [R Sx Rᵀ − 2 R Sxy Ŵᵀ + Ŵ Sy Ŵᵀ] on the diagonal, R = W − U Vᵀ; and of W Sx Wᵀ.
 /// weight, quantized: d_out×d_in; u: d_out×k; v: d_in×k.
-RowLosses row_losses(ThreadPool& pool, const MatrixD& weight, const MatrixF& quantized, const MatrixF& u,
+RowLosses row_losses(Execution& exec, const MatrixD& weight, const MatrixF& quantized, const MatrixF& u,
                      const MatrixF& v, const Moments& moments);
 
 /// diag(A S Aᵀ) (m) for symmetric `s` (n×n, upper triangle read) and `a` (m×n), summed in a fixed order.
-VectorD quadratic_forms(ThreadPool& pool, const MatrixD& a, const MatrixD& s);
+VectorD quadratic_forms(Execution& exec, const MatrixD& a, const MatrixD& s);
 
 }  // namespace lrc

@@ -12,7 +12,7 @@
 
 #include <string>
 
-#include "lrc/core/parallel.hpp"
+#include "lrc/core/execution.hpp"
 #include "lrc/linalg/matrix.hpp"
 
 namespace lrc {
@@ -27,7 +27,7 @@ struct TargetOptions {
 /// the means where inputs are centred. W itself, bit by bit, where α = 0. Where the factorization fails, the damping
 /// grows tenfold (from 1e-8 if it was 0), up to 1, with a warning; then Error naming the linear. Preconditions: sizes
 /// fit, 0 ≤ α ≤ 1. d_in³/6 + 2 d_out·d_in² multiply-adds.
-MatrixD propagated_weight(ThreadPool& pool, const MatrixD& weight, const MatrixD& xx, const MatrixD& drift,
+MatrixD propagated_weight(Execution& exec, const MatrixD& weight, const MatrixD& xx, const MatrixD& drift,
                           const TargetOptions& options);
 
 }  // namespace lrc

@@ -9,7 +9,7 @@ namespace lrc {
 /// The paper's form: how much ‖W X − Ŵ Y − U Vᵀ X‖² falls with the 1st, 2nd, ... `most`-th rank while Ŵ may be any
 /// matrix: the leading eigenvalues of W S Wᵀ, S = Sx − Sxy Sy⁻¹ Sxyᵀ, descending. In the units of tr(W Sx Wᵀ). Throws
 /// CholeskyFailure. Costs as much as the initialisation of lrc. Precondition: most ≤ min(d_out, d_in).
-VectorD relaxed_gains(ThreadPool& pool, const MatrixD& weight, const Moments& moments, double damping, Index most);
+VectorD relaxed_gains(Execution& exec, const MatrixD& weight, const Moments& moments, double damping, Index most);
 
 /// Residual activations with pca directions: the j-th takes the energy λ_j (of Sx, d_in×d_in) out of what is quantized,
 /// and with it noise of `noise_ratio`·λ_j, which a rotated model spreads evenly over its channels:

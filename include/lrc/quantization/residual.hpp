@@ -10,7 +10,6 @@ namespace lrc {
 /// (Eᵀ Sx E)⁻¹, stored in options.factor_bits; v of the result is E. `moments` were measured with this very E.
 /// No eigenproblem and one factorization: cheaper than solve_lrc with one iteration. Throws CholeskyFailure where
 /// options.damping is too small. Preconditions as in solve(), which calls this.
-SolveResult solve_residual(ThreadPool& pool, const MatrixD& weight, const Moments& moments,
-                           const SolveOptions& options);
+SolveResult solve_residual(Execution& exec, const MatrixD& weight, const Moments& moments, const SolveOptions& options);
 
 }  // namespace lrc

@@ -16,11 +16,11 @@ enum class Directions {
 /// undamped Sx (d_in×d_in), `weight` (d_out×d_in) may be a stack. Throws CholeskyFailure (weighted and mixed with
 /// d_out > d_in, from the factorization of Sx damped by `damping`). Precondition: 0 ≤ k ≤ d_in.
 /// One eigenproblem of size d_in (pca) or min(d_out, d_in) (weighted); mixed has both.
-MatrixD residual_directions(ThreadPool& pool, Directions kind, const MatrixD& weight, const MatrixD& xx, Index k,
+MatrixD residual_directions(Execution& exec, Directions kind, const MatrixD& weight, const MatrixD& xx, Index k,
                             double damping);
 
 /// `v` (m×k) with its columns made orthonormal, their span kept; columns that are zero, or depend on the others to
 /// about 1e-8, become zero or arbitrary. m k² operations, three times.
-MatrixD orthonormalized(ThreadPool& pool, MatrixD v);
+MatrixD orthonormalized(Execution& exec, MatrixD v);
 
 }  // namespace lrc

@@ -62,7 +62,7 @@ void set_factors(SolveResult& result, StoredLowRank factors);
 /// says so; but moments that are not finite are an Error naming the linear. rtn needs no moments but for the loss. A
 /// stack of linears that share their input is one tall weight, [Wq; Wk; Wv]. Preconditions: sizes fit, rank ≤
 /// min(d_out, d_in) (with directions: rank = their number), finite weight; factor_bits is 16 or 8, else InputError.
-SolveResult solve(ThreadPool& pool, Method method, const MatrixD& weight, const Moments& moments,
+SolveResult solve(Execution& exec, Method method, const MatrixD& weight, const Moments& moments,
                   const SolveOptions& options);
 
 /// Bytes that a solve holds at its peak beyond weight and moments: three d_in×d_in and four d_out×d_in matrices of

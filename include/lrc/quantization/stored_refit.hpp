@@ -10,7 +10,7 @@ namespace lrc {
 /// 8 bits U is refitted to the stored V (fitted_left_factor), from the undamped `xx` and `xy` (Sx, Sxy); what U's own
 /// rounding costs stays. With 16 bits rounding is far below what a refit could win, and the factors are rounded as they
 /// are. Throws as stored_factor, CholeskyFailure.
-StoredLowRank stored_with_refit(ThreadPool& pool, const MatrixD& weight, const MatrixF& quantized, const MatrixD& xx,
+StoredLowRank stored_with_refit(Execution& exec, const MatrixD& weight, const MatrixF& quantized, const MatrixD& xx,
                                 const MatrixD& xy, const LowRank& correction, const SolveOptions& options);
 
 }  // namespace lrc
