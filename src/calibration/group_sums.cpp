@@ -1,8 +1,9 @@
 #include "lrc/calibration/group_sums.hpp"
 
 #include <algorithm>
+#include <cassert>
 
-#include "lrc/model/forward.hpp"
+#include "lrc/model/group_forward.hpp"
 
 namespace lrc {
 
@@ -146,6 +147,13 @@ std::vector<SummedMoments> GroupSums::second() const {
     moments.push_back(
         second_routed_[i].result({0, routed_.inputs()}, all_ ? &second_all_[i] : nullptr, background_weight()));
   return moments;
+}
+
+GroupSums& sums_of(std::vector<GroupSums>& sums, const std::string& group) {
+  const auto found =
+      std::find_if(sums.begin(), sums.end(), [&](const GroupSums& each) { return each.group() == group; });
+  assert(found != sums.end());
+  return *found;
 }
 
 }  // namespace lrc

@@ -3,19 +3,10 @@
 #include <algorithm>
 #include <cassert>
 
-#include "lrc/model/router.hpp"
-
 namespace lrc {
 namespace {
 
 constexpr Index kProbeTokens = 256;
-
-// Where a group stands in its block's layout.
-std::size_t position(const LinearGroup& group) {
-  if (group.role == GroupRole::qkv) return 0;
-  if (group.role == GroupRole::attention_out) return 1;
-  return static_cast<std::size_t>(2 + 2 * std::max<Index>(0, group.expert) + (group.role == GroupRole::down ? 1 : 0));
-}
 
 // Σ x_j² of the inputs (tokens×d), times `factor`.
 VectorD energy(const ConstViewF& inputs, double factor) {
@@ -27,10 +18,9 @@ VectorD energy(const ConstViewF& inputs, double factor) {
   return sum;
 }
 
-}  // namespace
-
-GroupSums empty_sums(const LinearGroup& group, const ConstViewF& probe, const Statistics& statistics, Index length,
-                     Index units) {
+// Of a group's inputs in `units` units of sequences of `length`; the probe's (tokens×d_in) tell their scales.
+GroupSums no_sums(const LinearGroup& group, const ConstViewF& probe, const Statistics& statistics, Index length,
+                  Index units) {
   const Index enough = statistics.min_expert_tokens > 0 ? statistics.min_expert_tokens : 2 * probe.cols();
   const auto unit_tokens = static_cast<double>(sequences_per_unit(length) * length);
   const FixedPointScales scales(energy(probe, unit_tokens / static_cast<double>(probe.rows())), units);
@@ -46,92 +36,137 @@ MatrixF embedded_probe(const Model& model, const Sequences& sequences) {
   return probe;
 }
 
-Shard::Shard(const Communicator& world, Execution& exec, const Model& model, const Sequences& sequences)
+void replace(MatrixF& old, MatrixF stored) {
+  if (stored.rows() != old.rows() || stored.cols() != old.cols()) {
+    throw Error(fmt::format("stored hidden states are {}×{}, not {}×{}; run with --restart", stored.rows(),
+                            stored.cols(), old.rows(), old.cols()));
+  }
+  old = std::move(stored);
+}
+
+}  // namespace
+
+Shard::Shard(const Communicator& world, Execution& exec, const Model& model, const Sequences& sequences, bool original)
     : exec_(exec),
       config_(model.config()),
       rotary_(config_, sequences.length),
       length_(sequences.length),
       all_units_(unit_count(sequences)),
-      units_(embedded_units(model, sequences, world.rank(), world.size())),
-      probe_(embedded_probe(model, sequences)) {}
-
-ForwardContext Shard::context(Index sequence_length) const { return {config_, rotary_, sequence_length, exec_}; }
+      two_streams_(original),
+      stream_{embedded_units(model, sequences, world.rank(), world.size())},
+      probe_(embedded_probe(model, sequences)) {
+  if (two_streams_) original_.units = stream_.units;
+  for (Stream* stream : {&stream_, &original_}) {
+    for (Unit& unit : stream->units) stream->batches.push_back({unit.hidden});
+  }
+}
 
 void Shard::restore(const std::function<MatrixF(Index)>& unit, MatrixF probe) {
-  const auto replace = [](MatrixF& old, MatrixF stored) {
-    if (stored.rows() != old.rows() || stored.cols() != old.cols()) {
-      throw Error(fmt::format("stored hidden states are {}×{}, not {}×{}; run with --restart", stored.rows(),
-                              stored.cols(), old.rows(), old.cols()));
-    }
-    old = std::move(stored);
-  };
-  for (Unit& mine : units_) replace(mine.hidden, unit(mine.number));
+  assert(!two_streams_);
+  for (Unit& mine : stream_.units) replace(mine.hidden, unit(mine.number));
   replace(probe_, std::move(probe));
 }
 
-void Shard::forward(const Block& block) {
-  forward_block(context(probe_.rows()), block, probe_);
-  for (Unit& unit : units_) forward_block(context(length_), block, unit.hidden);
-}
-
-std::vector<GroupSums> Shard::begin(const Block& block, const Statistics& statistics) {
+std::vector<GroupSums> Shard::empty_sums(const StreamBlocks& blocks, GroupRole stage,
+                                         const Statistics& statistics) const {
+  const Block& block = blocks.quantized;
   std::vector<GroupSums> sums;
-  const ForwardContext probe = context(probe_.rows());
-  const auto make = [&](const LinearGroup& group, const ConstViewF& inputs) {
-    sums.push_back(empty_sums(group, inputs, statistics, length_, all_units_));
-  };
-  forward_attention(probe, block, probe_, make);
-  if (block.router.rows() > 0) {
+  const std::vector<const LinearGroup*> groups = stage_groups(block, stage);
+  for (std::size_t i = 0; i < groups.size(); ++i) {
     // The router may send none of the probe's tokens to an expert: each sees some of them, whoever they are for.
-    const MatrixF inputs = mlp_inputs(probe, block, probe_).topRows(std::min(kExpertProbeTokens, probe_.rows()));
-    for (const Mlp& expert : block.mlps) {
-      MatrixF x = inputs;  // tokens×hidden_size
-      forward_mlp(exec_, expert, x, make);
-    }
-    forward_mlps(probe, block, probe_);
-  } else {
-    forward_mlps(probe, block, probe_, make);
+    const bool expert = groups[i]->expert != kNoExpert;
+    const Index tokens = std::min(kExpertProbeTokens, probe_.rows());
+    const MatrixF inputs =
+        expert ? expert_inputs(exec_, block.mlps[i], stage, mlp_inputs(probe_context(), block, probe_).topRows(tokens))
+               : stage_inputs(probe_context(), block, stage, i, probe_batch_);
+    sums.push_back(no_sums(*groups[i], inputs, statistics, length_, all_units_));
   }
   return sums;
 }
 
-std::vector<Index> Shard::attend(const Block& block, std::vector<GroupSums>& sums) {
-  std::vector<Index> tokens(static_cast<std::size_t>(block.router.rows()), 0);
-  for (Unit& unit : units_) {
-    forward_attention(context(length_), block, unit.hidden, [&](const LinearGroup& group, const ConstViewF& inputs) {
-      sums[position(group)].routed().add(exec_, inputs);
-    });
-    if (tokens.empty()) continue;
-    const MatrixF x = mlp_inputs(context(length_), block, unit.hidden);
-    const std::vector<ExpertTokens> routed = route(exec_, block.router, block.experts_per_token, x);
-    for (std::size_t expert = 0; expert < tokens.size(); ++expert)
-      tokens[expert] += static_cast<Index>(routed[expert].rows.size());
-  }
-  return tokens;
+void Shard::pass_probe(const StreamBlocks& blocks, GroupRole stage) {
+  pass_stage(probe_context(), blocks.quantized, stage, probe_batch_);
 }
 
-void Shard::feed_forward(const Block& block, std::vector<GroupSums>& sums, const std::function<void()>& progress) {
-  for (Unit& unit : units_) {
-    add_all_tokens(block, unit, sums);
-    forward_mlps(context(length_), block, unit.hidden, [&](const LinearGroup& group, const ConstViewF& inputs) {
-      assert(sums[position(group)].group() == group.name);
-      sums[position(group)].routed().add(exec_, inputs);
-    });
+Observer Shard::adding_to(std::vector<GroupSums>& sums) {
+  if (sums.empty()) return {};
+  return {.inputs = [&](const LinearGroup& group, const ConstViewF& inputs) {
+    sums_of(sums, group.name).routed().add(exec_, inputs);
+  }};
+}
+
+void Shard::attend(const StreamBlocks& blocks, std::vector<GroupSums>& sums) {
+  for (StagedBatch& batch : stream_.batches) forward_attention(context(), blocks.quantized, batch, adding_to(sums));
+}
+
+void Shard::feed_forward(const StreamBlocks& blocks, std::vector<GroupSums>& sums,
+                         const std::function<void()>& progress) {
+  for (std::size_t unit = 0; unit < stream_.batches.size(); ++unit) {
+    for (const GroupRole stage : {GroupRole::gate_up, GroupRole::down}) {
+      const std::vector<const LinearGroup*> groups = stage_groups(blocks.quantized, stage);
+      for (std::size_t i = 0; i < groups.size() && !sums.empty(); ++i)
+        sum_all_tokens(blocks, stage, unit, i, sums_of(sums, groups[i]->name));
+    }
+    forward_mlps(context(), blocks.quantized, stream_.batches[unit], adding_to(sums));
     if (progress) progress();
   }
 }
 
-// For the experts that few tokens reach: what they would make of all.
-void Shard::add_all_tokens(const Block& block, const Unit& unit, std::vector<GroupSums>& sums) {
-  for (const Mlp& expert : block.mlps) {
-    GroupSums &gate_up = sums[position(expert.gate_up)], &down = sums[position(expert.down)];
-    if (!gate_up.wants_all() && !down.wants_all()) continue;
-    MatrixF x = mlp_inputs(context(length_), block, unit.hidden);
-    forward_mlp(exec_, expert, x, [&](const LinearGroup& group, const ConstViewF& inputs) {
-      GroupSums& own = sums[position(group)];
-      if (own.wants_all()) own.all().add(exec_, inputs);
-    });
+void Shard::sum(const StreamBlocks& blocks, GroupRole stage, std::vector<GroupSums>& sums) {
+  for (GroupSums& group : sums) {
+    if (two_streams_) group.begin_drift();
   }
+  for (std::size_t unit = 0; unit < stream_.batches.size(); ++unit) {
+    for (std::size_t i = 0; i < sums.size(); ++i) {
+      sum_all_tokens(blocks, stage, unit, i, sums[i]);
+      const MatrixF inputs = stage_inputs(context(), blocks.quantized, stage, i, stream_.batches[unit]);
+      if (inputs.rows() == 0) continue;
+      sums[i].routed().add(exec_, inputs);
+      if (!two_streams_) continue;
+      MatrixF drift = original_inputs(blocks.original, stage, unit, i);
+      drift -= inputs;
+      sums[i].add_drift(exec_, drift, inputs);
+    }
+  }
+}
+
+// X̄ of the tokens that the quantized stream has in a group: tokens×d_in.
+MatrixF Shard::original_inputs(const Block& original, GroupRole stage, std::size_t unit, std::size_t i) const {
+  const std::vector<ExpertTokens>& routed = stream_.batches[unit].routed;
+  const StagedBatch& batch = original_.batches[unit];
+  if (routed.empty()) return stage_inputs(context(), original, stage, i, batch);
+  const MatrixF x = mlp_inputs(context(), original, batch.hidden);
+  return expert_inputs(exec_, original.mlps[i], stage, gathered(exec_, routed[i], x));
+}
+
+// For an expert that few tokens reach: what it would make of all.
+void Shard::sum_all_tokens(const StreamBlocks& blocks, GroupRole stage, std::size_t unit, std::size_t i,
+                           GroupSums& sums) {
+  if (!sums.wants_all()) return;
+  const auto inputs_of = [&](const Block& of, const StagedBatch& batch) {
+    return expert_inputs(exec_, of.mlps[i], stage, mlp_inputs(context(), of, batch.hidden));
+  };
+  const MatrixF inputs = inputs_of(blocks.quantized, stream_.batches[unit]);
+  sums.all().add(exec_, inputs);
+  if (!two_streams_) return;
+  MatrixF drift = inputs_of(blocks.original, original_.batches[unit]);
+  drift -= inputs;
+  sums.add_drift_of_all(exec_, drift, inputs);
+}
+
+void Shard::pass(const StreamBlocks& blocks, GroupRole stage) {
+  for (StagedBatch& batch : stream_.batches) pass_stage(context(), blocks.quantized, stage, batch);
+  for (StagedBatch& batch : original_.batches) pass_stage(context(), blocks.original, stage, batch);
+  pass_probe(blocks, stage);
+}
+
+std::vector<Index> Shard::routed_tokens() const {
+  std::vector<Index> tokens(static_cast<std::size_t>(config_.experts), 0);
+  for (const StagedBatch& batch : stream_.batches) {
+    for (std::size_t expert = 0; expert < batch.routed.size(); ++expert)
+      tokens[expert] += static_cast<Index>(batch.routed[expert].rows.size());
+  }
+  return tokens;
 }
 
 }  // namespace lrc

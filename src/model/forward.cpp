@@ -2,33 +2,19 @@
 
 #include <cassert>
 
-#include "lrc/linalg/gemm.hpp"
-#include "lrc/model/preparation.hpp"
+#include "lrc/model/layers.hpp"
 #include "lrc/model/rows.hpp"
 
 namespace lrc {
 namespace {
 
-MatrixF projected(Execution& exec, const ConstViewF& x, const MatrixF& v) {
-  MatrixF inside(x.rows(), v.cols());  // tokens×k: x V
-  gemm(exec, Op::none, Op::none, 1.0F, x, v, 0.0F, inside);
-  return inside;
-}
-
-// out = (x V) Uᵀ + b: the part that acts on the unquantized, unrotated inputs.
-MatrixF correction(Execution& exec, const Linear& linear, const ConstViewF& x) {
-  MatrixF out = MatrixF::Zero(x.rows(), linear.weight.rows());
-  if (linear.bias.size() > 0) out.rowwise() = linear.bias.transpose();
-  if (linear.u.cols() == 0) return out;
-  gemm(exec, Op::none, Op::transpose, 1.0F, projected(exec, x, linear.v), linear.u, 1.0F, out);
-  return out;
-}
-
-// outputs += (x V) Uᵀ, and, where the branch is residual, x −= (x V) Vᵀ.
-void add_branch(Execution& exec, const Branch& branch, bool residual, ViewF x, std::vector<MatrixF>& outputs) {
-  const MatrixF inside = residual ? take_directions(exec, branch.v, x) : projected(exec, x, branch.v);  // tokens×k
-  for (std::size_t i = 0; i < branch.u.size(); ++i)
-    gemm(exec, Op::none, Op::transpose, 1.0F, inside, branch.u[i], 1.0F, outputs[branch.first + i]);
+template <class AnyBlock, class Group>
+std::vector<Group*> groups_of(AnyBlock& block, GroupRole stage) {
+  if (stage == GroupRole::qkv) return {&block.qkv};
+  if (stage == GroupRole::attention_out) return {&block.attention_out};
+  std::vector<Group*> groups;
+  for (auto& mlp : block.mlps) groups.push_back(stage == GroupRole::gate_up ? &mlp.gate_up : &mlp.down);
+  return groups;
 }
 
 // The parts of a group's outputs, whether each has a linear of its own or they share one.
@@ -47,72 +33,14 @@ std::vector<ViewF> split(std::vector<MatrixF>& outputs, const std::vector<Index>
   return parts;
 }
 
-// Gathers an expert's tokens into one batch, and adds what comes of it to theirs. Experts are added in their order, so
-// that the sums don't depend on anything else.
-void forward_expert(Execution& exec, const Mlp& expert, const ExpertTokens& tokens, const MatrixF& x, ViewF hidden,
-                    const InputObserver& observe) {
-  if (tokens.rows.empty()) return;
-  MatrixF batch = gathered(exec, tokens, x);
-  add_scattered(exec, tokens, forward_mlp(exec, expert, batch, observe), hidden);
-}
-
-}  // namespace
-
-void quantize_rows(Execution& exec, const ActivationQuantizer& quantizer, ViewF x) {
-  if (!quantizer.quantizes()) return;
-  exec.for_each(ceil_div(x.rows(), kRowTile), [&](Index tile) {
-    const Index first = tile * kRowTile;
-    quantizer.apply(x.middleRows(first, std::min(kRowTile, x.rows() - first)));
-  });
-}
-
-std::vector<MatrixF> forward_group(Execution& exec, const LinearGroup& group, ViewF x, const InputObserver& observe) {
-  std::vector<MatrixF> outputs;  // one a linear: tokens×d_out
-  for (const Linear& linear : group.linears) outputs.push_back(correction(exec, linear, x));
-  if (group.rotation) apply_rows(exec, *group.rotation, x);
-  if (observe) observe(group, x);
-  take_mean(exec, group.mean, x);
-  for (const Branch& branch : group.branches) add_branch(exec, branch, group.residual, x, outputs);
-  quantize_rows(exec, group.quantizer, x);
-  for (std::size_t i = 0; i < outputs.size(); ++i) {
-    gemm(exec, Op::none, Op::transpose, 1.0F, x, group.linears[i].weight, 1.0F, outputs[i]);
-  }
-  return outputs;
-}
-
-MatrixF gathered(Execution& exec, const ExpertTokens& tokens, const ConstViewF& x) {
-  MatrixF batch(static_cast<Index>(tokens.rows.size()), x.cols());
-  for_each_row(exec, batch.rows(), [&](Index i) { batch.row(i) = x.row(tokens.rows[static_cast<std::size_t>(i)]); });
-  return batch;
-}
-
-void add_scattered(Execution& exec, const ExpertTokens& tokens, const MatrixF& outputs, ViewF hidden) {
-  for_each_row(exec, outputs.rows(), [&](Index i) {
-    const auto at = static_cast<std::size_t>(i);
-    hidden.row(tokens.rows[at]) += tokens.weights[at] * outputs.row(i);
-  });
-}
-
-MatrixF forward_mlp(Execution& exec, const Mlp& mlp, ViewF x, const InputObserver& observe) {
-  std::vector<MatrixF> outputs = forward_group(exec, mlp.gate_up, x, observe);
-  return std::move(forward_group(exec, mlp.down, gated(exec, outputs), observe)[0]);
-}
-
-ViewF gated(Execution& exec, std::vector<MatrixF>& gate_up) {
-  Index width = 0;
-  for (const MatrixF& part : gate_up) width += part.cols();
-  const std::vector<ViewF> parts = split(gate_up, {width / 2, width / 2});
-  swiglu(exec, parts[0], parts[1]);
-  return parts[0];
-}
-
-MatrixF attention_inputs(const ForwardContext& context, const Block& block, const ConstViewF& hidden) {
+MatrixF normed(const ForwardContext& context, const VectorF& norm, const ConstViewF& hidden) {
   MatrixF x(hidden.rows(), hidden.cols());
-  rms_norm(context.exec, hidden, block.attention_norm, context.config.rms_norm_eps, x);
+  rms_norm(context.exec, hidden, norm, context.config.rms_norm_eps, x);
   return x;
 }
 
-MatrixF attended(const ForwardContext& context, const Block& block, std::vector<MatrixF>& qkv) {
+// What attention_out reads: tokens×query_size.
+MatrixF attended(const ForwardContext& context, const Block& block, std::vector<MatrixF> qkv) {
   Execution& exec = context.exec;
   const ModelConfig& config = context.config;
   const std::vector<ViewF> parts = split(qkv, {config.query_size(), config.key_size(), config.key_size()});
@@ -125,34 +53,141 @@ MatrixF attended(const ForwardContext& context, const Block& block, std::vector<
   return result;
 }
 
-void forward_attention(const ForwardContext& context, const Block& block, ViewF hidden, const InputObserver& observe) {
-  assert(hidden.cols() == context.config.hidden_size && hidden.rows() % context.sequence_length == 0);
-  MatrixF x = attention_inputs(context, block, hidden);
-  std::vector<MatrixF> qkv = forward_group(context.exec, block.qkv, x, observe);
-  MatrixF inputs = attended(context, block, qkv);
-  hidden += forward_group(context.exec, block.attention_out, inputs, observe)[0];
+// What down of an MLP reads (tokens×intermediate_size) for its inputs x (tokens×hidden_size).
+MatrixF gated(Execution& exec, const Mlp& mlp, ViewF x, const Observer& observe) {
+  std::vector<MatrixF> outputs = forward_group(exec, mlp.gate_up, x, observe);
+  Index width = 0;
+  for (const MatrixF& part : outputs) width += part.cols();
+  const std::vector<ViewF> parts = split(outputs, {width / 2, width / 2});
+  swiglu(exec, parts[0], parts[1]);
+  if (outputs.size() > 1) return std::move(outputs[0]);
+  return parts[0];
+}
+
+MatrixF rotated(Execution& exec, const LinearGroup& group, MatrixF inputs) {
+  if (group.rotation) apply_rows(exec, *group.rotation, inputs);
+  return inputs;
+}
+
+// What MLP `i` reads of x (tokens×hidden_size), what all read; of one alone it is moved.
+MatrixF share_of(Execution& exec, const StagedBatch& batch, std::size_t i, MatrixF& x) {
+  return batch.routed.empty() ? std::move(x) : gathered(exec, batch.routed[i], x);
+}
+
+// gate_up of the MLP after those whose inputs of down are there.
+void pass_gate_up(Execution& exec, const Block& block, MatrixF& x, StagedBatch& batch, const Observer& observe) {
+  const std::size_t i = batch.inputs.size();
+  MatrixF own = share_of(exec, batch, i, x);
+  batch.inputs.push_back(own.rows() > 0 ? gated(exec, block.mlps[i], own, observe) : MatrixF());
+}
+
+// down of MLP `i`. Experts are added in their order, so that the sums don't depend on anything else.
+void pass_down(Execution& exec, const Block& block, std::size_t i, StagedBatch& batch, const Observer& observe) {
+  MatrixF x = std::move(batch.inputs[i]);
+  if (x.rows() == 0) return;
+  const MatrixF outputs = std::move(forward_group(exec, block.mlps[i].down, x, observe)[0]);
+  if (batch.routed.empty()) {
+    batch.hidden += outputs;
+    return;
+  }
+  const ExpertTokens& tokens = batch.routed[i];
+  for_each_row(exec, outputs.rows(), [&](Index row) {
+    const auto at = static_cast<std::size_t>(row);
+    batch.hidden.row(tokens.rows[at]) += tokens.weights[at] * outputs.row(row);
+  });
+}
+
+void leave_block(StagedBatch& batch) {
+  batch.inputs.clear();
+  batch.routed.clear();
+}
+
+}  // namespace
+
+std::vector<LinearGroup*> stage_groups(Block& block, GroupRole stage) {
+  return groups_of<Block, LinearGroup>(block, stage);
+}
+std::vector<const LinearGroup*> stage_groups(const Block& block, GroupRole stage) {
+  return groups_of<const Block, const LinearGroup>(block, stage);
+}
+
+void pass_stage(const ForwardContext& context, const Block& block, GroupRole stage, StagedBatch& batch,
+                const Observer& observe) {
+  Execution& exec = context.exec;
+  assert(batch.hidden.cols() == context.config.hidden_size && batch.hidden.rows() % context.sequence_length == 0);
+  switch (stage) {
+    case GroupRole::qkv: {
+      MatrixF x = normed(context, block.attention_norm, batch.hidden);
+      batch.inputs.push_back(attended(context, block, forward_group(exec, block.qkv, x, observe)));
+      break;
+    }
+    case GroupRole::attention_out:
+      batch.hidden += forward_group(exec, block.attention_out, batch.inputs[0], observe)[0];
+      batch.inputs.clear();
+      route_batch(context, block, batch);
+      break;
+    case GroupRole::gate_up: {
+      MatrixF x = mlp_inputs(context, block, batch.hidden);
+      for (std::size_t i = 0; i < block.mlps.size(); ++i) pass_gate_up(exec, block, x, batch, observe);
+      break;
+    }
+    case GroupRole::down:
+      for (std::size_t i = 0; i < block.mlps.size(); ++i) pass_down(exec, block, i, batch, observe);
+      leave_block(batch);
+      break;
+  }
+}
+
+void forward_attention(const ForwardContext& context, const Block& block, StagedBatch& batch, const Observer& observe) {
+  pass_stage(context, block, GroupRole::qkv, batch, observe);
+  pass_stage(context, block, GroupRole::attention_out, batch, observe);
+}
+
+void forward_mlps(const ForwardContext& context, const Block& block, StagedBatch& batch, const Observer& observe) {
+  MatrixF x = mlp_inputs(context, block, batch.hidden);
+  for (std::size_t i = 0; i < block.mlps.size(); ++i) {
+    pass_gate_up(context.exec, block, x, batch, observe);
+    pass_down(context.exec, block, i, batch, observe);
+  }
+  leave_block(batch);
+}
+
+void forward_block(const ForwardContext& context, const Block& block, MatrixF& hidden, const Observer& observe) {
+  StagedBatch batch{hidden};
+  forward_attention(context, block, batch, observe);
+  forward_mlps(context, block, batch, observe);
+}
+
+MatrixF stage_inputs(const ForwardContext& context, const Block& block, GroupRole stage, std::size_t i,
+                     const StagedBatch& batch) {
+  const LinearGroup& group = *stage_groups(block, stage)[i];
+  if (stage == GroupRole::qkv) return rotated(context.exec, group, normed(context, block.attention_norm, batch.hidden));
+  if (stage != GroupRole::gate_up) return rotated(context.exec, group, batch.inputs[i]);
+  MatrixF x = mlp_inputs(context, block, batch.hidden);
+  return rotated(context.exec, group, share_of(context.exec, batch, i, x));
 }
 
 MatrixF mlp_inputs(const ForwardContext& context, const Block& block, const ConstViewF& hidden) {
-  MatrixF x(hidden.rows(), hidden.cols());
-  rms_norm(context.exec, hidden, block.mlp_norm, context.config.rms_norm_eps, x);
-  return x;
+  return normed(context, block.mlp_norm, hidden);
 }
 
-void forward_mlps(const ForwardContext& context, const Block& block, ViewF hidden, const InputObserver& observe) {
-  MatrixF x = mlp_inputs(context, block, hidden);
-  if (block.router.rows() == 0) {
-    hidden += forward_mlp(context.exec, block.mlps.front(), x, observe);
-    return;
-  }
-  const std::vector<ExpertTokens> tokens = route(context.exec, block.router, block.experts_per_token, x);
-  for (std::size_t expert = 0; expert < tokens.size(); ++expert)
-    forward_expert(context.exec, block.mlps[expert], tokens[expert], x, hidden, observe);
+void route_batch(const ForwardContext& context, const Block& block, StagedBatch& batch) {
+  if (block.router.rows() == 0) return;
+  const MatrixF x = mlp_inputs(context, block, batch.hidden);
+  batch.routed = route(context.exec, block.router, block.experts_per_token, x);
 }
 
-void forward_block(const ForwardContext& context, const Block& block, ViewF hidden, const InputObserver& observe) {
-  forward_attention(context, block, hidden, observe);
-  forward_mlps(context, block, hidden, observe);
+MatrixF gathered(Execution& exec, const ExpertTokens& tokens, const ConstViewF& x) {
+  MatrixF batch(static_cast<Index>(tokens.rows.size()), x.cols());
+  for_each_row(exec, batch.rows(), [&](Index i) { batch.row(i) = x.row(tokens.rows[static_cast<std::size_t>(i)]); });
+  return batch;
+}
+
+MatrixF expert_inputs(Execution& exec, const Mlp& mlp, GroupRole stage, MatrixF x) {
+  assert(stage == GroupRole::gate_up || stage == GroupRole::down);
+  if (stage == GroupRole::gate_up) return rotated(exec, mlp.gate_up, std::move(x));
+  if (x.rows() == 0) return MatrixF(0, mlp.down.inputs());
+  return rotated(exec, mlp.down, gated(exec, mlp, x, {}));
 }
 
 }  // namespace lrc

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "lrc/core/interrupt.hpp"
+#include "lrc/core/log.hpp"
 #include "lrc/core/phase.hpp"
 #include "lrc/pipeline/stored_records.hpp"
 #include "lrc/pipeline/work_costs.hpp"
@@ -18,38 +19,37 @@ double seconds_since(CalibrationPass::Clock::time_point start) {
   return std::chrono::duration<double>(CalibrationPass::Clock::now() - start).count();
 }
 
-}  // namespace
-
-void help_starved_experts(const RunContext& run, Index index, const std::vector<ExpertGroup>& groups) {
-  StarvedExperts starved;
-  for (const ExpertGroup& group : groups) {
-    if (group.sums.needs_all(group.tokens)) ++starved[group.role];
-  }
-  run.world.agree([&] { run.memory.expect(starved, index); });  // before anything of it is allocated
-  const Index all = run.sequences.count * run.sequences.length;
-  for (const ExpertGroup& group : groups) {
-    if (!group.sums.needs_all(group.tokens)) continue;
-    group.sums.want_all();
-    log_warning(fmt::format("{} sees {} of {} tokens, fewer than {}: its moments are blended with those of all",
-                            group.sums.group(), group.tokens, all, group.sums.enough()));
-  }
+std::string number_of(Index block, const RunContext& run) {
+  return fmt::format("block {} of {}", block + 1, run.model.config().blocks);
 }
 
+bool has_two_streams(const RunContext& run, const PassWork& work) { return work.solve && run.options.target_blend > 0; }
+
+}  // namespace
+
 CalibrationPass::CalibrationPass(const RunContext& run, PassWork work)
-    : run_(run), work_(std::move(work)), end_(run.model.config().blocks) {
-  while (end_ > 0 && !wants(end_ - 1)) --end_;
-  next_ = stored_block_ = end_ > 0 ? first_block() : 0;
-  Index wanted = 0;
-  for (Index block = next_; block < end_; ++block) wanted += wants(block) ? 1 : 0;
-  expect_pass(run_, work_.name, {.passed = end_ - next_, .used = wanted});
+    : run_(run), work_(std::move(work)), end_(work_.end) {
+  while (!work_.solve && end_ > 0 && !wants(end_ - 1)) --end_;
+  next_ = stored_block_ = end_ > 0 && !work_.solve ? first_block() : 0;
+  Index used = 0;
+  for (Index block = next_; block < end_; ++block) used += work_.solve || wants(block) ? 1 : 0;
+  expect_pass(run_, work_.name, {.passed = end_ - next_, .used = used});
   if (end_ == 0) return;
   run_.world.agree([&] {
-    shard_ = std::make_unique<Shard>(run_.world, run_.exec, run_.model, run_.sequences);
+    shard_ = std::make_unique<Shard>(run_.world, run_.exec, run_.model, run_.sequences, has_two_streams(run_, work_));
     if (next_ > 0) restore();
   });
 }
 
-bool CalibrationPass::wants(Index block) const { return work_.wants(block_layout(run_.model.config(), block)); }
+bool CalibrationPass::wants(Index block, GroupRole stage) const {
+  const BlockLayout layout = block_layout(run_.model.config(), block);
+  return std::any_of(layout.groups.begin(), layout.groups.end(),
+                     [&](const GroupLayout& group) { return group.role == stage && work_.wants(group.name); });
+}
+
+bool CalibrationPass::wants(Index block) const {
+  return std::any_of(kStages.begin(), kStages.end(), [&](GroupRole stage) { return wants(block, stage); });
+}
 
 // Root decides: each rank knows what was there when the job began and what it committed itself, which differs.
 Index CalibrationPass::first_block() const {
@@ -70,18 +70,119 @@ bool CalibrationPass::has_all_hidden(Index block) const {
 void CalibrationPass::restore() {
   const auto load = [&](Index unit) { return to_matrix(run_.checkpoint.load_hidden({next_, unit})); };
   shard_->restore(load, load(kProbeUnit));
-  log_info(fmt::format("{} goes on at block {} of {}", work_.name, next_ + 1, run_.model.config().blocks));
+  log_info(fmt::format("{} goes on at {}", work_.name, number_of(next_, run_)));
 }
 
 void CalibrationPass::run(Index end) {
-  end = std::min(end, end_);
-  if (next_ >= end) return;
-  const PhaseTimer timer(run_.report, work_.name);
-  for (; next_ < end; ++next_) {
+  for (; next_ < std::min(end, end_); ++next_) {
     run_.world.agree([&] { check_time(); });
     const auto start = Clock::now();
-    pass_block(next_);
+    read_block();
+    if (work_.solve) {
+      solve_block();
+    } else {
+      measure_block();
+    }
     slowest_block_ = std::max(slowest_block_, seconds_since(start));
+  }
+}
+
+void CalibrationPass::check_time() const {
+  if (run_.world.is_root() && seconds_left() < slowest_block_) {
+    throw Interrupted(
+        "the next block would not be passed before the time limit; what is committed stays: run again to go on");
+  }
+}
+
+void CalibrationPass::read_block() {
+  const PhaseTimer timer(run_.report, work_.name);
+  enter_phase(work_.name + ": read a block");
+  run_.world.agree([&] {
+    blocks_.quantized = run_.model.block(next_);
+    if (has_two_streams(run_, work_)) blocks_.original = blocks_.quantized;
+  });
+}
+
+void CalibrationPass::measure_block() {
+  const PhaseTimer timer(run_.report, work_.name);
+  const bool wanted = wants(next_);
+  const double unit = 1 / static_cast<double>(std::max<std::size_t>(1, shard_->units().size()));
+  const auto advance = [&] { run_.progress.advance(work_.name, unit, number_of(next_, run_)); };
+  std::vector<GroupSums> sums;
+  enter_phase(work_.name + ": forward");
+  run_.world.agree([&] {
+    for (const GroupRole stage : kStages) {
+      if (wanted) {
+        for (GroupSums& group : shard_->empty_sums(blocks_, stage, work_.statistics)) sums.push_back(std::move(group));
+      }
+      shard_->pass_probe(blocks_, stage);
+    }
+    shard_->attend(blocks_, sums);
+  });
+  if (wanted) help_starved(sums);
+  run_.world.agree([&] { shard_->feed_forward(blocks_, sums, advance); });
+  if (shard_->units().empty()) advance();
+  blocks_ = {};
+  return_free_memory();
+  enter_phase(work_.name + ": use sums");
+  make_durable();  // what was committed before this block, and is likely there by now
+  if (wanted) {
+    work_.take(next_, sums);
+    run_.progress.advance(using_sums_of(work_.name), 1, number_of(next_, run_));
+  }
+  if (next_ + 1 < end_ && hidden_are_worth_storing()) store_hidden(next_ + 1);
+}
+
+void CalibrationPass::solve_block() {
+  constexpr double kOfABlock = 1.0 / kStages.size();
+  for (const GroupRole stage : kStages) {
+    const std::string of = fmt::format("{}, {}", number_of(next_, run_), stage_name(stage));
+    enter_phase(stage_name(stage) + ": forward");
+    if (wants(next_, stage)) {
+      const PhaseTimer timer(run_.report, work_.name);
+      std::vector<GroupSums> sums;
+      run_.world.agree([&] { sums = shard_->empty_sums(blocks_, stage, work_.statistics); });
+      help_starved(sums);
+      run_.world.agree([&] { shard_->sum(blocks_, stage, sums); });
+      enter_phase(stage_name(stage) + ": use sums");
+      work_.take(next_, sums);
+    }
+    run_.progress.advance(using_sums_of(work_.name), kOfABlock, of);
+    work_.solve(next_, stage, blocks_.quantized, of);
+    enter_phase(stage_name(stage) + ": forward");
+    const PhaseTimer timer(run_.report, work_.name);
+    run_.world.agree([&] { shard_->pass(blocks_, stage); });
+    run_.progress.advance(work_.name, kOfABlock, of);
+  }
+  blocks_ = {};  // not two of them at once
+  return_free_memory();
+  make_durable();
+}
+
+// Gives the experts that see too few tokens the moments of all, and says so. Refuses where that takes more memory than
+// there is.
+void CalibrationPass::help_starved(std::vector<GroupSums>& sums) const {
+  std::vector<Index> tokens = shard_->routed_tokens();  // that each expert sees
+  if (tokens.empty()) return;
+  run_.world.sum_in_place(tokens);
+  const BlockLayout layout = block_layout(run_.model.config(), next_);
+  const auto seen = [&](const GroupSums& group) {
+    return tokens[static_cast<std::size_t>(group_layout(layout, group.group()).expert)];
+  };
+  StarvedExperts starved;
+  std::vector<GroupSums*> helped;
+  for (GroupSums& group : sums) {
+    const GroupLayout& of = group_layout(layout, group.group());
+    if (of.expert == kNoExpert || !group.needs_all(seen(group))) continue;
+    ++starved[of.role];
+    helped.push_back(&group);
+  }
+  run_.world.agree([&] { run_.memory.expect(starved, next_); });  // before anything of it is allocated
+  for (GroupSums* group : helped) {
+    group->want_all();
+    log_warning(fmt::format("{} sees {} of {} tokens, fewer than {}: its moments are blended with those of all",
+                            group->group(), seen(*group), run_.sequences.count * run_.sequences.length,
+                            group->enough()));
   }
 }
 
@@ -93,55 +194,6 @@ void CalibrationPass::make_durable() {
     run_.checkpoint.drop_hidden_before(stored_block_);
   else
     run_.checkpoint.forget_hidden_before(stored_block_);  // a later pass stores them anew
-}
-
-void CalibrationPass::check_time() const {
-  if (run_.world.is_root() && seconds_left() < slowest_block_) {
-    throw Interrupted(
-        "the next block would not be measured before the time limit; what is committed stays: run again "
-        "to go on");
-  }
-}
-
-void CalibrationPass::pass_block(Index index) {
-  const std::string detail = fmt::format("block {} of {}", index + 1, run_.model.config().blocks);
-  const bool wanted = wants(index);
-  const double unit = 1 / static_cast<double>(std::max<std::size_t>(1, shard_->units().size()));
-  Block block;
-  std::vector<GroupSums> sums;
-  std::vector<Index> expert_tokens;
-  enter_phase(work_.name + ": read a block");
-  run_.world.agree([&] {
-    block = run_.model.block(index);
-    enter_phase(work_.name + ": forward");
-    if (!wanted) return shard_->forward(block);
-    sums = shard_->begin(block, work_.statistics);
-    expert_tokens = shard_->attend(block, sums);
-  });
-  help_starved(index, expert_tokens, sums);
-  run_.world.agree([&] {
-    if (wanted) shard_->feed_forward(block, sums, [&] { run_.progress.advance(work_.name, unit, detail); });
-  });
-  if (!wanted || shard_->units().empty()) run_.progress.advance(work_.name, 1, detail);
-  block = {};
-  return_free_memory();
-  enter_phase(work_.name + ": use sums");
-  make_durable();  // what was committed before this block, and is likely there by now
-  if (wanted) {
-    work_.take(index, sums);
-    run_.progress.advance(using_sums_of(work_.name), 1, detail);
-  }
-  if (index + 1 < end_ && hidden_are_worth_storing()) store_hidden(index + 1);
-}
-
-// `tokens`: how many of this rank's tokens go to each expert.
-void CalibrationPass::help_starved(Index index, std::vector<Index>& tokens, std::vector<GroupSums>& sums) const {
-  if (tokens.empty()) return;
-  run_.world.sum_in_place(tokens);
-  std::vector<ExpertGroup> groups;
-  for (std::size_t group = 2; group < sums.size(); ++group)
-    groups.push_back({sums[group], group % 2 == 0 ? GroupRole::gate_up : GroupRole::down, tokens[(group - 2) / 2]});
-  help_starved_experts(run_, index, groups);
 }
 
 // What a killed run would have to do again, against the time it takes to store what saves it. All ranks decide alike.

@@ -13,7 +13,6 @@
 #include "lrc/pipeline/fingerprint.hpp"
 #include "lrc/pipeline/kept_dtype.hpp"
 #include "lrc/pipeline/measure_phase.hpp"
-#include "lrc/pipeline/propagate_phase.hpp"
 #include "lrc/pipeline/shared_commits.hpp"
 #include "lrc/pipeline/solve_phase.hpp"
 #include "lrc/pipeline/spectra_phase.hpp"
@@ -188,11 +187,7 @@ void CalibrationRun::work() {
   world_.agree([&] {
     if (world_.is_root()) drop_needless_moments(run);
   });
-  if (options_.propagates()) {
-    propagate(run, plan);
-  } else {
-    measure_and_solve(run, plan);
-  }
+  measure_and_solve(run, plan);
   if (world_.is_root()) checkpoint_->drop_hidden_before(model.config().blocks);
   share_commits(world_, *checkpoint_);
   peak_ = world_.max(peak_memory());
@@ -201,8 +196,9 @@ void CalibrationRun::work() {
 
 void CalibrationRun::measure_and_solve(const RunContext& run, const WorkPlan& plan) {
   MeasurePhase measure(run, plan);
-  const Index blocks = run.model.config().blocks,
-              window = window_size(run.options, run.model.config(), run.world.size());
+  const Index blocks = run.model.config().blocks;
+  if (run.options.propagates()) return measure.run(blocks);  // which solves
+  const Index window = window_size(run.options, run.model.config(), run.world.size());
   for (Index first = 0; first < blocks; first += window) {
     const Index end = std::min(first + window, blocks);
     measure.run(end);

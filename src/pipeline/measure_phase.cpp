@@ -1,24 +1,29 @@
 #include "lrc/pipeline/measure_phase.hpp"
 
 #include "lrc/pipeline/prepare_phase.hpp"
+#include "lrc/pipeline/stage_solve.hpp"
 
 namespace lrc {
+
 MeasurePhase::MeasurePhase(const RunContext& run, const WorkPlan& plan) : run_(run), plan_(plan), pass_(run, work()) {}
 
 PassWork MeasurePhase::work() {
-  Statistics statistics = run_.options.statistics();
-  statistics.by_panels = run_.memory.by_panels();
-  return {.name = "calibrate",
-          .statistics = statistics,
-          .wants = [this](const BlockLayout& block) { return plan_.has_unmeasured(block); },
-          .take =
-              [this](Index block, std::vector<GroupSums>& sums) {
-                if (run_.options.prepares_inputs()) {
-                  prepare_and_store(block, sums);
-                } else {
-                  reduce_and_store(sums);
-                }
-              }};
+  const bool propagates = run_.options.propagates();
+  PassWork work{.name = "calibrate",
+                .end = plan_.solves.empty() ? 0 : plan_.solves.back().block + 1,
+                .statistics = run_.options.statistics(),
+                .wants = [this](const std::string& group) { return plan_.is_unmeasured(group); },
+                .take = [this](Index, std::vector<GroupSums>& sums) { reduce_and_store(sums); }};
+  work.statistics.by_panels = run_.memory.by_panels();
+  if (propagates || run_.options.prepares_inputs()) {
+    work.statistics.prepared = true;  // the whole moments of a group are wanted on one rank
+    work.take = [this](Index block, std::vector<GroupSums>& sums) { prepare_and_store(block, sums); };
+  }
+  if (propagates)
+    work.solve = [this](Index index, GroupRole stage, Block& block, const std::string& of) {
+      solve_stage(run_, plan_, index, stage, block, of);
+    };
+  return work;
 }
 
 // Panel by panel, each to another rank, which commits it for whoever will solve.

@@ -1,7 +1,5 @@
 #include "lrc/pipeline/run_context.hpp"
 
-#include <algorithm>
-
 namespace lrc {
 
 WorkPlan WorkPlan::of(const Model& model, bool stacked, const Checkpoint& checkpoint) {
@@ -24,11 +22,9 @@ WorkPlan WorkPlan::of(const Model& model, bool stacked, const Checkpoint& checkp
   return plan;
 }
 
-bool WorkPlan::has_unmeasured(const BlockLayout& block) const {
-  return std::any_of(block.groups.begin(), block.groups.end(), [&](const GroupLayout& group) {
-    const auto at = unmeasured.lower_bound({group.name, 0});
-    return at != unmeasured.end() && at->first == group.name;
-  });
+bool WorkPlan::is_unmeasured(const std::string& group) const {
+  const auto at = unmeasured.lower_bound({group, 0});
+  return at != unmeasured.end() && at->first == group;
 }
 
 }  // namespace lrc

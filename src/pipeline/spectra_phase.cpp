@@ -48,16 +48,12 @@ void SpectraPhase::run() {
   statistics.kind = MomentKind::inputs;
   statistics.prepared = false;
   CalibrationPass pass(run_, {.name = "spectra",
+                              .end = run_.model.config().blocks,
                               .statistics = statistics,
-                              .wants = [this](const BlockLayout& block) { return wants(block); },
+                              .wants = [this](const std::string& group) { return missing_.contains(group); },
                               .take = [this](Index block, std::vector<GroupSums>& sums) { take(block, sums); }});
   pass.run(run_.model.config().blocks);
   run_.world.agree([&] { run_.checkpoint.make_durable(); });
-}
-
-bool SpectraPhase::wants(const BlockLayout& block) const {
-  return std::any_of(block.groups.begin(), block.groups.end(),
-                     [&](const GroupLayout& group) { return missing_.contains(group.name); });
 }
 
 // Each group to another rank.
@@ -71,7 +67,7 @@ void SpectraPhase::take(Index block, std::vector<GroupSums>& sums) {
     next_owner_ = (next_owner_ + 1) % run_.world.size();
   }
   run_.world.agree([&] {
-    for (const std::size_t i : mine) store(block, layout.groups[i], sums[i]);
+    for (const std::size_t i : mine) store(block, group_layout(layout, sums[i].group()), sums[i]);
   });
 }
 

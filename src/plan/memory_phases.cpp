@@ -35,14 +35,15 @@ std::vector<PhaseMemory> block_by_block(const MemoryInputs& in, const Measuremen
 // --propagate quantized: what both streams have while a stage of a block is measured and solved.
 std::vector<MemoryTerm> propagated(const MemoryInputs& in, GroupRole stage) {
   const int streams = in.options.target_blend > 0 ? 2 : 1;
+  const bool kept = stage == GroupRole::attention_out || stage == GroupRole::down;  // others follow from hidden states
   double staged = 0, factors = 0;  // channels that a token has as the stage's inputs; elements of U and V of a block
   for (const GroupLayout& group : block_layout(in.model, 0).groups) {
-    if (group.role == stage) staged += share_of_tokens(in.model, group) * real(group.inputs());
+    if (kept && group.role == stage) staged += share_of_tokens(in.model, group) * real(group.inputs());
     for (const LinearStack& stack : stacks_of(group, in.options.stack_groups))
       factors += real(in.options.largest_rank(stack, group.inputs()) * (stack.rows + group.inputs()));
   }
   return {hidden_states(in, streams),
-          {"both blocks", 2 * block_weights(in) + kFloat * factors},
+          {"block weights", streams * block_weights(in) + kFloat * factors},
           {"inputs of a stage", streams * kFloat * tokens_of(in).shard * staged}};
 }
 
@@ -84,7 +85,7 @@ void append(std::vector<PhaseMemory>& all, const std::vector<PhaseMemory>& more)
 std::vector<PhaseMemory> propagating_phases(const MemoryInputs& in) {
   const std::vector<MemoryTerm> there = propagated(in, GroupRole::qkv);
   std::vector<PhaseMemory> all{
-      phase(in, "propagate: read a block", joined(there, {{"rotation of a linear", rotating(in)}}))};
+      phase(in, "calibrate: read a block", joined(there, {{"rotation of a linear", rotating(in)}}))};
   for (const GroupRole stage : {GroupRole::qkv, GroupRole::attention_out, GroupRole::gate_up, GroupRole::down}) {
     const std::string name = stage_name(stage);
     append(all, stage_by_stage(in, stage, name));

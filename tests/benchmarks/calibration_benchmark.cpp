@@ -140,16 +140,16 @@ void run(const ModelConfig& config, Index length, Index sequences, int threads) 
     std::map<std::string, MomentSums> sums;
     const auto pass = [&] {
       MatrixF hidden = input;
-      forward_block(context, block, hidden, [&](const LinearGroup& group, const ConstViewF& x) {
-        if (!sums.contains(group.name)) {
-          const VectorD energy = x.cast<double>().colwise().squaredNorm().transpose();
-          sums.emplace(group.name, MomentSums(group.name, kind, FixedPointScales(energy, 100)));
-          bytes[kind] += MomentSums::bytes(kind, x.cols(), {0, x.cols()});
-        }
-        MatrixF y = x;
-        quantize_rows(exec, ActivationQuantizer{}, y);
-        sums.at(group.name).add(exec, x, y);
-      });
+      forward_block(context, block, hidden, {.inputs = [&](const LinearGroup& group, const ConstViewF& x) {
+                      if (!sums.contains(group.name)) {
+                        const VectorD energy = x.cast<double>().colwise().squaredNorm().transpose();
+                        sums.emplace(group.name, MomentSums(group.name, kind, FixedPointScales(energy, 100)));
+                        bytes[kind] += MomentSums::bytes(kind, x.cols(), {0, x.cols()});
+                      }
+                      MatrixF y = x;
+                      quantize_rows(exec, ActivationQuantizer{}, y);
+                      sums.at(group.name).add(exec, x, y);
+                    }});
     };
     pass();  // the sums exist from here on
     const double with_moments = seconds(pass);

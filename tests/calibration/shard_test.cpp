@@ -3,7 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <map>
+#include <numeric>
 
+#include "calibration/show_mlp.hpp"
 #include "lrc/linalg/gemm.hpp"
 #include "lrc/model/stored_model.hpp"
 #include "random_model.hpp"
@@ -25,21 +27,29 @@ Sequences random_sequences() {
   return sequences;
 }
 
-std::map<std::string, SummedMoments> measured(const Communicator& world, const Model& model, const Statistics& what) {
-  Execution exec(2);
-  Shard shard(world, exec, model, random_sequences());
-  const Block block = model.block(0);
-  std::vector<GroupSums> sums = shard.begin(block, what);
-  std::vector<Index> tokens = shard.attend(block, sums);
+std::vector<GroupSums> empty_sums(Shard& shard, const StreamBlocks& blocks, const Statistics& what) {
+  std::vector<GroupSums> sums;
+  for (const GroupRole stage : kStages) {
+    for (GroupSums& group : shard.empty_sums(blocks, stage, what)) sums.push_back(std::move(group));
+    shard.pass_probe(blocks, stage);
+  }
+  return sums;
+}
+
+void help_starved(const Communicator& world, const Shard& shard, const Block& block, std::vector<GroupSums>& sums) {
+  std::vector<Index> tokens = shard.routed_tokens();
   world.sum_in_place(tokens);
   EXPECT_EQ(tokens.size(), 5U);
-  Index routed = 0;
-  for (const Index count : tokens) routed += count;
-  EXPECT_EQ(routed, 2 * kCount * kLength);
-  for (std::size_t group = 2; group < sums.size(); ++group) {
-    if (sums[group].needs_all(tokens[(group - 2) / 2])) sums[group].want_all();
+  EXPECT_EQ(std::accumulate(tokens.begin(), tokens.end(), Index{0}), 2 * kCount * kLength);
+  for (std::size_t expert = 0; expert < tokens.size(); ++expert) {
+    for (const LinearGroup* group : {&block.mlps[expert].gate_up, &block.mlps[expert].down}) {
+      GroupSums& own = sums_of(sums, group->name);
+      if (own.needs_all(tokens[expert])) own.want_all();
+    }
   }
-  shard.feed_forward(block, sums);
+}
+
+std::map<std::string, SummedMoments> reduced(const Communicator& world, Execution& exec, std::vector<GroupSums>& sums) {
   std::map<std::string, SummedMoments> result;
   for (GroupSums& group : sums) {
     group.sum(exec, 0);
@@ -47,6 +57,17 @@ std::map<std::string, SummedMoments> measured(const Communicator& world, const M
     if (world.is_root()) result[group.group()] = group.result(0);
   }
   return result;
+}
+
+std::map<std::string, SummedMoments> measured(const Communicator& world, const Model& model, const Statistics& what) {
+  Execution exec(2);
+  Shard shard(world, exec, model, random_sequences());
+  const StreamBlocks blocks{model.block(0)};
+  std::vector<GroupSums> sums = empty_sums(shard, blocks, what);
+  shard.attend(blocks, sums);
+  help_starved(world, shard, blocks.quantized, sums);
+  shard.feed_forward(blocks, sums);
+  return reduced(world, exec, sums);
 }
 
 // X Xᵀ of every group, over the tokens that reach it and over all tokens.
@@ -65,17 +86,17 @@ std::map<std::string, Naive> naive(const Model& model) {
   model.embed(random_sequences().tokens, hidden);
   std::map<std::string, Naive> result;
   const auto square = [](const ConstViewF& x) -> MatrixD { return x.cast<double>().transpose() * x.cast<double>(); };
-  forward_attention(context, block, hidden);
+  StagedBatch batch{hidden};
+  forward_attention(context, block, batch);
   for (const Mlp& expert : block.mlps) {
-    MatrixF x = mlp_inputs(context, block, hidden);
-    forward_mlp(exec, expert, x, [&](const LinearGroup& group, const ConstViewF& inputs) {
+    show_mlp(exec, expert, mlp_inputs(context, block, hidden), [&](const LinearGroup& group, const ConstViewF& inputs) {
       result[group.name] = {0, MatrixD::Zero(inputs.cols(), inputs.cols()), square(inputs)};
     });
   }
-  forward_mlps(context, block, hidden, [&](const LinearGroup& group, const ConstViewF& inputs) {
-    result[group.name].tokens = inputs.rows();
-    result[group.name].routed = square(inputs);
-  });
+  forward_mlps(context, block, batch, {.inputs = [&](const LinearGroup& group, const ConstViewF& inputs) {
+                 result[group.name].tokens = inputs.rows();
+                 result[group.name].routed = square(inputs);
+               }});
   return result;
 }
 
@@ -118,6 +139,39 @@ TEST(Shard, HasTheSameBitsOnAnyNumberOfRanks) {
     EXPECT_EQ(alone.xy, together.at(name).xy) << name;
     EXPECT_EQ(alone.yy, together.at(name).yy) << name;
   }
+}
+
+TEST(Shard, SumsStageByStageWhatItSumsUnitByUnit) {
+  single_threaded_blas();
+  const Communicator world;
+  const TemporaryDirectory directory;
+  write_model(directory / "m");
+  const StoredModel model(directory / "m");
+  const Statistics what{.kind = MomentKind::exact, .quantizer = {}, .min_expert_tokens = kEnough};
+  Execution exec(2);
+  const StreamBlocks blocks{model.block(0)};
+  Shard staged(world, exec, model, random_sequences()), whole(world, exec, model, random_sequences());
+  std::vector<GroupSums> sums = empty_sums(whole, blocks, what);
+  whole.attend(blocks, sums);
+  help_starved(world, whole, blocks.quantized, sums);
+  whole.feed_forward(blocks, sums);
+  std::map<std::string, SummedMoments> expected = reduced(world, exec, sums), found;
+  for (const GroupRole stage : kStages) {
+    std::vector<GroupSums> own = staged.empty_sums(blocks, stage, what);
+    for (GroupSums& group : own) {
+      if (sums_of(sums, group.group()).wants_all()) group.want_all();
+    }
+    staged.sum(blocks, stage, own);
+    staged.pass(blocks, stage);
+    found.merge(reduced(world, exec, own));
+  }
+  for (const auto& [name, moments] : expected) {
+    EXPECT_EQ(found.at(name).xx, moments.xx) << name;
+    EXPECT_EQ(found.at(name).borrowed, moments.borrowed) << name;
+  }
+  EXPECT_EQ(staged.probe(), whole.probe());
+  for (std::size_t unit = 0; unit < whole.units().size(); ++unit)
+    EXPECT_EQ(staged.units()[unit].hidden, whole.units()[unit].hidden);
 }
 
 }  // namespace

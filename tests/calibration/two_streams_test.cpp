@@ -1,10 +1,10 @@
-// What two streams sum, stage by stage, against whole forward passes of both models.
-#include "lrc/calibration/two_streams.hpp"
-
+// What a shard with two streams sums, stage by stage, against whole forward passes of both models.
 #include <gtest/gtest.h>
 
 #include <map>
 
+#include "calibration/show_mlp.hpp"
+#include "lrc/calibration/shard.hpp"
 #include "lrc/linalg/gemm.hpp"
 #include "lrc/model/stored_model.hpp"
 #include "random_model.hpp"
@@ -54,28 +54,26 @@ class NaiveBlocks {
       : context_(context), original_(original), quantized_(quantized) {}
 
   std::map<std::string, Inputs> forward(MatrixF& original, MatrixF& quantized) {
-    forward_attention(context_, original_, original, put(&Inputs::original));
-    forward_attention(context_, quantized_, quantized, put(&Inputs::own));
+    StagedBatch a{original}, b{quantized};
+    forward_attention(context_, original_, a, {.inputs = put(&Inputs::original)});
+    forward_attention(context_, quantized_, b, {.inputs = put(&Inputs::own)});
     const MatrixF x = mlp_inputs(context_, original_, original), y = mlp_inputs(context_, quantized_, quantized);
-    const bool routed = quantized_.router.rows() > 0;
-    std::vector<ExpertTokens> tokens;
-    if (routed) tokens = route(context_.exec, quantized_.router, quantized_.experts_per_token, y);
+    const auto own = [&](std::size_t i, const MatrixF& all) {
+      return b.routed.empty() ? all : gathered(context_.exec, b.routed[i], all);
+    };
     for (std::size_t i = 0; i < quantized_.mlps.size(); ++i) {
-      const auto observe = [&](const Mlp& mlp, MatrixF inputs, MatrixF Inputs::*field) {
-        forward_mlp(context_.exec, mlp, inputs, put(field));
-      };
-      observe(original_.mlps[i], x, &Inputs::all_original);
-      observe(quantized_.mlps[i], y, &Inputs::all);
-      observe(original_.mlps[i], routed ? gathered(context_.exec, tokens[i], x) : x, &Inputs::original);
-      observe(quantized_.mlps[i], routed ? gathered(context_.exec, tokens[i], y) : y, &Inputs::own);
+      show_mlp(context_.exec, original_.mlps[i], x, put(&Inputs::all_original));
+      show_mlp(context_.exec, quantized_.mlps[i], y, put(&Inputs::all));
+      show_mlp(context_.exec, original_.mlps[i], own(i, x), put(&Inputs::original));
+      show_mlp(context_.exec, quantized_.mlps[i], own(i, y), put(&Inputs::own));
     }
-    forward_mlps(context_, original_, original);
-    forward_mlps(context_, quantized_, quantized);
+    forward_mlps(context_, original_, a);
+    forward_mlps(context_, quantized_, b);
     return std::move(read_);
   }
 
  private:
-  InputObserver put(MatrixF Inputs::*field) {
+  std::function<void(const LinearGroup&, const ConstViewF&)> put(MatrixF Inputs::*field) {
     return [this, field](const LinearGroup& group, const ConstViewF& inputs) { read_[group.name].*field = inputs; };
   }
 
@@ -106,17 +104,15 @@ void expect_sums(const GroupSums& sums, const Inputs& read) {
   expect_near(sums.drift(), drift, xx.norm());
 }
 
-std::vector<GroupSums> summed(const Communicator& world, TwoStreams& streams, const Block& original,
-                              const Block& quantized) {
+std::vector<GroupSums> summed(const Communicator& world, Shard& shard, const StreamBlocks& blocks, GroupRole stage) {
   std::vector<GroupSums> sums =
-      streams.begin_sums(quantized, {.quantizer = {}, .min_expert_tokens = kEnough, .prepared = true});
-  std::vector<Index> tokens = streams.routed_tokens();
+      shard.empty_sums(blocks, stage, {.quantizer = {}, .min_expert_tokens = kEnough, .prepared = true});
+  std::vector<Index> tokens = shard.routed_tokens();
   world.sum_in_place(tokens);
-  for (std::size_t i = 0; i < tokens.size(); ++i) {
+  for (std::size_t i = 0; i < tokens.size() && sums.size() > 1; ++i) {
     if (sums[i].needs_all(tokens[i])) sums[i].want_all();
   }
-  for (GroupSums& group : sums) group.begin_drift();
-  streams.sum(original, quantized, sums);
+  shard.sum(blocks, stage, sums);
   for (GroupSums& group : sums) {
     group.reduce(world, 0, 0);
     group.reduce_drift(world, 0);
@@ -137,18 +133,18 @@ void expect_as_whole_passes(const std::string& family, bool rotated) {
   MatrixF x(kTokens, model.config().hidden_size);
   model.embed(random_sequences().tokens, x);
   MatrixF y = x;  // the same tokens in the quantized model
-  TwoStreams streams(world, exec, model, random_sequences(), true);
+  Shard shard(world, exec, model, random_sequences(), true);
   Index starved = 0;
   for (Index index = 0; index < model.config().blocks; ++index) {
-    const Block original = with_rotations(model.block(index), rotations), quantized = quantized_block(original);
-    const std::map<std::string, Inputs> read = NaiveBlocks(context, original, quantized).forward(x, y);
-    streams.begin(original);
-    for (std::size_t stage = 0; stage < kStages.size(); ++stage) {
-      for (const GroupSums& group : summed(world, streams, original, quantized)) {
+    const Block original = with_rotations(model.block(index), rotations);
+    const StreamBlocks blocks{quantized_block(original), original};
+    const std::map<std::string, Inputs> read = NaiveBlocks(context, original, blocks.quantized).forward(x, y);
+    for (const GroupRole stage : kStages) {
+      for (const GroupSums& group : summed(world, shard, blocks, stage)) {
         starved += group.wants_all() ? 1 : 0;
         if (world.is_root()) expect_sums(group, read.at(group.group()));
       }
-      streams.pass(original, quantized);
+      shard.pass(blocks, stage);
     }
   }
   EXPECT_EQ(starved > 0, family == "mixtral");

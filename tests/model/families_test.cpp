@@ -149,7 +149,9 @@ TEST(Experts, AddUpAsTheRouterSays) {
       expected.row(token) += routed[e].weights[i] * (block.mlps[e].down.linears[0].weight * inner).transpose();
     }
   }
-  forward_mlps(context, block, hidden);
+  StagedBatch batch{hidden};
+  route_batch(context, block, batch);
+  forward_mlps(context, block, batch);
   EXPECT_LT((hidden - expected).cwiseAbs().maxCoeff(), 1e-3F * expected.cwiseAbs().maxCoeff());
 }
 

@@ -112,4 +112,7 @@ class GroupSums {
   std::optional<MomentSums> drift_routed_, drift_all_;
 };
 
+/// Those of that group, which is one of them.
+GroupSums& sums_of(std::vector<GroupSums>& sums, const std::string& group);
+
 }  // namespace lrc

@@ -1,4 +1,5 @@
-// This rank's share of the calibration tokens on its way through the blocks.
+// This rank's share of the calibration tokens on its way through the blocks: in one stream of hidden states, or in two,
+// as the quantized model has them, as far as it is solved (X̂), and as the original has them (X̄).
 #pragma once
 
 #include <functional>
@@ -24,51 +25,69 @@ struct Statistics {
 /// Of the first sequence, that many tokens of which each expert sees some, whoever they are for.
 inline constexpr Index kExpertProbeTokens = 64;
 
-/// No sums yet, for a group's inputs in `units` units of sequences of `length`; the probe's inputs of the group
-/// (tokens×d_in) tell their scales.
-GroupSums empty_sums(const LinearGroup& group, const ConstViewF& probe, const Statistics& statistics, Index length,
-                     Index units);
-
-/// The first tokens of the first sequence, embedded: probe tokens×hidden_size.
-MatrixF embedded_probe(const Model& model, const Sequences& sequences);
+/// A block as the streams go through it.
+struct StreamBlocks {
+  Block quantized;   ///< as far as it is; of one stream alone it may be the original one
+  Block original{};  ///< where there is a stream of it: the same norms and router
+};
 
 class Shard {
  public:
-  /// Embeds this rank's units: unit u belongs to rank u modulo the number of ranks.
-  Shard(const Communicator& world, Execution& exec, const Model& model, const Sequences& sequences);
+  /// Embeds this rank's units: unit u belongs to rank u modulo the number of ranks. `original`: there are two streams.
+  Shard(const Communicator& world, Execution& exec, const Model& model, const Sequences& sequences,
+        bool original = false);
+  Shard(const Shard&) = delete;
+  Shard& operator=(const Shard&) = delete;
 
-  /// One block forward, without statistics.
-  void forward(const Block& block);
+  /// No sums yet of the groups of `stage`, one after the other, which the probe is about to enter: it tells the scales.
+  std::vector<GroupSums> empty_sums(const StreamBlocks& blocks, GroupRole stage, const Statistics& statistics) const;
+  void pass_probe(const StreamBlocks& blocks, GroupRole stage);
 
-  /// One block forward with statistics, in two halves, between which the ranks count the tokens of every expert.
-  /// Empty sums of every group's moments, in the order of the block's layout; the probe goes forward.
-  std::vector<GroupSums> begin(const Block& block, const Statistics& statistics);
-  /// Attention, and the sums of its groups. Returns how many of this rank's tokens go to each expert; nothing for a
-  /// dense block.
-  std::vector<Index> attend(const Block& block, std::vector<GroupSums>& sums);
-  /// The MLP or the experts, and the sums of their groups, which are not reduced yet. `progress` is called after each
-  /// unit.
-  void feed_forward(const Block& block, std::vector<GroupSums>& sums, const std::function<void()>& progress = {});
+  /// One stream, unit by unit, through attention, then through the MLP or the experts, expert after expert. The inputs
+  /// of the groups that have sums are added to them, which are not reduced. `progress` is called after each unit.
+  void attend(const StreamBlocks& blocks, std::vector<GroupSums>& sums);
+  void feed_forward(const StreamBlocks& blocks, std::vector<GroupSums>& sums,
+                    const std::function<void()>& progress = {});
 
-  /// This rank's units, as they enter the next block.
-  const std::vector<Unit>& units() const { return units_; }
-  /// The first tokens of the first sequence, on every rank: they tell the scales of the sums. Being causal, they are
-  /// what the unit that holds them computes too. Probe tokens×hidden_size.
+  /// Any streams, stage by stage: the sums of a stage's groups, where there are two with the drift, which begins here;
+  /// then, when these groups may have been exchanged, they are passed. Of an expert's original inputs those are summed
+  /// that the quantized stream sends to it.
+  void sum(const StreamBlocks& blocks, GroupRole stage, std::vector<GroupSums>& sums);
+  void pass(const StreamBlocks& blocks, GroupRole stage);
+
+  /// How many of this rank's tokens go to each expert, from attention_out to down, by the first stream; none in a dense
+  /// model.
+  std::vector<Index> routed_tokens() const;
+
+  /// This rank's units, as they enter the next block, in the first stream.
+  const std::vector<Unit>& units() const { return stream_.units; }
+  /// The first tokens of the first sequence, on every rank. Being causal, they are what the unit that holds them
+  /// computes too. Probe tokens×hidden_size.
   const MatrixF& probe() const { return probe_; }
 
   /// Goes on from hidden states that were stored: `unit` and `probe` have the shapes of what they replace.
   void restore(const std::function<MatrixF(Index unit)>& unit, MatrixF probe);
 
  private:
-  void add_all_tokens(const Block& block, const Unit& unit, std::vector<GroupSums>& sums);
-  ForwardContext context(Index sequence_length) const;
+  struct Stream {
+    std::vector<Unit> units;
+    std::vector<StagedBatch> batches{};  // of each unit
+  };
+
+  Observer adding_to(std::vector<GroupSums>& sums);
+  MatrixF original_inputs(const Block& original, GroupRole stage, std::size_t unit, std::size_t i) const;
+  void sum_all_tokens(const StreamBlocks& blocks, GroupRole stage, std::size_t unit, std::size_t i, GroupSums& sums);
+  ForwardContext context() const { return {config_, rotary_, length_, exec_}; }
+  ForwardContext probe_context() const { return {config_, rotary_, probe_.rows(), exec_}; }
 
   Execution& exec_;
   const ModelConfig& config_;
   RotaryEmbedding rotary_;
   Index length_, all_units_;
-  std::vector<Unit> units_;
-  MatrixF probe_;  // probe tokens×hidden_size
+  bool two_streams_;
+  Stream stream_, original_;  // of the original no units where it is not wanted
+  MatrixF probe_;             // probe tokens×hidden_size, of the first stream
+  StagedBatch probe_batch_{probe_};
 };
 
 }  // namespace lrc

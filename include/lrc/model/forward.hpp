@@ -1,19 +1,18 @@
-// The forward pass of one block over a batch of whole sequences.
+// The forward pass of a block over a batch of whole sequences, in four stages, between which the groups that come next
+// may be exchanged: qkv, attention_out, then gate_up and down of the MLP or of all experts.
 #pragma once
 
-#include <functional>
+#include <array>
+#include <vector>
 
 #include "lrc/core/execution.hpp"
 #include "lrc/model/block.hpp"
 #include "lrc/model/config.hpp"
-#include "lrc/model/layers.hpp"
+#include "lrc/model/group_forward.hpp"
 #include "lrc/model/rotary.hpp"
 #include "lrc/model/router.hpp"
 
 namespace lrc {
-
-/// Sees the input of a group, before quantization and after the online rotation: tokens×d_in.
-using InputObserver = std::function<void(const LinearGroup& group, const ConstViewF& inputs)>;
 
 /// What a forward pass needs beside the weights.
 struct ForwardContext {
@@ -23,38 +22,47 @@ struct ForwardContext {
   Execution& exec;
 };
 
-/// hidden (tokens×hidden_size, tokens = sequences·sequence_length, sequence after sequence) ← block(hidden).
-/// `observe`, where given, is called once for each group of linears that has inputs: an expert without tokens has none.
-void forward_block(const ForwardContext& context, const Block& block, ViewF hidden, const InputObserver& observe = {});
+inline constexpr std::array kStages{GroupRole::qkv, GroupRole::attention_out, GroupRole::gate_up, GroupRole::down};
 
-/// The two halves of a block: attention, then the MLP or the experts.
-void forward_attention(const ForwardContext& context, const Block& block, ViewF hidden,
-                       const InputObserver& observe = {});
-void forward_mlps(const ForwardContext& context, const Block& block, ViewF hidden, const InputObserver& observe = {});
+/// The groups of a stage: one, or one an expert.
+std::vector<LinearGroup*> stage_groups(Block& block, GroupRole stage);
+std::vector<const LinearGroup*> stage_groups(const Block& block, GroupRole stage);
 
-/// What qkv reads, and what the MLP or the router and the experts read: tokens×hidden_size.
-MatrixF attention_inputs(const ForwardContext& context, const Block& block, const ConstViewF& hidden);
+/// A batch on its way through a block. What qkv and gate_up read follows from the hidden states alone.
+struct StagedBatch {
+  MatrixF& hidden;                     ///< (sequences·sequence_length)×hidden_size, sequence after sequence
+  std::vector<ExpertTokens> routed{};  ///< between attention_out and down; none in a dense block
+  std::vector<MatrixF> inputs{};       ///< of the groups of attention_out or down, as they come: tokens×d_in each
+};
+
+/// The groups of `stage`, which comes next, and what lies between them and the stage after it; with down, the batch
+/// leaves the block. Each group is observed once, but an expert without tokens is not.
+void pass_stage(const ForwardContext& context, const Block& block, GroupRole stage, StagedBatch& batch,
+                const Observer& observe = {});
+
+/// Two stages in a row: qkv and attention_out; gate_up and down, expert after expert, of which one is in memory.
+void forward_attention(const ForwardContext& context, const Block& block, StagedBatch& batch,
+                       const Observer& observe = {});
+void forward_mlps(const ForwardContext& context, const Block& block, StagedBatch& batch, const Observer& observe = {});
+
+/// All stages in a row: hidden (as in StagedBatch) ← block(hidden).
+void forward_block(const ForwardContext& context, const Block& block, MatrixF& hidden, const Observer& observe = {});
+
+/// What group `i` of `stage`, which comes next, will read, as it quantizes it: after its online rotation (tokens×d_in).
+MatrixF stage_inputs(const ForwardContext& context, const Block& block, GroupRole stage, std::size_t i,
+                     const StagedBatch& batch);
+
+/// What the MLP or the router and the experts read: tokens×hidden_size.
 MatrixF mlp_inputs(const ForwardContext& context, const Block& block, const ConstViewF& hidden);
 
-/// What attention_out reads (tokens×query_size) and what down reads (tokens×intermediate_size), from the outputs of the
-/// group before it, which are used up; the second is a part of them.
-MatrixF attended(const ForwardContext& context, const Block& block, std::vector<MatrixF>& qkv);
-ViewF gated(Execution& exec, std::vector<MatrixF>& gate_up);
+/// Sends the batch to its experts, as attention_out does for the stages behind it; nothing in a dense block.
+void route_batch(const ForwardContext& context, const Block& block, StagedBatch& batch);
 
-/// An expert's rows of x (tokens×d) as one batch, and its outputs (the expert's tokens×hidden_size) added to theirs.
+/// An expert's rows of x (tokens×d) as one batch.
 MatrixF gathered(Execution& exec, const ExpertTokens& tokens, const ConstViewF& x);
-void add_scattered(Execution& exec, const ExpertTokens& tokens, const MatrixF& outputs, ViewF hidden);
 
-/// One MLP's outputs (tokens×hidden_size) for its inputs x, which it uses up.
-MatrixF forward_mlp(Execution& exec, const Mlp& mlp, ViewF x, const InputObserver& observe = {});
-
-/// The outputs of a group's linears for the inputs x (tokens×d_in): corrected from the inputs as
-/// they come, rotated, observed, centred, corrected by the group's branches, quantized, multiplied.
-/// x is left as the quantized linears saw it.
-std::vector<MatrixF> forward_group(Execution& exec, const LinearGroup& group, ViewF x,
-                                   const InputObserver& observe = {});
-
-/// Q_a on every row of x, on the threads of `exec`.
-void quantize_rows(Execution& exec, const ActivationQuantizer& quantizer, ViewF x);
+/// What gate_up or down (`stage`) of an MLP would read (rotated, tokens×d_in) for any tokens of which `x`
+/// (tokens×hidden_size) is what the block's MLPs read.
+MatrixF expert_inputs(Execution& exec, const Mlp& mlp, GroupRole stage, MatrixF x);
 
 }  // namespace lrc

@@ -1,11 +1,12 @@
-// A pass of the tokens through the model, block by block, from the last committed hidden states on.
+// A pass of the tokens through the model, block by block: measured as a whole, from the last committed hidden states
+// on; or stage by stage, each solved before the tokens go on.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 
 #include "lrc/calibration/shard.hpp"
-#include "lrc/core/log.hpp"
 #include "lrc/pipeline/run_context.hpp"
 
 namespace lrc {
@@ -13,41 +14,38 @@ namespace lrc {
 /// What a pass is for.
 struct PassWork {
   std::string name;       ///< as its progress is shown
-  Statistics statistics;  ///< what is summed in the blocks that it wants
-  std::function<bool(const BlockLayout&)> wants;
-  /// Takes a block's sums of this rank, which are not reduced yet. Collective.
+  Index end;              ///< no block from here on need be passed
+  Statistics statistics;  ///< what is summed in the blocks, or stages, of which it wants a group
+  std::function<bool(const std::string& group)> wants;
+  /// Takes a block's or a stage's sums of this rank, which are not reduced yet. Collective.
   std::function<void(Index block, std::vector<GroupSums>& sums)> take;
+  /// Where it is given: puts the solved groups of a stage into the block; `of` says where they belong. Collective.
+  std::function<void(Index block, GroupRole stage, Block& quantized, const std::string& of)> solve{};
 };
-
-/// A group of an expert, and how many tokens of all ranks reach it.
-struct ExpertGroup {
-  GroupSums& sums;
-  GroupRole role;
-  Index tokens;
-};
-
-/// Gives the experts of block `index` that see too few tokens the moments of all, and says so. Refuses where that takes
-/// more memory than there is. Collective.
-void help_starved_experts(const RunContext& run, Index index, const std::vector<ExpertGroup>& groups);
 
 class CalibrationPass {
  public:
   using Clock = std::chrono::steady_clock;
 
-  /// Starts from the last committed hidden states that serve, or from the embeddings. Collective, as run() is.
+  /// Starts from the last committed hidden states that serve, or from the embeddings, as a pass that solves does:
+  /// its hidden states follow from the solves, and are not committed. Collective, as run() is.
   CalibrationPass(const RunContext& run, PassWork work);
 
   /// The blocks before `end` that were not passed yet, as far as the work wants any of them or of those behind.
   void run(Index end);
 
  private:
+  bool wants(Index block, GroupRole stage) const;
   bool wants(Index block) const;
   bool has_all_hidden(Index block) const;
   Index first_block() const;
   void restore();
   void check_time() const;
-  void pass_block(Index index);
-  void help_starved(Index index, std::vector<Index>& tokens, std::vector<GroupSums>& sums) const;
+  void read_block();
+  void measure_block();
+  void solve_block();
+  void help_starved(std::vector<GroupSums>& sums) const;
+  void take(std::vector<GroupSums>& sums);
   void store_hidden(Index block);
   bool hidden_are_worth_storing() const;
   void make_durable();
@@ -55,8 +53,9 @@ class CalibrationPass {
   const RunContext& run_;
   PassWork work_;
   Index next_ = 0;  // the block that the shard's hidden states enter
-  Index end_ = 0;   // nothing from here on is wanted
+  Index end_;       // nothing from here on is wanted
   std::unique_ptr<Shard> shard_;
+  StreamBlocks blocks_;         // number next_
   double slowest_block_ = 0;    // seconds
   Index stored_block_ = 0;      // the last block whose incoming hidden states are committed
   double storing_seconds_ = 0;  // what committing hidden states took last

@@ -1,4 +1,5 @@
-// The calibration pass: what the moments of every group are, block by block, committed for whoever will solve.
+// The calibration pass: what the moments of every group are, committed for whoever will solve; with --propagate
+// quantized they are solved on the way.
 #pragma once
 
 #include "lrc/pipeline/calibration_pass.hpp"
@@ -20,7 +21,7 @@ class MeasurePhase {
 
   const RunContext& run_;
   const WorkPlan& plan_;
-  int next_owner_ = 0;  // of a panel of moments
+  int next_owner_ = 0;  // of a group's moments, or of a panel of them
   CalibrationPass pass_;
 };
 

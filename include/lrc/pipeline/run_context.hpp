@@ -49,7 +49,7 @@ struct WorkPlan {
   std::set<std::pair<std::string, Index>> unmeasured;  ///< groups and panels of their moments that one of them needs
 
   static WorkPlan of(const Model& model, bool stacked, const Checkpoint& checkpoint);
-  bool has_unmeasured(const BlockLayout& block) const;
+  bool is_unmeasured(const std::string& group) const;
 };
 
 }  // namespace lrc

@@ -17,7 +17,6 @@ class SpectraPhase {
   void run();
 
  private:
-  bool wants(const BlockLayout& block) const;
   void take(Index block, std::vector<GroupSums>& sums);
   void store(Index block, const GroupLayout& group, const GroupSums& sums) const;
 
