@@ -22,7 +22,7 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
 }
 
 SolveOptions options_of(const RunContext& run, const SolveTask& task) {
-  return run.options.solve_options(task.stack.name, run.ranks.of(task.stack, task.group.inputs()));
+  return run.options.solve_options(task.stack.name, run.options.rank(task.stack, task.group.inputs()));
 }
 
 // A correction that does harm is no secret.
@@ -88,7 +88,7 @@ void solve_alone(const RunContext& run, const SolveTask& task) {
                           {.name = task.stack.name, .blend = run.options.target_blend, .damping = run.options.damping});
     sums.drift = {};
   }
-  SolveResult result = lrc::solve(run.exec, run.options.solve_method(), weight, moments, options);
+  SolveResult result = lrc::solve(run.exec, run.options.method, weight, moments, options);
   multiply_by_size(result, parts.sizes, parts.rows);
   commit(run, task,
          to_record(task.stack.name, result, linear_rows(task.group, task.stack), moments, preparation, bias,
@@ -109,7 +109,7 @@ void solve_together(const RunContext& run, const SolveTask& task, const Communic
   const GroupProblem problem = GroupProblem::from(grid, source);
   source = {};
   return_free_memory();
-  SolveResult result = group_solve(run.exec, grid, run.options.solve_method(), problem, options_of(run, task));
+  SolveResult result = group_solve(run.exec, grid, run.options.method, problem, options_of(run, task));
   team.agree([&] {
     if (!team.is_root()) return;
     multiply_by_size(result, parts.sizes, parts.rows);

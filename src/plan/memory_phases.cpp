@@ -40,7 +40,7 @@ std::vector<MemoryTerm> propagated(const MemoryInputs& in, GroupRole stage) {
   for (const GroupLayout& group : block_layout(in.model, 0).groups) {
     if (kept && group.role == stage) staged += share_of_tokens(in.model, group) * real(group.inputs());
     for (const LinearStack& stack : stacks_of(group, in.options.stack_groups))
-      factors += real(in.options.largest_rank(stack, group.inputs()) * (stack.rows + group.inputs()));
+      factors += real(in.options.rank(stack, group.inputs()) * (stack.rows + group.inputs()));
   }
   return {hidden_states(in, streams),
           {"block weights", streams * block_weights(in) + kFloat * factors},
@@ -131,8 +131,6 @@ std::vector<PhaseMemory> measuring_phases(const MemoryInputs& in) { return block
 
 std::vector<PhaseMemory> memory_phases(const MemoryInputs& in) {
   std::vector<PhaseMemory> all{checking(in)};
-  if (in.options.allocates_ranks())
-    append(all, block_by_block(in, {.name = "spectra", .kind = MomentKind::inputs, .prepared = false}));
   if (in.options.propagates()) {
     append(all, propagating_phases(in));
     return all;

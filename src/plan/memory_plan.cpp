@@ -85,16 +85,16 @@ void demand_groups(const ModelConfig& model, const CalibrateOptions& options, in
   for (const GroupLayout& group : layout.groups) {
     for (const LinearStack& stack : stacks_of(group, options.stack_groups)) {
       const int needed = options.solve_grid(stack, group.inputs()).ranks();
-      const bool plain = !options.prepares_inputs() && !options.allocates_ranks() && options.factor_bits == 16 &&
-                         !options.deflated && !options.propagates();
+      const bool plain =
+          !options.prepares_inputs() && options.factor_bits == 16 && !options.deflated && !options.propagates();
       if (needed == 1 || (plain && needed <= ranks)) continue;
       const std::string why = plain ? fmt::format("but the job has {}; take more ranks or", ranks)
-                                    : "which can't prepare inputs, nor use factors in 8 bits, adaptive ranks, "
+                                    : "which can't prepare inputs, nor use factors in 8 bits, "
                                       "--deflated or --propagate quantized; take --paper or";
       const bool slow = options.is_slow_alone(group.inputs());
-      throw InputError(slow ? "--group-inputs" : "--solve-memory",
+      throw InputError(slow ? "--team-inputs" : "--solve-memory",
                        fmt::format("with {}, the solve of {} ({}×{}) needs a group of {} ranks, {} more {} for a solve",
-                                   slow ? std::to_string(options.group_inputs) : bytes_text(options.solve_memory),
+                                   slow ? std::to_string(options.team_inputs) : bytes_text(options.solve_memory),
                                    stack.name, stack.rows, group.inputs(), needed, why, slow ? "inputs" : "memory"));
     }
   }

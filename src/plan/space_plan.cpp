@@ -28,7 +28,7 @@ void add_stack(SpacePlan& plan, const CalibrateOptions& options, const LinearSta
 }
 
 double moments_bytes(const CalibrateOptions& options, Index inputs) {
-  return (options.moments == "exact" ? 8.0 : 2.0) * real(inputs) * real(inputs);
+  return (options.moments == MomentKind::exact ? 8.0 : 2.0) * real(inputs) * real(inputs);
 }
 
 // What is below a directory already will be used, or makes room when it is thrown away.

@@ -114,7 +114,7 @@ TEST_F(LargeModels, LinearsOfManyInputsAreSolvedByGroupsWhereThatIsAskedFor) {
     most = std::max(most, linear["shape"][1].get<Index>());
     EXPECT_EQ(linear["grid"], (nlohmann::json{1, 1}));
   }
-  const std::string options = fmt::format("--threads 1 --method gptq --group-inputs {}", most);
+  const std::string options = fmt::format("--threads 1 --method gptq --team-inputs {}", most);
   run("shared", options, 2);
   for (const auto& linear : linears("shared")) {
     const bool wide = linear["shape"][1] == most;
@@ -122,7 +122,7 @@ TEST_F(LargeModels, LinearsOfManyInputsAreSolvedByGroupsWhereThatIsAskedFor) {
   }
   const Outcome alone = run_program("lrc_calibrate", arguments("refused", options), 1);
   EXPECT_EQ(alone.exit_code, 2);
-  EXPECT_NE(alone.output.find("--group-inputs: with "), std::string::npos) << alone.output;
+  EXPECT_NE(alone.output.find("--team-inputs: with "), std::string::npos) << alone.output;
   EXPECT_NE(alone.output.find("needs a group of 2 ranks, but the job has 1"), std::string::npos) << alone.output;
 }
 

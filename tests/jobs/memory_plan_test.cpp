@@ -58,16 +58,6 @@ TEST(MemoryPlan, TheWidestGroupsAreSummedByPanelsUntilTheRestFits) {
   EXPECT_TRUE(MemoryPlan(prepared, 1.5 * kGiB, true).by_panels().empty());
 }
 
-TEST(MemoryPlan, SpectraAreNeverOfPanels) {
-  MemoryInputs adaptive = quarter_of_70b();
-  adaptive.options.rank_allocation = "adaptive";
-  const MemoryPlan large(adaptive, 8 * kGiB, true), small(adaptive, 1.5 * kGiB, true);
-  ASSERT_FALSE(small.by_panels().empty());
-  const auto sums = [](const MemoryPlan& plan) { return term(phase(plan.phases(), "spectra: forward"), "sums"); };
-  EXPECT_GT(sums(large), 0);
-  EXPECT_EQ(sums(small), sums(large));
-}
-
 // The last of the ten panels has a third of the rows of the others.
 TEST(MemoryPlan, CountsTheLargestPanel) {
   const MemoryPlan plan(quarter_of_70b(), 1.5 * kGiB, true);
@@ -81,7 +71,7 @@ TEST(MemoryPlan, HiddenStatesStayWhileSolvesAreDone) {
 
 TEST(MemoryPlan, ASecondStreamAndItsStageAreCounted) {
   MemoryInputs inputs = quarter_of_70b();
-  inputs.options.propagate = "quantized";
+  inputs.options.propagate = Propagated::quantized;
   const MemoryPlan plan(inputs, 64 * kGiB, true);
   const PhaseMemory& down = phase(plan.phases(), "propagate down: solve");
   EXPECT_GE(term(down, "hidden states"), 2 * 4.0 * 8 * 1024 * 2048);
@@ -149,8 +139,7 @@ TEST_P(MeasuredMemory, IsAtMostWhatWasPlannedAndNotFarBelow) {
 INSTANTIATE_TEST_SUITE_P(
     Runs, MeasuredMemory,
     testing::Values("demo-llama --sequences 64",
-                    "demo-llama --sequences 64 --moments exact --rank-allocation adaptive --stack-groups off "
-                    "--residual-activations off",
+                    "demo-llama --sequences 64 --moments exact --stack-groups off --residual-activations off",
                     "demo-llama --sequences 64 --method gptq --propagate quantized",
                     "demo-mixtral --sequences 32 --paper --min-expert-tokens 4000",
                     "demo-mixtral --sequences 32 --min-expert-tokens 4000 --moments exact --propagate quantized"));
