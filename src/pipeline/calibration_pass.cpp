@@ -5,6 +5,8 @@
 #include "lrc/core/interrupt.hpp"
 #include "lrc/core/log.hpp"
 #include "lrc/core/phase.hpp"
+#include "lrc/pipeline/stage_solve.hpp"
+#include "lrc/pipeline/store_sums.hpp"
 #include "lrc/pipeline/stored_records.hpp"
 #include "lrc/pipeline/work_costs.hpp"
 
@@ -23,20 +25,27 @@ std::string number_of(Index block, const RunContext& run) {
   return fmt::format("block {} of {}", block + 1, run.model.config().blocks);
 }
 
-bool has_two_streams(const RunContext& run, const PassWork& work) { return work.solve && run.options.target_blend > 0; }
+// Where the pass solves, the whole moments of a group are wanted on one rank.
+Statistics statistics_of(const RunContext& run) {
+  Statistics statistics = run.options.statistics();
+  statistics.by_panels = run.memory.by_panels();
+  statistics.prepared = statistics.prepared || run.options.propagates();
+  return statistics;
+}
 
 }  // namespace
 
-CalibrationPass::CalibrationPass(const RunContext& run, PassWork work)
-    : run_(run), work_(std::move(work)), end_(work_.end) {
-  while (!work_.solve && end_ > 0 && !wants(end_ - 1)) --end_;
-  next_ = stored_block_ = end_ > 0 && !work_.solve ? first_block() : 0;
+CalibrationPass::CalibrationPass(const RunContext& run, const WorkPlan& plan)
+    : run_(run), plan_(plan), solves_(run.options.propagates()), statistics_(statistics_of(run)) {
+  if (!plan.solves.empty()) end_ = plan.solves.back().block + 1;
+  while (!solves_ && end_ > 0 && !wants(end_ - 1)) --end_;
+  if (!solves_ && end_ > 0) next_ = stored_block_ = first_block();
   Index used = 0;
-  for (Index block = next_; block < end_; ++block) used += work_.solve || wants(block) ? 1 : 0;
-  expect_pass(run_, work_.name, {.passed = end_ - next_, .used = used});
+  for (Index block = next_; block < end_; ++block) used += solves_ || wants(block) ? 1 : 0;
+  expect_pass(run_, {.passed = end_ - next_, .used = used});
   if (end_ == 0) return;
   run_.world.agree([&] {
-    shard_ = std::make_unique<Shard>(run_.world, run_.exec, run_.model, run_.sequences, has_two_streams(run_, work_));
+    shard_ = std::make_unique<Shard>(run_.world, run_.exec, run_.model, run_.sequences, two_streams());
     if (next_ > 0) restore();
   });
 }
@@ -44,7 +53,7 @@ CalibrationPass::CalibrationPass(const RunContext& run, PassWork work)
 bool CalibrationPass::wants(Index block, GroupRole stage) const {
   const BlockLayout layout = block_layout(run_.model.config(), block);
   return std::any_of(layout.groups.begin(), layout.groups.end(),
-                     [&](const GroupLayout& group) { return group.role == stage && work_.wants(group.name); });
+                     [&](const GroupLayout& group) { return group.role == stage && plan_.is_unmeasured(group.name); });
 }
 
 bool CalibrationPass::wants(Index block) const {
@@ -70,7 +79,7 @@ bool CalibrationPass::has_all_hidden(Index block) const {
 void CalibrationPass::restore() {
   const auto load = [&](Index unit) { return to_matrix(run_.checkpoint.load_hidden({next_, unit})); };
   shard_->restore(load, load(kProbeUnit));
-  log_info(fmt::format("{} goes on at {}", work_.name, number_of(next_, run_)));
+  log_info(fmt::format("{} goes on at {}", kPass, number_of(next_, run_)));
 }
 
 void CalibrationPass::run(Index end) {
@@ -78,7 +87,7 @@ void CalibrationPass::run(Index end) {
     run_.world.agree([&] { check_time(); });
     const auto start = Clock::now();
     read_block();
-    if (work_.solve) {
+    if (solves_) {
       solve_block();
     } else {
       measure_block();
@@ -95,25 +104,25 @@ void CalibrationPass::check_time() const {
 }
 
 void CalibrationPass::read_block() {
-  const PhaseTimer timer(run_.report, work_.name);
-  enter_phase(work_.name + ": read a block");
+  const PhaseTimer timer(run_.report, kPass);
+  enter_phase("calibrate: read a block");
   run_.world.agree([&] {
     blocks_.quantized = run_.model.block(next_);
-    if (has_two_streams(run_, work_)) blocks_.original = blocks_.quantized;
+    if (two_streams()) blocks_.original = blocks_.quantized;
   });
 }
 
 void CalibrationPass::measure_block() {
-  const PhaseTimer timer(run_.report, work_.name);
+  const PhaseTimer timer(run_.report, kPass);
   const bool wanted = wants(next_);
   const double unit = 1 / static_cast<double>(std::max<std::size_t>(1, shard_->units().size()));
-  const auto advance = [&] { run_.progress.advance(work_.name, unit, number_of(next_, run_)); };
+  const auto advance = [&] { run_.progress.advance(kPass, unit, number_of(next_, run_)); };
   std::vector<GroupSums> sums;
-  enter_phase(work_.name + ": forward");
+  enter_phase("calibrate: forward");
   run_.world.agree([&] {
     for (const GroupRole stage : kStages) {
       if (wanted) {
-        for (GroupSums& group : shard_->empty_sums(blocks_, stage, work_.statistics)) sums.push_back(std::move(group));
+        for (GroupSums& group : shard_->empty_sums(blocks_, stage, statistics_)) sums.push_back(std::move(group));
       }
       shard_->pass_probe(blocks_, stage);
     }
@@ -124,11 +133,11 @@ void CalibrationPass::measure_block() {
   if (shard_->units().empty()) advance();
   blocks_ = {};
   return_free_memory();
-  enter_phase(work_.name + ": use sums");
+  enter_phase("calibrate: use sums");
   make_durable();  // what was committed before this block, and is likely there by now
   if (wanted) {
-    work_.take(next_, sums);
-    run_.progress.advance(using_sums_of(work_.name), 1, number_of(next_, run_));
+    store_sums(run_, plan_, next_, sums, statistics_.prepared, next_owner_);
+    run_.progress.advance(kUseSums, 1, number_of(next_, run_));
   }
   if (next_ + 1 < end_ && hidden_are_worth_storing()) store_hidden(next_ + 1);
 }
@@ -139,20 +148,20 @@ void CalibrationPass::solve_block() {
     const std::string of = fmt::format("{}, {}", number_of(next_, run_), stage_name(stage));
     enter_phase(stage_name(stage) + ": forward");
     if (wants(next_, stage)) {
-      const PhaseTimer timer(run_.report, work_.name);
+      const PhaseTimer timer(run_.report, kPass);
       std::vector<GroupSums> sums;
-      run_.world.agree([&] { sums = shard_->empty_sums(blocks_, stage, work_.statistics); });
+      run_.world.agree([&] { sums = shard_->empty_sums(blocks_, stage, statistics_); });
       help_starved(sums);
       run_.world.agree([&] { shard_->sum(blocks_, stage, sums); });
       enter_phase(stage_name(stage) + ": use sums");
-      work_.take(next_, sums);
+      store_sums(run_, plan_, next_, sums, statistics_.prepared, next_owner_);
     }
-    run_.progress.advance(using_sums_of(work_.name), kOfABlock, of);
-    work_.solve(next_, stage, blocks_.quantized, of);
+    run_.progress.advance(kUseSums, kOfABlock, of);
+    solve_stage(run_, plan_, next_, stage, blocks_.quantized, of);
     enter_phase(stage_name(stage) + ": forward");
-    const PhaseTimer timer(run_.report, work_.name);
+    const PhaseTimer timer(run_.report, kPass);
     run_.world.agree([&] { shard_->pass(blocks_, stage); });
-    run_.progress.advance(work_.name, kOfABlock, of);
+    run_.progress.advance(kPass, kOfABlock, of);
   }
   blocks_ = {};  // not two of them at once
   return_free_memory();
@@ -188,7 +197,7 @@ void CalibrationPass::help_starved(std::vector<GroupSums>& sums) const {
 
 // When all ranks have returned, what was committed is on the disk, and older hidden states are dropped.
 void CalibrationPass::make_durable() {
-  const PhaseTimer timer(run_.report, work_.name + ": commit");
+  const PhaseTimer timer(run_.report, "calibrate: commit");
   run_.world.agree([&] { run_.checkpoint.make_durable(); });
   if (run_.world.is_root())
     run_.checkpoint.drop_hidden_before(stored_block_);
@@ -205,7 +214,7 @@ bool CalibrationPass::hidden_are_worth_storing() const {
 
 // So that any number of ranks can go on from here.
 void CalibrationPass::store_hidden(Index block) {
-  PhaseTimer timer(run_.report, work_.name + ": commit");
+  PhaseTimer timer(run_.report, "calibrate: commit");
   const auto store = [&](Index unit, const MatrixF& hidden) {
     if (run_.checkpoint.has_hidden({block, unit})) return;
     run_.checkpoint.commit({block, unit}, to_store(hidden));

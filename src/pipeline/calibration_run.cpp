@@ -10,10 +10,10 @@
 #include "lrc/io/json.hpp"
 #include "lrc/linalg/blas_core.hpp"
 #include "lrc/options/rules.hpp"
+#include "lrc/pipeline/calibration_pass.hpp"
 #include "lrc/pipeline/export_phase.hpp"
 #include "lrc/pipeline/fingerprint.hpp"
 #include "lrc/pipeline/kept_dtype.hpp"
-#include "lrc/pipeline/measure_phase.hpp"
 #include "lrc/pipeline/shared_commits.hpp"
 #include "lrc/pipeline/solve_phase.hpp"
 #include "lrc/pipeline/unread_tensors.hpp"
@@ -190,13 +190,13 @@ void CalibrationRun::work() {
 }
 
 void CalibrationRun::measure_and_solve(const RunContext& run, const WorkPlan& plan) {
-  MeasurePhase measure(run, plan);
+  CalibrationPass pass(run, plan);
   const Index blocks = run.model.config().blocks;
-  if (run.options.propagates()) return measure.run(blocks);  // which solves
+  if (run.options.propagates()) return pass.run(blocks);  // which solves
   const Index window = window_size(run.options, run.model.config(), run.world.size());
   for (Index first = 0; first < blocks; first += window) {
     const Index end = std::min(first + window, blocks);
-    measure.run(end);
+    pass.run(end);
     share_commits(run.world, run.checkpoint);
     solve_window(run, plan, first, end);
   }

@@ -67,8 +67,6 @@ double solve_costs(const RunContext& run, const std::function<bool(const std::st
 
 }  // namespace
 
-std::string using_sums_of(const std::string& pass) { return pass == "calibrate" ? "use sums" : pass + ": use sums"; }
-
 double solve_cost(const SolveTask& task) {
   const auto in = static_cast<double>(task.group.inputs()), out = static_cast<double>(task.stack.rows);
   return in * in * in + 4 * in * in * out;
@@ -84,7 +82,7 @@ double solve_costs(const RunContext& run) {
 
 void expect_work(const RunContext& run) {
   const Index blocks = run.model.config().blocks;
-  expect_pass(run, "calibrate", {blocks, blocks});
+  expect_pass(run, {blocks, blocks});
   const BlockCosts costs = costs_of_block(run);
   const double done =
       solve_costs(run, [&](const std::string& stack) { return run.checkpoint.is_committed(stack); }) / solve_costs(run);
@@ -93,11 +91,11 @@ void expect_work(const RunContext& run) {
   run.progress.expect("export", 1, of_all * costs.write);
 }
 
-void expect_pass(const RunContext& run, const std::string& pass, BlocksLeft left) {
+void expect_pass(const RunContext& run, BlocksLeft left) {
   const BlockCosts costs = costs_of_block(run);
   const double blocks = real(run.model.config().blocks), streams = run.options.propagates() ? 2 : 1;
-  run.progress.expect(pass, blocks, streams * costs.forward / run.world.size(), blocks - real(left.passed));
-  run.progress.expect(using_sums_of(pass), blocks, costs.use / run.world.size(), blocks - real(left.used));
+  run.progress.expect(kPass, blocks, streams * costs.forward / run.world.size(), blocks - real(left.passed));
+  run.progress.expect(kUseSums, blocks, costs.use / run.world.size(), blocks - real(left.used));
 }
 
 }  // namespace lrc

@@ -35,10 +35,12 @@ std::vector<PhaseMemory> block_by_block(const MemoryInputs& in, const Measuremen
 // --propagate quantized: what both streams have while a stage of a block is measured and solved.
 std::vector<MemoryTerm> propagated(const MemoryInputs& in, GroupRole stage) {
   const int streams = in.options.target_blend > 0 ? 2 : 1;
-  const bool kept = stage == GroupRole::attention_out || stage == GroupRole::down;  // others follow from hidden states
+  // Between stages: what qkv and gate_up read follows from the hidden states, what they leave is read by those behind.
+  const bool attention = stage == GroupRole::qkv || stage == GroupRole::attention_out;
+  const GroupRole kept = attention ? GroupRole::attention_out : GroupRole::down;
   double staged = 0, factors = 0;  // channels that a token has as the stage's inputs; elements of U and V of a block
   for (const GroupLayout& group : block_layout(in.model, 0).groups) {
-    if (kept && group.role == stage) staged += share_of_tokens(in.model, group) * real(group.inputs());
+    if (group.role == kept) staged += share_of_tokens(in.model, group) * real(group.inputs());
     for (const LinearStack& stack : stacks_of(group, in.options.stack_groups))
       factors += real(in.options.rank(stack, group.inputs()) * (stack.rows + group.inputs()));
   }

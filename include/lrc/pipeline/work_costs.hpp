@@ -5,17 +5,17 @@
 
 namespace lrc {
 
-/// What a pass does after a block's forward pass, as progress calls it.
-std::string using_sums_of(const std::string& pass);
+/// What the pass through the model does, as progress calls it.
+inline constexpr const char *kPass = "calibrate", *kUseSums = "use sums";
 
 /// All work of the run, but for the solves that are committed.
 void expect_work(const RunContext& run);
 
-/// The blocks that a pass has left: to be passed, and those of them whose sums are used.
+/// The blocks that the pass has left: to be passed, and those of them whose sums are used.
 struct BlocksLeft {
   Index passed, used;
 };
-void expect_pass(const RunContext& run, const std::string& pass, BlocksLeft left);
+void expect_pass(const RunContext& run, BlocksLeft left);
 
 /// Order of growth of a solve: the factorizations on the input side and the products with the weight.
 double solve_cost(const SolveTask& task);
