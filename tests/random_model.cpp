@@ -56,7 +56,7 @@ Tensors tensors_of(const ModelConfig& config) {
       add_norm(tensors, name, config.hidden_size);
     for (const std::string& name : {layout.q_norm, layout.k_norm}) add_norm(tensors, name, config.head_dim);
     if (layout.router) add_linear(tensors, *layout.router);
-    for (const GroupLayout& group : layout.groups) {
+    for (const GroupLayout& group : layout.groups()) {
       for (const LinearLayout& linear : group.linears) add_linear(tensors, linear);
     }
   }

@@ -7,6 +7,7 @@ namespace lrc {
 namespace {
 
 constexpr Index kProbeTokens = 256;
+constexpr Index kExpertProbeTokens = 64;  // of them each expert sees, whoever they are for: the router may send it none
 
 // Σ x_j² of the inputs (tokens×d), times `factor`.
 VectorD energy(const ConstViewF& inputs, double factor) {
@@ -27,7 +28,8 @@ GroupSums no_sums(const LinearGroup& group, const ConstViewF& probe, const Stati
   const bool panels = statistics.by_panels.contains(group.role);
   const Summing summing = statistics.prepared ? Summing::twice : panels ? Summing::by_panels : Summing::at_once;
   const MomentKind kind = statistics.prepared ? MomentKind::inputs : statistics.kind;
-  return {TokenSums(group.name, kind, statistics.quantizer, scales, summing), group.expert == kNoExpert ? 0 : enough};
+  return {TokenSums(group.name, kind, statistics.quantizer, scales, summing), group.expert == kNoExpert ? 0 : enough,
+          group.role, group.expert};
 }
 
 MatrixF embedded_probe(const Model& model, const Sequences& sequences) {
@@ -73,7 +75,6 @@ std::vector<GroupSums> Shard::empty_sums(const StreamBlocks& blocks, GroupRole s
   std::vector<GroupSums> sums;
   const std::vector<const LinearGroup*> groups = stage_groups(block, stage);
   for (std::size_t i = 0; i < groups.size(); ++i) {
-    // The router may send none of the probe's tokens to an expert: each sees some of them, whoever they are for.
     const bool expert = groups[i]->expert != kNoExpert;
     const Index tokens = std::min(kExpertProbeTokens, probe_.rows());
     const MatrixF inputs =
@@ -102,11 +103,7 @@ void Shard::attend(const StreamBlocks& blocks, std::vector<GroupSums>& sums) {
 void Shard::feed_forward(const StreamBlocks& blocks, std::vector<GroupSums>& sums,
                          const std::function<void()>& progress) {
   for (std::size_t unit = 0; unit < stream_.batches.size(); ++unit) {
-    for (const GroupRole stage : {GroupRole::gate_up, GroupRole::down}) {
-      const std::vector<const LinearGroup*> groups = stage_groups(blocks.quantized, stage);
-      for (std::size_t i = 0; i < groups.size() && !sums.empty(); ++i)
-        sum_all_tokens(blocks, stage, unit, i, sums_of(sums, groups[i]->name));
-    }
+    for (GroupSums& group : sums) sum_all_tokens(blocks, unit, group);
     forward_mlps(context(), blocks.quantized, stream_.batches[unit], adding_to(sums));
     if (progress) progress();
   }
@@ -118,7 +115,7 @@ void Shard::sum(const StreamBlocks& blocks, GroupRole stage, std::vector<GroupSu
   }
   for (std::size_t unit = 0; unit < stream_.batches.size(); ++unit) {
     for (std::size_t i = 0; i < sums.size(); ++i) {
-      sum_all_tokens(blocks, stage, unit, i, sums[i]);
+      sum_all_tokens(blocks, unit, sums[i]);
       const MatrixF inputs = stage_inputs(context(), blocks.quantized, stage, i, stream_.batches[unit]);
       if (inputs.rows() == 0) continue;
       sums[i].routed().add(exec_, inputs);
@@ -140,11 +137,11 @@ MatrixF Shard::original_inputs(const Block& original, GroupRole stage, std::size
 }
 
 // For an expert that few tokens reach: what it would make of all.
-void Shard::sum_all_tokens(const StreamBlocks& blocks, GroupRole stage, std::size_t unit, std::size_t i,
-                           GroupSums& sums) {
+void Shard::sum_all_tokens(const StreamBlocks& blocks, std::size_t unit, GroupSums& sums) {
   if (!sums.wants_all()) return;
   const auto inputs_of = [&](const Block& of, const StagedBatch& batch) {
-    return expert_inputs(exec_, of.mlps[i], stage, mlp_inputs(context(), of, batch.hidden));
+    const Mlp& mlp = of.mlps[static_cast<std::size_t>(sums.expert())];
+    return expert_inputs(exec_, mlp, sums.role(), mlp_inputs(context(), of, batch.hidden));
   };
   const MatrixF inputs = inputs_of(blocks.quantized, stream_.batches[unit]);
   sums.all().add(exec_, inputs);

@@ -41,7 +41,7 @@ void Exporter::write_adapter() const {
   const ModelConfig& config = source_.model.config();
   std::vector<TensorInfo> tensors;
   for (Index block = 0; block < config.blocks; ++block) {
-    for (const GroupLayout& group : block_layout(config, block).groups) {
+    for (const GroupLayout& group : block_layout(config, block).groups()) {
       for (const LinearStack& stack : stacks_of(group, false)) {
         const LinearLayout& linear = group.linears[stack.first];
         const Index rank = source_.rank(stack, linear.cols);
@@ -62,7 +62,7 @@ void Exporter::write_adapter() const {
   SafetensorsWriter writer(adapter / "adapter_model.safetensors", tensors);
   for (Index block = 0; block < config.blocks; ++block) {
     const BlockLayout layout = block_layout(config, block);
-    for (const GroupLayout& group : layout.groups) {
+    for (const GroupLayout& group : layout.groups()) {
       const HadamardTransform* rotation = source_.rotations ? source_.rotations->of(group.role) : nullptr;
       for (const LinearStack& stack : stacks_of(group, false)) {
         if (source_.rank(stack, group.inputs()) == 0) continue;

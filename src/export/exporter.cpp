@@ -126,7 +126,7 @@ std::vector<TensorInfo> Exporter::block_tensors(const BlockLayout& layout) const
   // A rounded router would send some tokens elsewhere than calibration did.
   if (layout.router)
     tensors.push_back(tensor(layout.router->name + ".weight", Dtype::f32, layout.router->stored.shape));
-  for (const GroupLayout& group : layout.groups) {
+  for (const GroupLayout& group : layout.groups()) {
     for (const LinearLayout& linear : group.linears) {
       if (linear.bias) tensors.push_back(tensor(linear.name + ".bias", source_.kept_dtype, {linear.rows}));
       tensors.push_back(
@@ -146,7 +146,7 @@ void Exporter::write_block(SafetensorsWriter& writer, Index block, const BlockLa
     if (!name.empty()) writer.write(span_of(source_.model.head_norm(name)));
   }
   if (layout.router) writer.write(span_of(source_.model.router(block)));
-  for (const GroupLayout& group : layout.groups) {
+  for (const GroupLayout& group : layout.groups()) {
     const bool biased = std::any_of(group.linears.begin(), group.linears.end(), [](const auto& l) { return l.bias; });
     const LinearGroup read = biased ? source_.model.group(block, group) : LinearGroup();
     for (const LinearStack& stack : stacks_of(group, source_.format.stacked)) {

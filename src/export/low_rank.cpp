@@ -72,7 +72,7 @@ void Exporter::write_low_rank() const {
   std::vector<TensorInfo> infos;
   for (Index block = 0; block < config.blocks; ++block) {
     const BlockLayout layout = block_layout(config, block);
-    for (const GroupLayout& group : layout.groups) {
+    for (const GroupLayout& group : layout.groups()) {
       for (const LinearStack& stack : stacks_of(group, source_.format.stacked)) {
         std::vector<Entry> entries;
         const Index rank = source_.rank(stack, group.inputs());

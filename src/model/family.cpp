@@ -29,21 +29,21 @@ BlockLayout dense_block(const ModelConfig& config, Index index) {
   const Index queries = config.query_size(), keys = config.key_size();
   BlockLayout layout{.attention_norm = block + "input_layernorm.weight",
                      .mlp_norm = block + "post_attention_layernorm.weight"};
-  layout.groups = {{.role = GroupRole::qkv,
-                    .name = attention + "qkv",
-                    .linears = {linear(attention + "q_proj", queries, hidden, config.qkv_bias),
-                                linear(attention + "k_proj", keys, hidden, config.qkv_bias),
-                                linear(attention + "v_proj", keys, hidden, config.qkv_bias)}},
-                   {.role = GroupRole::attention_out,
-                    .name = attention + "out",
-                    .linears = {linear(attention + "o_proj", hidden, queries, config.attention_out_bias)}},
-                   {.role = GroupRole::gate_up,
-                    .name = mlp + "gate_up",
-                    .linears = {linear(mlp + "gate_proj", inner, hidden, config.mlp_bias),
-                                linear(mlp + "up_proj", inner, hidden, config.mlp_bias)}},
-                   {.role = GroupRole::down,
-                    .name = mlp + "down",
-                    .linears = {linear(mlp + "down_proj", hidden, inner, config.mlp_bias)}}};
+  layout.qkv = {.role = GroupRole::qkv,
+                .name = attention + "qkv",
+                .linears = {linear(attention + "q_proj", queries, hidden, config.qkv_bias),
+                            linear(attention + "k_proj", keys, hidden, config.qkv_bias),
+                            linear(attention + "v_proj", keys, hidden, config.qkv_bias)}};
+  layout.attention_out = {.role = GroupRole::attention_out,
+                          .name = attention + "out",
+                          .linears = {linear(attention + "o_proj", hidden, queries, config.attention_out_bias)}};
+  layout.mlps = {{.gate_up = {.role = GroupRole::gate_up,
+                              .name = mlp + "gate_up",
+                              .linears = {linear(mlp + "gate_proj", inner, hidden, config.mlp_bias),
+                                          linear(mlp + "up_proj", inner, hidden, config.mlp_bias)}},
+                  .down = {.role = GroupRole::down,
+                           .name = mlp + "down",
+                           .linears = {linear(mlp + "down_proj", hidden, inner, config.mlp_bias)}}}};
   return layout;
 }
 

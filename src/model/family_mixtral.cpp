@@ -34,7 +34,7 @@ BlockLayout block(const ModelConfig& config, Index index) {
   const Index inner = config.intermediate_size, hidden = config.hidden_size;
   layout.router = linear(moe + "gate", config.experts, hidden, false);
   if (config.fused_experts) layout.router->stored.tensor = block + "mlp.gate.weight";
-  layout.groups.resize(2);
+  layout.mlps.clear();
   for (Index expert = 0; expert < config.experts; ++expert) {
     const std::string name = fmt::format("{}experts.{}.", moe, expert);
     GroupLayout gate_up{
@@ -47,8 +47,7 @@ BlockLayout block(const ModelConfig& config, Index index) {
                      .name = name + "down",
                      .linears = {linear(name + "w2", hidden, inner, false)}};
     if (config.fused_experts) use_fused_tensors(config, expert, block + "mlp.", gate_up, down);
-    layout.groups.push_back(std::move(gate_up));
-    layout.groups.push_back(std::move(down));
+    layout.mlps.push_back({std::move(gate_up), std::move(down)});
   }
   return layout;
 }

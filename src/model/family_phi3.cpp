@@ -15,9 +15,9 @@ LinearLayout fused(const std::string& name, const std::vector<Index>& parts, Ind
 BlockLayout block(const ModelConfig& config, Index index) {
   BlockLayout layout = dense_block(config, index);
   const std::string block = fmt::format("model.layers.{}.", index);
-  layout.groups[0].linears = {fused(block + "self_attn.qkv_proj",
-                                    {config.query_size(), config.key_size(), config.key_size()}, config.hidden_size)};
-  layout.groups[2].linears = {
+  layout.qkv.linears = {fused(block + "self_attn.qkv_proj", {config.query_size(), config.key_size(), config.key_size()},
+                              config.hidden_size)};
+  layout.mlps[0].gate_up.linears = {
       fused(block + "mlp.gate_up_proj", {config.intermediate_size, config.intermediate_size}, config.hidden_size)};
   return layout;
 }

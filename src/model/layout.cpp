@@ -6,6 +6,15 @@
 #include "lrc/model/family.hpp"
 
 namespace lrc {
+namespace {
+
+std::vector<const GroupLayout*> groups_of(const BlockLayout& block) {
+  std::vector<const GroupLayout*> groups{&block.qkv, &block.attention_out};
+  for (const MlpLayout& mlp : block.mlps) groups.insert(groups.end(), {&mlp.gate_up, &mlp.down});
+  return groups;
+}
+
+}  // namespace
 
 LinearLayout linear(const std::string& name, Index rows, Index cols, bool bias) {
   return {.name = name, .rows = rows, .cols = cols, .bias = bias, .stored = {name + ".weight", {rows, cols}, 0}};
@@ -45,11 +54,18 @@ BlockLayout block_layout(const ModelConfig& config, Index index) {
   return find_family(config.family)->block(config, index);
 }
 
+std::vector<GroupLayout> BlockLayout::groups() const {
+  std::vector<GroupLayout> groups;
+  for (const GroupLayout* group : groups_of(*this)) groups.push_back(*group);
+  return groups;
+}
+
 const GroupLayout& group_layout(const BlockLayout& block, const std::string& name) {
-  const auto found = std::find_if(block.groups.begin(), block.groups.end(),
-                                  [&](const GroupLayout& group) { return group.name == name; });
-  assert(found != block.groups.end());
-  return *found;
+  const std::vector<const GroupLayout*> groups = groups_of(block);
+  const auto found =
+      std::find_if(groups.begin(), groups.end(), [&](const GroupLayout* group) { return group->name == name; });
+  assert(found != groups.end());
+  return **found;
 }
 
 }  // namespace lrc

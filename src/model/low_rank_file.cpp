@@ -73,7 +73,7 @@ void LowRankFile::check(const ModelConfig& config) const {
   std::set<std::string> known;
   for (Index block = 0; block < config.blocks; ++block) {
     const BlockLayout layout = block_layout(config, block);
-    for (const GroupLayout& group : layout.groups) {
+    for (const GroupLayout& group : layout.groups()) {
       check(group);
       known.merge(names_of(group, format_));
     }

@@ -75,8 +75,8 @@ bool quantizes_as_stock(const ActivationQuantizer& activations) {
 
 // compressed-tensors demands a divisor.
 bool divides_inputs(Index group_size, const ModelConfig& model) {
-  const BlockLayout block = block_layout(model, 0);
-  return group_size == 0 || std::all_of(block.groups.begin(), block.groups.end(),
+  const std::vector<GroupLayout> groups = block_layout(model, 0).groups();
+  return group_size == 0 || std::all_of(groups.begin(), groups.end(),
                                         [&](const GroupLayout& group) { return group.inputs() % group_size == 0; });
 }
 

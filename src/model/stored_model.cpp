@@ -124,7 +124,7 @@ void StoredModel::check_tensors() {
 void StoredModel::check_adapter() const {
   std::set<std::string> known;
   for (Index index = 0; index < config_.blocks; ++index) {
-    for (const GroupLayout& group : block_layout(config_, index).groups) {
+    for (const GroupLayout& group : block_layout(config_, index).groups()) {
       for (const LinearLayout& linear : group.linears) {
         known.insert({lora_a(linear), lora_b(linear)});
         if (!adapter_->find(lora_a(linear)) && !adapter_->find(lora_b(linear))) continue;
@@ -145,7 +145,7 @@ void StoredModel::check_block(const BlockLayout& layout) {
     if (!name.empty()) need(name, {config_.head_dim});
   }
   if (layout.router) need(layout.router->stored.tensor, layout.router->stored.shape);
-  for (const GroupLayout& group : layout.groups) {
+  for (const GroupLayout& group : layout.groups()) {
     for (const LinearLayout& linear : group.linears) check_linear(linear);
   }
 }

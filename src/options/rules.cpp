@@ -67,7 +67,7 @@ void check_rules(const CalibrateOptions& options, const ModelConfig& config) {
                      "inputs; it must be native");
   for (const auto& [option, size] : {std::pair{"--activation-group-size", options.activation_group_size},
                                      std::pair{"--weight-group-size", options.weight_group_size}}) {
-    for (const GroupLayout& group : block_layout(config, 0).groups) {
+    for (const GroupLayout& group : block_layout(config, 0).groups()) {
       if (size == 0 || group.inputs() % size == 0) continue;
       throw InputError(option, fmt::format("{} does not divide the {} inputs of {}, as the loaders of --export-for "
                                            "stock need; take a divisor, or 0",

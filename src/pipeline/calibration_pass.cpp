@@ -51,8 +51,8 @@ CalibrationPass::CalibrationPass(const RunContext& run, const WorkPlan& plan)
 }
 
 bool CalibrationPass::wants(Index block, GroupRole stage) const {
-  const BlockLayout layout = block_layout(run_.model.config(), block);
-  return std::any_of(layout.groups.begin(), layout.groups.end(),
+  const std::vector<GroupLayout> groups = block_layout(run_.model.config(), block).groups();
+  return std::any_of(groups.begin(), groups.end(),
                      [&](const GroupLayout& group) { return group.role == stage && plan_.is_unmeasured(group.name); });
 }
 
@@ -174,16 +174,12 @@ void CalibrationPass::help_starved(std::vector<GroupSums>& sums) const {
   std::vector<Index> tokens = shard_->routed_tokens();  // that each expert sees
   if (tokens.empty()) return;
   run_.world.sum_in_place(tokens);
-  const BlockLayout layout = block_layout(run_.model.config(), next_);
-  const auto seen = [&](const GroupSums& group) {
-    return tokens[static_cast<std::size_t>(group_layout(layout, group.group()).expert)];
-  };
+  const auto seen = [&](const GroupSums& group) { return tokens[static_cast<std::size_t>(group.expert())]; };
   StarvedExperts starved;
   std::vector<GroupSums*> helped;
   for (GroupSums& group : sums) {
-    const GroupLayout& of = group_layout(layout, group.group());
-    if (of.expert == kNoExpert || !group.needs_all(seen(group))) continue;
-    ++starved[of.role];
+    if (group.expert() == kNoExpert || !group.needs_all(seen(group))) continue;
+    ++starved[group.role()];
     helped.push_back(&group);
   }
   run_.world.agree([&] { run_.memory.expect(starved, next_); });  // before anything of it is allocated

@@ -91,7 +91,8 @@ void CalibrationRun::open_inputs() {
 void CalibrationRun::warn_of_few_tokens() const {
   const Index tokens = sequences_.count * sequences_.length;
   Index inputs = 0;  // of the widest linear
-  for (const GroupLayout& group : block_layout(stored_->config(), 0).groups) inputs = std::max(inputs, group.inputs());
+  for (const GroupLayout& group : block_layout(stored_->config(), 0).groups())
+    inputs = std::max(inputs, group.inputs());
   if (tokens < inputs)
     log_warning(
         fmt::format("{} calibration tokens tell little of linears with {} inputs, whose moments are singular: "

@@ -26,7 +26,7 @@ double directory_bytes(const fs::path& directory) {
 void for_each_stack(const RunContext& run, const std::function<void(const GroupLayout&, const LinearStack&)>& visit) {
   for (Index block = 0; block < run.model.config().blocks; ++block) {
     const BlockLayout layout = block_layout(run.model.config(), block);
-    for (const GroupLayout& group : layout.groups) {
+    for (const GroupLayout& group : layout.groups()) {
       for (const LinearStack& stack : stacks_of(group, run.options.stack_groups)) visit(group, stack);
     }
   }

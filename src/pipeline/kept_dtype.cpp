@@ -32,7 +32,7 @@ bool block_fits(const Model& model, Index index, std::string& beyond) {
   for (const std::string& name : {layout.q_norm, layout.k_norm}) {
     if (!fit_half(model.head_norm(name))) beyond = name;
   }
-  for (const GroupLayout& group : layout.groups) {
+  for (const GroupLayout& group : layout.groups()) {
     if (std::ranges::none_of(group.linears, &LinearLayout::bias)) continue;
     for (const Linear& linear : model.group(index, group).linears) {
       if (!fit_half(linear.bias)) beyond = linear.name + ".bias";

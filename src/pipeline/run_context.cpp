@@ -6,7 +6,7 @@ WorkPlan WorkPlan::of(const Model& model, bool stacked, const Checkpoint& checkp
   WorkPlan plan;
   for (Index block = 0; block < model.config().blocks; ++block) {
     const BlockLayout layout = block_layout(model.config(), block);
-    for (const GroupLayout& group : layout.groups) {
+    for (const GroupLayout& group : layout.groups()) {
       bool solved = true;
       for (const LinearStack& stack : stacks_of(group, stacked)) {
         if (checkpoint.is_committed(stack.name)) continue;

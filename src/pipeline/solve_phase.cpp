@@ -128,7 +128,7 @@ void drop_moments(const RunContext& run, const GroupLayout& group) {
 
 void drop_needless_moments(const RunContext& run) {
   for (Index block = 0; block < run.model.config().blocks; ++block) {
-    for (const GroupLayout& group : block_layout(run.model.config(), block).groups) {
+    for (const GroupLayout& group : block_layout(run.model.config(), block).groups()) {
       const std::vector<LinearStack> stacks = stacks_of(group, run.options.stack_groups);
       const bool solved = std::all_of(stacks.begin(), stacks.end(), [&](const LinearStack& stack) {
         return run.checkpoint.is_committed(stack.name);
@@ -150,7 +150,7 @@ void solve_window(const RunContext& run, const WorkPlan& plan, Index first, Inde
   solve_all(run, window, fmt::format("blocks {} to {} of {}", first + 1, end, run.model.config().blocks));
   if (!run.world.is_root()) return;
   for (Index block = first; block < end; ++block) {
-    for (const GroupLayout& group : block_layout(run.model.config(), block).groups) drop_moments(run, group);
+    for (const GroupLayout& group : block_layout(run.model.config(), block).groups()) drop_moments(run, group);
   }
 }
 

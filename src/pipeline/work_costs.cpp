@@ -25,7 +25,7 @@ BlockCosts costs_of_block(const RunContext& run) {
   const double tokens = real(run.sequences.count * run.sequences.length);
   const double sums = options.moments == MomentKind::exact ? 4 : 1;
   BlockCosts costs;
-  for (const GroupLayout& group : block_layout(run.model.config(), 0).groups) {
+  for (const GroupLayout& group : block_layout(run.model.config(), 0).groups()) {
     const double in = real(group.inputs()), seen = tokens * share_of(run.model.config(), group);
     for (const LinearLayout& linear : group.linears) {
       costs.forward += 2 * seen * in * real(linear.rows);
@@ -57,7 +57,7 @@ double share_of_method(Method method) {
 double solve_costs(const RunContext& run, const std::function<bool(const std::string& stack)>& counts) {
   double sum = 0;
   for (Index block = 0; block < run.model.config().blocks; ++block) {
-    for (const GroupLayout& group : block_layout(run.model.config(), block).groups) {
+    for (const GroupLayout& group : block_layout(run.model.config(), block).groups()) {
       for (const LinearStack& stack : stacks_of(group, run.options.stack_groups))
         sum += counts(stack.name) ? solve_cost_of_a_rank(run, {block, group, stack}) : 0;
     }

@@ -44,7 +44,7 @@ MemoryTerm solve_of(const MemoryInputs& in, const GroupLayout& group, const Line
 
 MemoryTerm largest_solve(const MemoryInputs& in, const std::set<GroupRole>& roles) {
   MemoryTerm largest{"solve", 0};
-  for (const GroupLayout& group : block_layout(in.model, 0).groups) {
+  for (const GroupLayout& group : block_layout(in.model, 0).groups()) {
     if (!roles.contains(group.role)) continue;
     for (const LinearStack& stack : stacks_of(group, in.options.stack_groups)) {
       const MemoryTerm one = solve_of(in, group, stack);

@@ -80,7 +80,7 @@ template <class Bytes>
 MemoryTerm largest_of(const MemoryInputs& in, const std::set<GroupRole>& roles, const std::string& what,
                       const Bytes& bytes) {
   MemoryTerm largest{what, 0};
-  for (const GroupLayout& group : block_layout(in.model, 0).groups) {
+  for (const GroupLayout& group : block_layout(in.model, 0).groups()) {
     if (!roles.contains(group.role)) continue;
     if (const double need = bytes(group); need > largest.bytes) largest = {what + " of " + group.name, need};
   }
@@ -93,7 +93,7 @@ std::vector<MemoryTerm> sums_terms(const MemoryInputs& in, const Measurement& me
   const BlockLayout layout = block_layout(in.model, 0);
   const double shard = tokens_of(in).shard;
   double sums = 0, kept = 0, starved = 0;
-  for (const GroupLayout& group : layout.groups) {
+  for (const GroupLayout& group : layout.groups()) {
     if (!measured.roles.contains(group.role)) continue;
     const bool keeps = measured.prepared || is_by_panels(measured, group);
     const double inputs = keeps ? kFloat * shard * real(group.inputs()) : 0, own = sums_of(measured, group);

@@ -39,7 +39,7 @@ std::vector<MemoryTerm> propagated(const MemoryInputs& in, GroupRole stage) {
   const bool attention = stage == GroupRole::qkv || stage == GroupRole::attention_out;
   const GroupRole kept = attention ? GroupRole::attention_out : GroupRole::down;
   double staged = 0, factors = 0;  // channels that a token has as the stage's inputs; elements of U and V of a block
-  for (const GroupLayout& group : block_layout(in.model, 0).groups) {
+  for (const GroupLayout& group : block_layout(in.model, 0).groups()) {
     if (group.role == kept) staged += share_of_tokens(in.model, group) * real(group.inputs());
     for (const LinearStack& stack : stacks_of(group, in.options.stack_groups))
       factors += real(in.options.rank(stack, group.inputs()) * (stack.rows + group.inputs()));
@@ -120,7 +120,7 @@ StarvedExperts evenly_starved(const MemoryInputs& in) {
   StarvedExperts starved;
   if (in.model.experts == 0) return starved;
   const double tokens = tokens_of(in).all * real(in.model.experts_per_token) / real(in.model.experts);
-  for (const GroupLayout& group : block_layout(in.model, 0).groups) {
+  for (const GroupLayout& group : block_layout(in.model, 0).groups()) {
     if (group.expert == kNoExpert) continue;
     const Index least = in.options.min_expert_tokens;
     const Index enough = least > 0 ? least : 2 * group.inputs();

@@ -82,7 +82,7 @@ void MemoryPlan::expect(const StarvedExperts& starved, Index index) {
 
 void demand_groups(const ModelConfig& model, const CalibrateOptions& options, int ranks) {
   const BlockLayout layout = block_layout(model, 0);
-  for (const GroupLayout& group : layout.groups) {
+  for (const GroupLayout& group : layout.groups()) {
     for (const LinearStack& stack : stacks_of(group, options.stack_groups)) {
       const int needed = options.solve_grid(stack, group.inputs()).ranks();
       const bool plain =

@@ -45,14 +45,14 @@ double reading(const GroupLayout& group) { return kFloat * weights(group) + 2 * 
 
 double rotating(const MemoryInputs& in) {
   double largest = 0;
-  for (const GroupLayout& group : block_layout(in.model, 0).groups)
+  for (const GroupLayout& group : block_layout(in.model, 0).groups())
     largest = std::max(largest, 2 * kDouble * largest_linear(group));
   return largest;
 }
 
 double block_weights(const MemoryInputs& in) {
   double all = in.model.experts > 0 ? real(in.model.experts) * real(in.model.hidden_size) : 0;
-  for (const GroupLayout& group : block_layout(in.model, 0).groups) all += weights(group);
+  for (const GroupLayout& group : block_layout(in.model, 0).groups()) all += weights(group);
   return kFloat * all;
 }
 

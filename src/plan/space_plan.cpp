@@ -76,7 +76,7 @@ void demand_bytes(const std::string& option, const fs::path& directory, const st
 Index window_size(const CalibrateOptions& options, const ModelConfig& model, int ranks) {
   constexpr Index kTasksPerRank = 8;
   Index solves_per_block = 0;
-  for (const GroupLayout& group : block_layout(model, 0).groups)
+  for (const GroupLayout& group : block_layout(model, 0).groups())
     solves_per_block += static_cast<Index>(stacks_of(group, options.stack_groups).size());
   return std::clamp<Index>(ceil_div(kTasksPerRank * ranks, solves_per_block), 1, model.blocks);
 }
@@ -86,7 +86,7 @@ SpacePlan space_plan(const CalibrateOptions& options, const ModelConfig& model, 
   const double tables = 2 * real(model.vocabulary_size) * real(model.hidden_size);
   plan.output = static_cast<double>(size_of(model.dtype.value_or(Dtype::bf16))) * tables;
   double moments = 0;  // of a block
-  for (const GroupLayout& group : block_layout(model, 0).groups) {
+  for (const GroupLayout& group : block_layout(model, 0).groups()) {
     moments += moments_bytes(options, group.inputs());
     for (const LinearStack& stack : stacks_of(group, options.stack_groups)) {
       for (Index block = 0; block < model.blocks; ++block) add_stack(plan, options, stack, group.inputs());

@@ -97,7 +97,7 @@ BlockEqualization equalization_of(const Model& model, Index index) {
   const ModelConfig& config = model.config();
   BlockEqualization result;
   VectorD written;
-  for (const GroupLayout& layout : block_layout(config, index).groups) {
+  for (const GroupLayout& layout : block_layout(config, index).groups()) {
     const LinearGroup group = model.group(index, layout);
     const MatrixF& last = group.linears.back().weight;
     switch (layout.role) {

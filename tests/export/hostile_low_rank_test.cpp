@@ -45,7 +45,7 @@ void write_all(const std::filesystem::path& directory, const Tensors& all) {
 void read_model(const std::filesystem::path& directory) {
   const StoredModel model(directory);
   for (Index block = 0; block < model.config().blocks; ++block) {
-    for (const GroupLayout& group : block_layout(model.config(), block).groups) model.group(block, group);
+    for (const GroupLayout& group : block_layout(model.config(), block).groups()) model.group(block, group);
   }
 }
 

@@ -103,7 +103,7 @@ TEST(Export, AGroupThatIsReadBackComputesTheNaiveFormula) {
     model.write();
     const StoredModel read(model.output());
     for (Index block = 0; block < read.config().blocks; ++block) {
-      for (const GroupLayout& layout : block_layout(read.config(), block).groups)
+      for (const GroupLayout& layout : block_layout(read.config(), block).groups())
         expect_outputs(model, layout, read.group(block, layout), model.original().group(block, layout));
     }
   }
@@ -117,7 +117,7 @@ TEST(Export, ASolvedGroupComputesTheBitsOfTheGroupThatIsReadBack) {
     SolvedModel model(c);
     model.write();
     const StoredModel read(model.output());
-    for (const GroupLayout& layout : block_layout(read.config(), 1).groups) {
+    for (const GroupLayout& layout : block_layout(read.config(), 1).groups()) {
       LinearGroup own = model.original().group(1, layout);
       own.rotation = model.rotations().of(layout.role);
       const LinearGroup solved = solved_group(std::move(own), layout, model.format(),
@@ -134,14 +134,14 @@ TEST(Export, TheActivationQuantizerComesBack) {
     const SolvedModel model({.activation_group = 16, .fitted = fitted});
     model.write();
     const StoredModel read(model.output());
-    EXPECT_EQ(read.group(0, block_layout(read.config(), 0).groups[0]).quantizer, model.format().activations);
+    EXPECT_EQ(read.group(0, block_layout(read.config(), 0).qkv).quantizer, model.format().activations);
     EXPECT_EQ(read.quantized()->activations, model.format().activations);
   }
 }
 
 TEST(Export, ASolveOfAnotherSizeIsRefusedByName) {
   SolvedModel model({.stacked = true});
-  const GroupLayout layout = block_layout(model.original().config(), 1).groups[0];
+  const GroupLayout layout = block_layout(model.original().config(), 1).qkv;
   const std::string stack = stacks_of(layout, true).front().name;
   MatrixI8& codes = model.solved(stack).result.codes;
   codes.conservativeResize(codes.rows() - 1, codes.cols());
@@ -162,7 +162,7 @@ TEST(Export, ASolveOfAnotherSizeIsRefusedByName) {
 
 TEST(Export, AValueBeyondItsDtypeIsRefusedByName) {
   SolvedModel model({.stacked = true, .centered = true});
-  const GroupLayout layout = block_layout(model.original().config(), 1).groups[0];
+  const GroupLayout layout = block_layout(model.original().config(), 1).qkv;
   SolvedStack& solved = model.solved(stacks_of(layout, true).front().name);
   const auto refusal = [](const auto& use) -> std::string {
     try {
@@ -189,7 +189,7 @@ TEST(Export, EveryNumberComesBackAsItWasStored) {
     SolvedModel model({.stacked = true, .centered = true, .residual = true, .factor_bits = factor_bits});
     model.write();
     const StoredModel read(model.output());
-    for (const GroupLayout& layout : block_layout(read.config(), 1).groups) {
+    for (const GroupLayout& layout : block_layout(read.config(), 1).groups()) {
       const LinearGroup group = read.group(1, layout), own = model.original().group(1, layout);
       const SolvedStack& solved = model.solved(stacks_of(layout, true).front().name);
       EXPECT_EQ(group.mean, solved.mean) << layout.name;

@@ -35,7 +35,7 @@ class SolvedModel {
     rotations_ = online_rotations(original_->config(), format().rotated_heads, format().online_rotation);
     for (Index block = 0; block < original_->config().blocks; ++block) {
       const BlockLayout layout = block_layout(original_->config(), block);
-      for (const GroupLayout& group : layout.groups) solve(group);
+      for (const GroupLayout& group : layout.groups()) solve(group);
     }
   }
 

@@ -46,7 +46,7 @@ std::vector<TensorInfo> tensors_of(const ModelConfig& config) {
     const BlockLayout layout = block_layout(config, block);
     add(layout.attention_norm, {config.hidden_size});
     add(layout.mlp_norm, {config.hidden_size});
-    for (const GroupLayout& group : layout.groups) {
+    for (const GroupLayout& group : layout.groups()) {
       for (const LinearLayout& linear : group.linears) add(linear.stored.tensor, linear.stored.shape);
     }
   }

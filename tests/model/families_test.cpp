@@ -21,7 +21,7 @@ std::set<std::string> tensor_names(const ModelConfig& config) {
     const BlockLayout layout = block_layout(config, block);
     names.insert({layout.attention_norm, layout.mlp_norm});
     if (layout.router) names.insert(layout.router->stored.tensor);
-    for (const GroupLayout& group : layout.groups) {
+    for (const GroupLayout& group : layout.groups()) {
       for (const LinearLayout& linear : group.linears) names.insert(linear.stored.tensor);
     }
   }

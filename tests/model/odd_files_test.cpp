@@ -35,7 +35,7 @@ std::vector<float> numbers_of(const Model& model) {
   const Index vocabulary = model.config().vocabulary_size;
   for (Index index = 0; index < model.config().blocks; ++index) {
     const BlockLayout layout = block_layout(model.config(), index);
-    for (const GroupLayout& group : layout.groups) {
+    for (const GroupLayout& group : layout.groups()) {
       for (const Linear& linear : model.group(index, group).linears) {
         add(linear.weight);
         add(linear.bias);

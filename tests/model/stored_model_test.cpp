@@ -10,7 +10,7 @@ namespace {
 
 void expect_same_weights(const Model& a, const Model& b) {
   const BlockLayout layout = block_layout(a.config(), 2);
-  for (const GroupLayout& group : layout.groups) {
+  for (const GroupLayout& group : layout.groups()) {
     const LinearGroup left = a.group(2, group), right = b.group(2, group);
     for (std::size_t i = 0; i < left.linears.size(); ++i)
       EXPECT_EQ(left.linears[i].weight, right.linears[i].weight) << left.linears[i].name;

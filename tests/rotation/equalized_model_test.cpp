@@ -65,7 +65,7 @@ EqualizedModel equalized(const Model& model) {
 float difference(const Model& a, const Model& b) {
   float largest = 0;
   for (Index block = 0; block < a.config().blocks; ++block) {
-    for (const GroupLayout& layout : block_layout(a.config(), block).groups) {
+    for (const GroupLayout& layout : block_layout(a.config(), block).groups()) {
       const LinearGroup one = a.group(block, layout), other = b.group(block, layout);
       for (std::size_t i = 0; i < one.linears.size(); ++i) {
         const MatrixF& weight = one.linears[i].weight;

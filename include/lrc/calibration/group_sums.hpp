@@ -6,6 +6,7 @@
 
 #include "lrc/calibration/moment_sums.hpp"
 #include "lrc/model/activation_quantizer.hpp"
+#include "lrc/model/block.hpp"
 #include "lrc/model/preparation.hpp"
 
 namespace lrc {
@@ -54,10 +55,13 @@ class TokenSums {
 /// moments of all N tokens of the block, as this expert would see them, are added with the weight (enough − n)/N.
 class GroupSums {
  public:
-  /// `enough`: tokens that do without help; 0 = any number.
-  GroupSums(TokenSums routed, Index enough) : routed_(std::move(routed)), enough_(enough) {}
+  /// `enough`: tokens that do without help; 0 = any number. `role` and `expert` say which group of its block it is.
+  GroupSums(TokenSums routed, Index enough, GroupRole role = GroupRole::qkv, Index expert = kNoExpert)
+      : routed_(std::move(routed)), enough_(enough), role_(role), expert_(expert) {}
 
   const std::string& group() const { return routed_.group(); }
+  GroupRole role() const { return role_; }
+  Index expert() const { return expert_; }
   MomentPanels panels() const { return {routed_.inputs()}; }
 
   /// The tokens that reach the group, and, where it needs them, all tokens.
@@ -100,6 +104,8 @@ class GroupSums {
 
   TokenSums routed_;
   Index enough_;
+  GroupRole role_;
+  Index expert_;
   std::optional<TokenSums> all_;
   std::optional<MomentSums> second_routed_, second_all_, drift_routed_, drift_all_;
 };

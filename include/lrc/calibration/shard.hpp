@@ -22,9 +22,6 @@ struct Statistics {
   std::set<GroupRole> by_panels{};  ///< groups whose inputs are kept and summed panel by panel
 };
 
-/// Of the first sequence, that many tokens of which each expert sees some, whoever they are for.
-inline constexpr Index kExpertProbeTokens = 64;
-
 /// A block as the streams go through it.
 struct StreamBlocks {
   Block quantized;   ///< as far as it is; of one stream alone it may be the original one
@@ -76,7 +73,7 @@ class Shard {
 
   Observer adding_to(std::vector<GroupSums>& sums);
   MatrixF original_inputs(const Block& original, GroupRole stage, std::size_t unit, std::size_t i) const;
-  void sum_all_tokens(const StreamBlocks& blocks, GroupRole stage, std::size_t unit, std::size_t i, GroupSums& sums);
+  void sum_all_tokens(const StreamBlocks& blocks, std::size_t unit, GroupSums& sums);
   ForwardContext context() const { return {config_, rotary_, length_, exec_}; }
   ForwardContext probe_context() const { return {config_, rotary_, probe_.rows(), exec_}; }
 

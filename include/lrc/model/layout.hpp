@@ -29,7 +29,7 @@ struct LinearLayout {
 LinearLayout linear(const std::string& name, Index rows, Index cols, bool bias);
 
 struct GroupLayout {
-  GroupRole role;
+  GroupRole role = GroupRole::qkv;
   Index expert = kNoExpert;
   std::string name;
   std::vector<LinearLayout> linears;
@@ -54,11 +54,21 @@ std::vector<Index> linear_rows(const GroupLayout& group, const LinearStack& stac
 /// part.
 std::vector<Index> part_rows(const GroupLayout& group, const LinearStack& stack);
 
+struct MlpLayout {
+  GroupLayout gate_up, down;
+};
+
+/// The places of a Block (block.hpp).
 struct BlockLayout {
   std::string attention_norm, mlp_norm;  ///< names of tensors, hidden_size each
-  std::string q_norm{}, k_norm{};        ///< head_dim each; empty where there is none
+  GroupLayout qkv{};
+  std::string q_norm{}, k_norm{};  ///< head_dim each; empty where there is none
+  GroupLayout attention_out{};
   std::optional<LinearLayout> router{};  ///< experts×hidden_size
-  std::vector<GroupLayout> groups{};     ///< qkv, attention_out, then gate_up and down of the MLP or of every expert
+  std::vector<MlpLayout> mlps{};         ///< one, or the experts
+
+  /// qkv, attention_out, then gate_up and down of the MLP or of every expert.
+  std::vector<GroupLayout> groups() const;
 };
 
 /// The parts of block `index` (0 ≤ index < config.blocks).
