@@ -124,7 +124,8 @@ void pass_stage(const ForwardContext& context, const Block& block, GroupRole sta
     case GroupRole::attention_out:
       batch.hidden += forward_group(exec, block.attention_out, batch.inputs[0], observe)[0];
       batch.inputs.clear();
-      route_batch(context, block, batch);
+      if (block.router.rows() > 0)
+        batch.routed = route(exec, block.router, block.experts_per_token, mlp_inputs(context, block, batch.hidden));
       break;
     case GroupRole::gate_up: {
       MatrixF x = mlp_inputs(context, block, batch.hidden);
@@ -169,12 +170,6 @@ MatrixF stage_inputs(const ForwardContext& context, const Block& block, GroupRol
 
 MatrixF mlp_inputs(const ForwardContext& context, const Block& block, const ConstViewF& hidden) {
   return normed(context, block.mlp_norm, hidden);
-}
-
-void route_batch(const ForwardContext& context, const Block& block, StagedBatch& batch) {
-  if (block.router.rows() == 0) return;
-  const MatrixF x = mlp_inputs(context, block, batch.hidden);
-  batch.routed = route(context.exec, block.router, block.experts_per_token, x);
 }
 
 MatrixF gathered(Execution& exec, const ExpertTokens& tokens, const ConstViewF& x) {

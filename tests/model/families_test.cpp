@@ -149,8 +149,7 @@ TEST(Experts, AddUpAsTheRouterSays) {
       expected.row(token) += routed[e].weights[i] * (block.mlps[e].down.linears[0].weight * inner).transpose();
     }
   }
-  StagedBatch batch{hidden};
-  route_batch(context, block, batch);
+  StagedBatch batch{hidden, routed};
   forward_mlps(context, block, batch);
   EXPECT_LT((hidden - expected).cwiseAbs().maxCoeff(), 1e-3F * expected.cwiseAbs().maxCoeff());
 }

@@ -55,9 +55,6 @@ MatrixF stage_inputs(const ForwardContext& context, const Block& block, GroupRol
 /// What the MLP or the router and the experts read: tokens×hidden_size.
 MatrixF mlp_inputs(const ForwardContext& context, const Block& block, const ConstViewF& hidden);
 
-/// Sends the batch to its experts, as attention_out does for the stages behind it; nothing in a dense block.
-void route_batch(const ForwardContext& context, const Block& block, StagedBatch& batch);
-
 /// An expert's rows of x (tokens×d) as one batch.
 MatrixF gathered(Execution& exec, const ExpertTokens& tokens, const ConstViewF& x);
 
