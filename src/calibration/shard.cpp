@@ -91,7 +91,7 @@ void Shard::pass_probe(const StreamBlocks& blocks, GroupRole stage) {
 
 Observer Shard::adding_to(std::vector<GroupSums>& sums) {
   if (sums.empty()) return {};
-  return {.inputs = [&](const LinearGroup& group, const ConstViewF& inputs) {
+  return {.inputs = [this, &sums](const LinearGroup& group, const ConstViewF& inputs) {
     sums_of(sums, group.name).routed().add(exec_, inputs);
   }};
 }

@@ -8,6 +8,7 @@
 
 #include "lrc/linalg/gemm.hpp"
 #include "lrc/model/forward.hpp"
+#include "lrc/model/layers.hpp"
 #include "lrc/model/stored_model.hpp"
 #include "model_variant.hpp"
 #include "random_model.hpp"
