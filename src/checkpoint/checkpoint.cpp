@@ -59,7 +59,7 @@ void throw_away(const fs::path& directory) {
 // The leases are the first thing made in a checkpoint.
 void demand_checkpoint_or_nothing(const fs::path& directory) {
   if (!fs::exists(directory) || files_in(directory).empty() || fs::is_directory(directory / kLeases)) return;
-  throw InputError(directory.string(), "is not a checkpoint and not empty; name another directory (--checkpoint)");
+  throw InputError(directory.string(), "is not a checkpoint and not empty; name another checkpoint directory");
 }
 
 Checkpoint::Checkpoint(fs::path directory, int writer) : directory_(std::move(directory)), writer_(writer) {}

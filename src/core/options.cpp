@@ -49,7 +49,7 @@ double parse_bytes(const std::string& name, const std::string& text) {
   return bare ? value : std::ldexp(value, 10 * (static_cast<int>(suffix) + 1));
 }
 
-std::string bytes_text(double bytes) {
+std::string exact_bytes(double bytes) {
   int power = 0;
   while (power < 4 && bytes >= 1024) {
     bytes /= 1024;
@@ -140,7 +140,7 @@ OptionTable& OptionTable::bytes(const std::string& name, double& field, const st
   return add({.name = name,
               .group = group_,
               .meaning = meaning,
-              .shown = [&field] { return bytes_text(field); },
+              .shown = [&field] { return exact_bytes(field); },
               .assign = [=, &field](const std::string& text) { field = parse_bytes(name, text); }});
 }
 

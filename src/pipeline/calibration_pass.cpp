@@ -17,10 +17,6 @@ double bytes_of(const MatrixF& matrix) {
   return static_cast<double>(sizeof(float)) * static_cast<double>(matrix.size());
 }
 
-double seconds_since(CalibrationPass::Clock::time_point start) {
-  return std::chrono::duration<double>(CalibrationPass::Clock::now() - start).count();
-}
-
 std::string number_of(Index block, const RunContext& run) {
   return fmt::format("block {} of {}", block + 1, run.model.config().blocks);
 }
@@ -65,8 +61,7 @@ Index CalibrationPass::first_block() const {
   Index block = 0;
   while (!wants(block)) ++block;
   while (block > 0 && !has_all_hidden(block)) --block;
-  const std::string told = run_.world.broadcast(std::to_string(block));
-  return std::stoll(told);
+  return run_.world.broadcast(block);
 }
 
 bool CalibrationPass::has_all_hidden(Index block) const {

@@ -131,7 +131,7 @@ bool CalibrationRun::output_is_done() {
     if (done) place.finish();  // it may have been interrupted
     if (!done && !place.is_free()) refuse_output(options_.output);
   });
-  done = world_.broadcast(done ? "done" : "") == "done";
+  done = world_.broadcast(Index{done}) != 0;
   if (done) log_info(fmt::format("{} is already there, made by this very run: nothing to do", options_.output));
   return done;
 }

@@ -5,6 +5,7 @@
 
 #include "lrc/core/log.hpp"
 #include "lrc/core/phase.hpp"
+#include "lrc/core/units.hpp"
 #include "lrc/pipeline/group_source.hpp"
 #include "lrc/pipeline/stored_records.hpp"
 #include "lrc/pipeline/work_costs.hpp"
@@ -16,10 +17,6 @@
 
 namespace lrc {
 namespace {
-
-double seconds_since(std::chrono::steady_clock::time_point start) {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
 
 SolveOptions options_of(const RunContext& run, const SolveTask& task) {
   return run.options.solve_options(task.stack.name, run.options.rank(task.stack, task.group.inputs()));

@@ -73,10 +73,11 @@ PhaseMemory solving(const MemoryInputs& in, const std::vector<MemoryTerm>& there
   return phase(in, name, joined(there, {largest_solve(in, roles)}));
 }
 
-// Weights are read a piece at a time, as stored and as floats; the tokens come through MPI as two copies more.
+// Weights are read a piece at a time, as stored and as floats; what was read of the tokens is
+// cut to their number by a copy.
 PhaseMemory checking(const MemoryInputs& in) {
   return phase(in, "check inputs",
-               {{"copies of the tokens", 2 * sizeof(std::int32_t) * tokens_of(in).all},
+               {{"a copy of the tokens", sizeof(std::int32_t) * tokens_of(in).all},
                 {"a piece of the weights", 2 * kFloat * real(kCheckedAtOnce)}});
 }
 
@@ -140,11 +141,6 @@ std::vector<PhaseMemory> memory_phases(const MemoryInputs& in) {
   append(all, measuring_phases(in));
   all.push_back(solving(in, {hidden_states(in, 1)}, plain_measurement(in).roles, "solve"));
   return all;
-}
-
-std::string bytes_text(double bytes) {
-  return bytes >= 1024 * kMiB ? fmt::format("{:.2f} GiB", bytes / kMiB / 1024)
-                              : fmt::format("{:.0f} MiB", bytes / kMiB);
 }
 
 }  // namespace lrc

@@ -122,7 +122,7 @@ TEST(Checkpoint, OfAnotherRunIsRefusedWithEveryDifference) {
   } catch (const InputError& error) {
     const std::string message = error.what();
     for (const char* part :
-         {"method was \"lrc\", now \"gptq\"", "bits was null, now \"4\"", "--restart", "--checkpoint"}) {
+         {"method was \"lrc\", now \"gptq\"", "bits was null, now \"4\"", "restart", "another checkpoint directory"}) {
       EXPECT_NE(message.find(part), std::string::npos) << part << " is not in " << message;
     }
     EXPECT_EQ(message.find("seed"), std::string::npos);

@@ -89,7 +89,7 @@ TEST(Options, RefusalsNameTheOptionAndWhatItMayBe) {
   EXPECT_NE(refusal({"stray"}).find("stray: belongs to no option"), std::string::npos);
   EXPECT_NE(refusal({"--sequences", "1", "--sequences", "2"}).find("--sequences"), std::string::npos);
   EXPECT_NE(refusal({"--config", "/does/not/exist.ini"}).find("/does/not/exist.ini"), std::string::npos);
-  EXPECT_NE(refusal({"--config", "/tmp"}).find("/tmp: the file of --config"), std::string::npos);
+  EXPECT_NE(refusal({"--config", "/tmp"}).find("/tmp: the config file"), std::string::npos);
 }
 
 TEST(Options, MistypedOnesAreGuessed) {

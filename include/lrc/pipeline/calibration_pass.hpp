@@ -2,18 +2,16 @@
 // quantized, stage by stage, each solved before the tokens go on.
 #pragma once
 
-#include <chrono>
 #include <memory>
 
 #include "lrc/calibration/shard.hpp"
+#include "lrc/core/units.hpp"
 #include "lrc/pipeline/run_context.hpp"
 
 namespace lrc {
 
 class CalibrationPass {
  public:
-  using Clock = std::chrono::steady_clock;
-
   /// Starts from the last committed hidden states that serve, or from the embeddings; where it solves, from these: what
   /// is solved already costs a forward pass again, but no sums or solves. Collective, as run() is.
   CalibrationPass(const RunContext& run, const WorkPlan& plan);
