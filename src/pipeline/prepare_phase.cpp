@@ -1,7 +1,6 @@
 #include "lrc/pipeline/prepare_phase.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 
 #include "lrc/core/log.hpp"
@@ -86,20 +85,17 @@ void find_directions(const RunContext& run, Group& group) {
   group.preparation.directions = stored_factor(directions, run.options.factor_bits);
 }
 
-void send(const Communicator& world, int owner, MatrixF& matrix) {
-  std::array<Index, 2> size{matrix.rows(), matrix.cols()};
-  check_mpi(MPI_Bcast(size.data(), 2, MPI_INT64_T, owner, world.handle()), "MPI_Bcast");
-  matrix.resize(size[0], size[1]);
-  check_mpi(MPI_Bcast(matrix.data(), narrow<int>(matrix.size()), MPI_FLOAT, owner, world.handle()), "MPI_Bcast");
+MatrixF broadcast(const Communicator& world, int owner, const MatrixF& own) {
+  MatrixF matrix(world.broadcast(own.rows(), owner), world.broadcast(own.cols(), owner));
+  if (world.rank() == owner) matrix = own;
+  world.broadcast_in_place(std::span(matrix.data(), static_cast<std::size_t>(matrix.size())), owner);
+  return matrix;
 }
 
 // What all ranks need for the second pass.
-Preparation broadcast(const RunContext& run, Group& group) {
-  run.world.barrier();
-  MatrixF mean = group.preparation.mean, directions = group.preparation.directions.values;
-  send(run.world, group.owner, mean);
-  send(run.world, group.owner, directions);
-  return {mean.reshaped(), directions};
+Preparation broadcast(const RunContext& run, const Group& group) {
+  const MatrixF mean = broadcast(run.world, group.owner, group.preparation.mean);
+  return {mean.reshaped(), broadcast(run.world, group.owner, group.preparation.directions.values)};
 }
 
 // The second pass; on the owner its sums.
