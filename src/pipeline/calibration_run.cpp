@@ -10,10 +10,10 @@
 #include "lrc/io/json.hpp"
 #include "lrc/linalg/blas_core.hpp"
 #include "lrc/options/rules.hpp"
-#include "lrc/pipeline/calibration_pass.hpp"
 #include "lrc/pipeline/export_phase.hpp"
 #include "lrc/pipeline/fingerprint.hpp"
 #include "lrc/pipeline/kept_dtype.hpp"
+#include "lrc/pipeline/measure_phase.hpp"
 #include "lrc/pipeline/shared_commits.hpp"
 #include "lrc/pipeline/solve_phase.hpp"
 #include "lrc/pipeline/unread_tensors.hpp"
@@ -175,31 +175,30 @@ void CalibrationRun::work() {
   const Model& model = rotated_     ? static_cast<const Model&>(*rotated_)
                        : equalized_ ? static_cast<const Model&>(*equalized_)
                                     : *stored_;
+  const Problem problem{options_, sequences_, *stored_, rotated_.get(), model, kept_dtype(world_, model)};
   RunProgress progress;
-  RunContext run{world_,     options_, exec_,        *stored_, rotated_.get(), model,      kept_dtype(world_, model),
-                 sequences_, memory_,  *checkpoint_, report_,  progress,       solve_pace_};
-  expect_work(run);
-  const WorkPlan plan = WorkPlan::of(model, options_.stack_groups, *checkpoint_);
+  expect_work(progress, problem, world_.size(), *checkpoint_);
+  const WorkPlan plan = WorkPlan::of(problem, *checkpoint_);
   world_.agree([&] {
-    if (world_.is_root()) drop_needless_moments(run);
+    if (world_.is_root()) drop_needless_moments(*checkpoint_, problem, plan);
   });
-  measure_and_solve(run, plan);
-  if (world_.is_root()) checkpoint_->drop_hidden_before(model.config().blocks);
+  measure_and_solve(problem, plan, {report_, progress});
+  if (world_.is_root()) checkpoint_->drop_hidden_before(problem.blocks());
   share_commits(world_, *checkpoint_);
   peak_ = world_.max(peak_memory());
-  export_output(run, facts());
+  ExportPhase({world_, exec_}, problem, *checkpoint_, {report_, progress}).run(facts());
 }
 
-void CalibrationRun::measure_and_solve(const RunContext& run, const WorkPlan& plan) {
-  CalibrationPass pass(run, plan);
-  const Index blocks = run.model.config().blocks;
-  if (run.options.propagates()) return pass.run(blocks);  // which solves
-  const Index window = window_size(run.options, run.model.config(), run.world.size());
-  for (Index first = 0; first < blocks; first += window) {
-    const Index end = std::min(first + window, blocks);
-    pass.run(end);
-    share_commits(run.world, run.checkpoint);
-    solve_window(run, plan, first, end);
+void CalibrationRun::measure_and_solve(const Problem& problem, const WorkPlan& plan, RunLog log) {
+  SolvePhase solve({world_, exec_}, problem, *checkpoint_, log, plan);
+  MeasurePhase measure({world_, exec_}, problem, *checkpoint_, log, plan, memory_, solve);
+  if (options_.propagates()) return measure.run(problem.blocks());  // which solves stage by stage
+  const Index window = window_size(options_, problem.model.config(), world_.size());
+  for (Index first = 0; first < problem.blocks(); first += window) {
+    const Index end = std::min(first + window, problem.blocks());
+    measure.run(end);
+    share_commits(world_, *checkpoint_);
+    solve.run(first, end);
   }
 }
 

@@ -3,181 +3,97 @@
 #include <algorithm>
 #include <numeric>
 
-#include "lrc/core/log.hpp"
+#include "lrc/core/interrupt.hpp"
 #include "lrc/core/phase.hpp"
-#include "lrc/core/units.hpp"
-#include "lrc/pipeline/group_source.hpp"
+#include "lrc/export/solved_group.hpp"
+#include "lrc/model/forward.hpp"
+#include "lrc/pipeline/output_format.hpp"
+#include "lrc/pipeline/shared_commits.hpp"
+#include "lrc/pipeline/solve_task.hpp"
 #include "lrc/pipeline/stored_records.hpp"
 #include "lrc/pipeline/work_costs.hpp"
-#include "lrc/quantization/centred.hpp"
-#include "lrc/quantization/expand_moments.hpp"
-#include "lrc/quantization/group_solve.hpp"
-#include "lrc/quantization/propagated_target.hpp"
 #include "lrc/scheduling/queue.hpp"
 
 namespace lrc {
-namespace {
 
-SolveOptions options_of(const RunContext& run, const SolveTask& task) {
-  return run.options.solve_options(task.stack.name, run.options.rank(task.stack, task.group.inputs()));
-}
-
-// A correction that does harm is no secret.
-void warn_of_losses(const SolveTask& task, const SolveRecord& record) {
-  if (record.facts.at("tokens").get<Index>() < task.group.inputs()) return;  // the estimate is of regular moments
-  for (std::size_t i = 0; i < task.stack.count; ++i) {
-    const auto& losses = record.facts.at("losses").at(i);
-    const double loss = losses.at("relative_loss"), uncorrected = losses.value("uncorrected_loss", loss);
-    if (loss <= uncorrected) continue;
-    log_warning(
-        fmt::format("{}: its relative loss of {:.2g} is above the {:.2g} that GPTQ would have without a "
-                    "correction; take another --rank-fraction, --factor-bits 16 or --method gptq",
-                    task.group.linears[task.stack.first + i].name, loss, uncorrected));
-  }
-}
-
-void commit(const RunContext& run, const SolveTask& task, const SolveRecord& record) {
-  if (record.facts.at("by_rounding"))
-    log_warning(fmt::format("{}: its inputs tell nothing ({} tokens): rounded to nearest, without a correction",
-                            task.stack.name, record.facts.at("tokens").get<Index>()));
-  warn_of_losses(task, record);
-  const PhaseTimer timer(run.report, "solve: commit on rank 0");
-  run.checkpoint.commit(record);
-}
-
-// W μ (d_out), from the weights divided by their sizes.
-VectorF mean_bias(const MatrixD& weight, const VectorF& mean, const StackParts& parts, const std::string& name) {
-  MatrixD outputs = mean_output(weight, mean.cast<double>(), 1);  // d_out×1
-  multiply_by_size(outputs, parts.sizes, parts.rows);
-  return stored_half(outputs.reshaped(), "the mean output of " + name);
-}
-
-void solve_alone(const RunContext& run, const SolveTask& task) {
-  return_free_memory();  // of the task before
-  GroupPreparation preparation;
-  SummedMoments sums = assembled(task.group.inputs(), [&](Index panel) {
-    const MomentsRecord record = run.checkpoint.load_moments({task.group.name, panel});
-    if (panel == 0) preparation = to_preparation(record.preparation);
-    return to_moments(record);
-  });
-  const MatrixF& directions = preparation.directions.values;  // d_in×k, or none
-  const Moments moments = directions.size() > 0 ? expand_moments(run.exec, sums, directions) : expand_moments(sums);
-  sums.xx = sums.xy = sums.yy = {};
-  StackParts parts;
-  MatrixD weight;  // d_out×d_in
-  {
-    const LinearGroup linears = run.model.group(task.block, task.group);
-    parts = stack_parts(linears, task.group, task.stack);
-    weight = stack_weight(linears, task.stack, parts);
-  }
-  const auto start = std::chrono::steady_clock::now();
-  SolveOptions options = options_of(run, task);
-  if (directions.size() > 0) {
-    options.directions = &preparation.directions;
-    options.rank = directions.cols();
-  }
-  const VectorF& mean = preparation.target_mean.size() > 0 ? preparation.target_mean : preparation.mean;
-  VectorF bias;  // W μ: d_out, or empty
-  if (mean.size() > 0) bias = mean_bias(weight, mean, parts, task.stack.name);
-  if (sums.drift.size() > 0) {
-    weight =
-        propagated_weight(run.exec, weight, moments.xx, sums.drift.cast<double>(),
-                          {.name = task.stack.name, .blend = run.options.target_blend, .damping = run.options.damping});
-    sums.drift = {};
-  }
-  SolveResult result = lrc::solve(run.exec, run.options.method, weight, moments, options);
-  multiply_by_size(result, parts.sizes, parts.rows);
-  commit(run, task,
-         to_record(task.stack.name, result, linear_rows(task.group, task.stack), moments, preparation, bias,
-                   seconds_since(start)));
-}
-
-// By all ranks of the team; its first one commits.
-void solve_together(const RunContext& run, const SolveTask& task, const Communicator& team) {
-  const ProcessGrid grid(team, run.options.solve_grid(task.stack, task.group.inputs()));
-  const auto start = std::chrono::steady_clock::now();
-  GroupSource source;
-  StackParts parts;
-  team.agree([&] {
-    const auto weights = std::make_shared<LinearGroup>(run.model.group(task.block, task.group));
-    parts = stack_parts(*weights, task.group, task.stack);
-    source = group_source(run, task, weights, parts);
-  });
-  const GroupProblem problem = GroupProblem::from(grid, source);
-  source = {};
-  return_free_memory();
-  SolveResult result = group_solve(run.exec, grid, run.options.method, problem, options_of(run, task));
-  team.agree([&] {
-    if (!team.is_root()) return;
-    multiply_by_size(result, parts.sizes, parts.rows);
-    commit(run, task,
-           to_record(task.stack.name, result, linear_rows(task.group, task.stack), token_counts(run, task), {}, {},
-                     seconds_since(start)));
-  });
-}
-
-}  // namespace
-
-void drop_moments(const RunContext& run, const GroupLayout& group) {
-  for (Index panel = 0; panel < MomentPanels{group.inputs()}.count(); ++panel)
-    run.checkpoint.drop_moments({group.name, panel});
-}
-
-void drop_needless_moments(const RunContext& run) {
-  for (Index block = 0; block < run.model.config().blocks; ++block) {
-    for (const GroupLayout& group : block_layout(run.model.config(), block).groups()) {
-      const std::vector<LinearStack> stacks = stacks_of(group, run.options.stack_groups);
-      const bool solved = std::all_of(stacks.begin(), stacks.end(), [&](const LinearStack& stack) {
-        return run.checkpoint.is_committed(stack.name);
-      });
-      for (Index panel = 0; solved && panel < MomentPanels{group.inputs()}.count(); ++panel) {
-        if (run.checkpoint.has_moments({group.name, panel})) run.checkpoint.drop_moments({group.name, panel});
-      }
-    }
-  }
-}
-
-void solve_window(const RunContext& run, const WorkPlan& plan, Index first, Index end) {
+void SolvePhase::run(Index first, Index end) {
   std::vector<SolveTask> window;
-  for (const SolveTask& task : plan.solves) {
-    if (task.block >= first && task.block < end) window.push_back(task);
-  }
+  std::copy_if(plan_.solves.begin(), plan_.solves.end(), std::back_inserter(window),
+               [&](const SolveTask& task) { return task.block >= first && task.block < end; });
   if (window.empty()) return;
   enter_phase("solve");
-  solve_all(run, window, fmt::format("blocks {} to {} of {}", first + 1, end, run.model.config().blocks));
-  if (!run.world.is_root()) return;
+  solve(window, fmt::format("blocks {} to {} of {}", first + 1, end, problem_.blocks()));
+  if (!ranks_.world.is_root()) return;
   for (Index block = first; block < end; ++block) {
-    for (const GroupLayout& group : block_layout(run.model.config(), block).groups()) drop_moments(run, group);
+    for (const GroupLayout& group : block_layout(problem_.model.config(), block).groups()) drop_moments(group);
   }
 }
 
-void solve_all(const RunContext& run, const std::vector<SolveTask>& solves, const std::string& of) {
+void SolvePhase::run(Index index, GroupRole stage, Block& block, const std::string& of) {
+  std::vector<SolveTask> left;
+  std::copy_if(plan_.solves.begin(), plan_.solves.end(), std::back_inserter(left),
+               [&](const SolveTask& task) { return task.block == index && task.group.role == stage; });
+  share_commits(ranks_.world, store_);
+  enter_phase(stage_name(stage) + ": solve");
+  if (!left.empty()) solve(left, of);
+  share_commits(ranks_.world, store_);
+  const BlockLayout layout = block_layout(problem_.model.config(), index);
+  ranks_.world.agree([&] {
+    check_interruption();
+    put_solved_groups(layout, stage, block);
+    if (!ranks_.world.is_root()) return;
+    for (const LinearGroup* group : stage_groups(block, stage)) drop_moments(group_layout(layout, group->name));
+  });
+}
+
+void SolvePhase::put_solved_groups(const BlockLayout& layout, GroupRole stage, Block& block) {
+  const QuantizedFormat format = format_of(problem_);
+  for (LinearGroup* group : stage_groups(block, stage)) {
+    const GroupLayout& of = group_layout(layout, group->name);
+    *group = solved_group(std::move(*group), of, format,
+                          {.biases = problem_.kept_dtype, .adapter = problem_.options.factor_dtype()},
+                          [&](const std::string& stack) { return to_solved(store_.load_solve(stack)); });
+  }
+}
+
+void SolvePhase::solve(const std::vector<SolveTask>& solves, const std::string& of) {
   std::vector<Task> tasks;
   for (const SolveTask& task : solves) {
-    const int ranks = run.options.solve_grid(task.stack, task.group.inputs()).ranks();
-    tasks.push_back({task.stack.name, solve_cost_of_a_rank(run, task), ranks});
+    const int ranks = problem_.options.solve_grid(task.stack, task.group.inputs()).ranks();
+    tasks.push_back({task.stack.name, solve_cost_of_a_rank(problem_.options, task), ranks});
   }
-  const double of_run = solve_costs(run);
+  const double of_run = solve_costs(problem_);
   double shown = 0;  // of the costs
   const auto show = [&](std::size_t done, double cost) {
-    run.progress.advance("solve", (cost - shown) / of_run, fmt::format("{}, {} of {} solves", of, done, tasks.size()));
+    log_.progress.advance("solve", (cost - shown) / of_run, fmt::format("{}, {} of {} solves", of, done, tasks.size()));
     shown = cost;
   };
-  const PhaseTimer timer(run.report, "solve");
+  const PhaseTimer timer(log_.report, "solve");
   const QueueUse use = run_queue(
-      run.world, tasks,
+      ranks_.world, tasks,
       [&](std::size_t i, const Communicator& team) {
-        if (team.size() == 1) {
-          solve_alone(run, solves[i]);
-        } else {
-          solve_together(run, solves[i], team);
-        }
+        solve_task({team, ranks_.exec}, problem_, store_, log_.report, solves[i]);
       },
-      show, run.solve_pace);
-  run.solve_pace = use.seconds_per_cost;
+      show, pace_);
+  pace_ = use.seconds_per_cost;
   show(tasks.size(),
        std::accumulate(tasks.begin(), tasks.end(), 0.0, [](double sum, const Task& task) { return sum + task.cost; }));
-  run.report.add_phase("solve: busy on rank 0", use.busy_seconds);
+  log_.report.add_phase("solve: busy on rank 0", use.busy_seconds);
+}
+
+void SolvePhase::drop_moments(const GroupLayout& group) {
+  for (Index panel = 0; panel < MomentPanels{group.inputs()}.count(); ++panel)
+    store_.drop_moments({group.name, panel});
+}
+
+void drop_needless_moments(Checkpoint& store, const Problem& problem, const WorkPlan& plan) {
+  for_each_solve(problem, [&](const SolveTask& task) {
+    if (!plan.solved.contains(task.group.name)) return;
+    for (Index panel = 0; panel < MomentPanels{task.group.inputs()}.count(); ++panel) {
+      const MomentsKey key{task.group.name, panel};
+      if (store.has_moments(key)) store.drop_moments(key);
+    }
+  });
 }
 
 }  // namespace lrc

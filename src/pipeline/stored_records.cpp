@@ -97,6 +97,10 @@ SolveResult to_result(const SolveRecord& record) {
   return result;
 }
 
+SolvedStack to_solved(const SolveRecord& record) {
+  return {to_result(record), vector_of(record.mean), vector_of(record.center_bias)};
+}
+
 MatrixToStore to_store(const MatrixF& matrix) {
   return {matrix.rows(), matrix.cols(), {matrix.data(), static_cast<std::size_t>(matrix.size())}};
 }

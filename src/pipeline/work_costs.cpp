@@ -19,14 +19,14 @@ double share_of(const ModelConfig& model, const GroupLayout& group) {
 
 // Eigenvectors of the inputs' moments are most of what prepares them; see src/plan/memory_phases.cpp for what is
 // summed.
-BlockCosts costs_of_block(const RunContext& run) {
+BlockCosts costs_of_block(const Problem& problem) {
   constexpr double kEigen = 20, kProducts = 12, kOfAWeight = 500;
-  const CalibrateOptions& options = run.options;
-  const double tokens = real(run.sequences.count * run.sequences.length);
+  const CalibrateOptions& options = problem.options;
+  const double tokens = real(problem.sequences.count * problem.sequences.length);
   const double sums = options.moments == MomentKind::exact ? 4 : 1;
   BlockCosts costs;
-  for (const GroupLayout& group : block_layout(run.model.config(), 0).groups()) {
-    const double in = real(group.inputs()), seen = tokens * share_of(run.model.config(), group);
+  for (const GroupLayout& group : block_layout(problem.model.config(), 0).groups()) {
+    const double in = real(group.inputs()), seen = tokens * share_of(problem.model.config(), group);
     for (const LinearLayout& linear : group.linears) {
       costs.forward += 2 * seen * in * real(linear.rows);
       costs.write += kOfAWeight * in * real(linear.rows);
@@ -54,14 +54,11 @@ double share_of_method(Method method) {
 }
 
 // Of the solves that `counts` takes.
-double solve_costs(const RunContext& run, const std::function<bool(const std::string& stack)>& counts) {
+double solve_costs(const Problem& problem, const std::function<bool(const std::string& stack)>& counts) {
   double sum = 0;
-  for (Index block = 0; block < run.model.config().blocks; ++block) {
-    for (const GroupLayout& group : block_layout(run.model.config(), block).groups()) {
-      for (const LinearStack& stack : stacks_of(group, run.options.stack_groups))
-        sum += counts(stack.name) ? solve_cost_of_a_rank(run, {block, group, stack}) : 0;
-    }
-  }
+  for_each_solve(problem, [&](const SolveTask& task) {
+    if (counts(task.stack.name)) sum += solve_cost_of_a_rank(problem.options, task);
+  });
   return sum;
 }
 
@@ -72,30 +69,30 @@ double solve_cost(const SolveTask& task) {
   return in * in * in + 4 * in * in * out;
 }
 
-double solve_cost_of_a_rank(const RunContext& run, const SolveTask& task) {
-  return solve_cost(task) / run.options.solve_grid(task.stack, task.group.inputs()).ranks();
+double solve_cost_of_a_rank(const CalibrateOptions& options, const SolveTask& task) {
+  return solve_cost(task) / options.solve_grid(task.stack, task.group.inputs()).ranks();
 }
 
-double solve_costs(const RunContext& run) {
-  return solve_costs(run, [](const std::string&) { return true; });
+double solve_costs(const Problem& problem) {
+  return solve_costs(problem, [](const std::string&) { return true; });
 }
 
-void expect_work(const RunContext& run) {
-  const Index blocks = run.model.config().blocks;
-  expect_pass(run, {blocks, blocks});
-  const BlockCosts costs = costs_of_block(run);
+void expect_work(RunProgress& progress, const Problem& problem, int ranks, const Checkpoint& store) {
+  const Index blocks = problem.blocks();
+  expect_pass(progress, problem, ranks, {blocks, blocks});
+  const BlockCosts costs = costs_of_block(problem);
   const double done =
-      solve_costs(run, [&](const std::string& stack) { return run.checkpoint.is_committed(stack); }) / solve_costs(run);
-  const double of_all = real(blocks) / run.world.size();
-  run.progress.expect("solve", 1, of_all * costs.solve * share_of_method(run.options.method), done);
-  run.progress.expect("export", 1, of_all * costs.write);
+      solve_costs(problem, [&](const std::string& stack) { return store.is_committed(stack); }) / solve_costs(problem);
+  const double of_all = real(blocks) / ranks;
+  progress.expect("solve", 1, of_all * costs.solve * share_of_method(problem.options.method), done);
+  progress.expect("export", 1, of_all * costs.write);
 }
 
-void expect_pass(const RunContext& run, BlocksLeft left) {
-  const BlockCosts costs = costs_of_block(run);
-  const double blocks = real(run.model.config().blocks), streams = run.options.propagates() ? 2 : 1;
-  run.progress.expect(kPass, blocks, streams * costs.forward / run.world.size(), blocks - real(left.passed));
-  run.progress.expect(kUseSums, blocks, costs.use / run.world.size(), blocks - real(left.used));
+void expect_pass(RunProgress& progress, const Problem& problem, int ranks, BlocksLeft left) {
+  const BlockCosts costs = costs_of_block(problem);
+  const double blocks = real(problem.blocks()), streams = problem.options.propagates() ? 2 : 1;
+  progress.expect(kPass, blocks, streams * costs.forward / ranks, blocks - real(left.passed));
+  progress.expect(kUseSums, blocks, costs.use / ranks, blocks - real(left.used));
 }
 
 }  // namespace lrc

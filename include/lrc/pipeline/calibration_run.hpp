@@ -4,8 +4,10 @@
 #include <memory>
 
 #include "lrc/pipeline/equalize_channels.hpp"
-#include "lrc/pipeline/run_context.hpp"
 #include "lrc/pipeline/run_inputs.hpp"
+#include "lrc/pipeline/run_log.hpp"
+#include "lrc/pipeline/work_plan.hpp"
+#include "lrc/plan/memory_plan.hpp"
 
 namespace lrc {
 
@@ -26,7 +28,7 @@ class CalibrationRun {
   void open_checkpoint();
   void work_past_damage();
   void work();
-  static void measure_and_solve(const RunContext& run, const WorkPlan& plan);
+  void measure_and_solve(const Problem& problem, const WorkPlan& plan, RunLog log);
   nlohmann::ordered_json memory_facts() const;
   nlohmann::ordered_json facts() const;
   void leave_state(RunState state) const;
@@ -44,7 +46,6 @@ class CalibrationRun {
   nlohmann::ordered_json fingerprint_;  // of all that decides about the output's bytes
   std::unique_ptr<Checkpoint> checkpoint_;
   RunReport report_;
-  double solve_pace_ = 0;  // of all queues of the run
 };
 
 }  // namespace lrc

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "lrc/checkpoint/records.hpp"
+#include "lrc/export/exporter.hpp"
 #include "lrc/linalg/moments.hpp"
 #include "lrc/quantization/solve.hpp"
 
@@ -22,6 +23,9 @@ StoredPreparation to_stored(const GroupPreparation& preparation);
 GroupPreparation to_preparation(const StoredPreparation& stored);
 /// The part of the solve that is exported (the facts stay in the record).
 SolveResult to_result(const SolveRecord& record);
+
+/// The same, with what prepares its inputs.
+SolvedStack to_solved(const SolveRecord& record);
 
 /// The matrix must outlive what is returned.
 MatrixToStore to_store(const MatrixF& matrix);

@@ -5,7 +5,8 @@
 #include <functional>
 
 #include "lrc/calibration/group_sums.hpp"
-#include "lrc/pipeline/run_context.hpp"
+#include "lrc/pipeline/problem.hpp"
+#include "lrc/pipeline/ranks.hpp"
 #include "lrc/pipeline/stored_records.hpp"
 
 namespace lrc {
@@ -21,14 +22,7 @@ using TakePrepared = std::function<void(const std::string& group, const Prepared
 /// For some groups of block `index`, from the sums of their inputs (kind inputs, kept), and of their drift, where there
 /// is one, which are used up. Owners are dealt out from `first_owner` on; each gives its own groups to `take`. As many
 /// groups as there are ranks at a time: a rank holds the matrices of one. Collective.
-void prepare_groups(const RunContext& run, Index index, std::vector<GroupSums>& sums, int first_owner,
-                    const TakePrepared& take);
-
-/// Commits a panel of a group's moments. Not collective.
-void store_moments(const RunContext& run, const MomentsKey& key, const SummedMoments& moments,
-                   StoredPreparation preparation);
-/// Commits a group's moments, as far as the plan has them unmeasured, on their owner.
-void store_prepared(const RunContext& run, const WorkPlan& plan, const std::string& group,
-                    const PreparedMoments& prepared);
+void prepare_groups(const Ranks& ranks, const Problem& problem, Index index, std::vector<GroupSums>& sums,
+                    int first_owner, const TakePrepared& take);
 
 }  // namespace lrc

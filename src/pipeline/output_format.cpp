@@ -1,0 +1,50 @@
+#include "lrc/pipeline/output_format.hpp"
+
+namespace lrc {
+namespace {
+
+// All that is stored of a stack: codes, scales, factors, and, where inputs are centred, W μ, and μ with the group's
+// first stack.
+double bits_of(const CalibrateOptions& options, const GroupLayout& group, const LinearStack& stack) {
+  constexpr double kBiasBits = 16, kMeanBits = 16, kSizeBits = 32;
+  const Index inputs = group.inputs(), rank = options.rank(stack, inputs);
+  const auto factor_bits = options.factor_bits;
+  double bits = stored_bits(stack.rows, inputs, static_cast<int>(options.weight_bits), options.grid().groups(inputs),
+                            rank, factor_bits) +
+                factor_scale_bits(rank, factor_bits);
+  const std::size_t parts = part_rows(group, stack).size();
+  if (rank > 0 && parts > 1) bits += kSizeBits * static_cast<double>(parts);
+  if (options.center_activations) bits += kBiasBits * static_cast<double>(stack.rows);
+  if (options.center_activations && stack.first == 0) bits += kMeanBits * static_cast<double>(inputs);
+  return bits;
+}
+
+}  // namespace
+
+QuantizedFormat format_of(const Problem& problem) {
+  const CalibrateOptions& options = problem.options;
+  double bits = 0, weights = 0;
+  bool corrected = false;
+  for_each_solve(problem, [&](const SolveTask& task) {
+    const auto& [block, group, stack] = task;
+    bits += bits_of(options, group, stack);
+    weights += static_cast<double>(stack.rows) * static_cast<double>(group.inputs());
+    corrected = corrected || options.rank(stack, group.inputs()) > 0;
+  });
+  QuantizedFormat format{.method = options.method_name(),
+                         .weight_bits = static_cast<int>(options.weight_bits),
+                         .weight_group_size = options.weight_group_size,
+                         .activations = options.quantizer(),
+                         .online_rotation = options.rotation == RotationKind::full,
+                         .rotated_heads = options.rotate_heads,
+                         .has_adapter = corrected && !options.is_native(),
+                         .native = options.is_native(),
+                         .stacked = options.stack_groups,
+                         .centered = options.center_activations,
+                         .residual = options.residual_activations,
+                         .bits_per_weight = bits / weights};
+  format.stock = has_stock_words(format, problem.model.config());
+  return format;
+}
+
+}  // namespace lrc
