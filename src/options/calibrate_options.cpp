@@ -201,7 +201,7 @@ Index CalibrateOptions::largest_rank(const LinearStack& stack, Index d_in) const
 GridShape CalibrateOptions::solve_grid(const LinearStack& stack, Index d_in) const {
   const Method how = solve_method();
   if (how == Method::rtn) return {};
-  return group_grid(how, stack.rows, d_in, largest_rank(stack, d_in), solve_memory, is_slow_alone(d_in) ? 2 : 1);
+  return team_grid(how, stack.rows, d_in, largest_rank(stack, d_in), solve_memory, is_slow_alone(d_in) ? 2 : 1);
 }
 
 SolveOptions CalibrateOptions::solve_options(const std::string& name, Index rank) const {

@@ -107,7 +107,7 @@ void CalibrationRun::plan_memory() {
   const double limit = -world_.max(-mine);
   world_.agree([&] {
     demand_model(options_, stored_->config());
-    demand_groups(stored_->config(), options_, world_.size());
+    demand_teams(stored_->config(), options_, world_.size());
     memory_ = MemoryPlan({.model = stored_->config(),
                           .options = options_,
                           .sequences = sequences_.count,

@@ -5,7 +5,7 @@
 #include <cmath>
 
 #include "lrc/core/log.hpp"
-#include "lrc/pipeline/group_source.hpp"
+#include "lrc/pipeline/stack_weight.hpp"
 #include "lrc/quantization/centred.hpp"
 #include "lrc/quantization/clip_choice.hpp"
 #include "lrc/quantization/damping.hpp"

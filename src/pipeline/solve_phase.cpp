@@ -5,12 +5,9 @@
 
 #include "lrc/core/log.hpp"
 #include "lrc/core/phase.hpp"
-#include "lrc/pipeline/group_source.hpp"
-#include "lrc/pipeline/stored_records.hpp"
+#include "lrc/pipeline/solve_inputs.hpp"
 #include "lrc/pipeline/work_costs.hpp"
 #include "lrc/quantization/centred.hpp"
-#include "lrc/quantization/expand_moments.hpp"
-#include "lrc/quantization/group_solve.hpp"
 #include "lrc/quantization/propagated_target.hpp"
 #include "lrc/scheduling/queue.hpp"
 
@@ -48,75 +45,54 @@ void commit(const RunContext& run, const SolveTask& task, const SolveRecord& rec
   run.checkpoint.commit(record);
 }
 
-// W μ (d_out), from the weights divided by their sizes.
-VectorF mean_bias(const MatrixD& weight, const VectorF& mean, const StackParts& parts, const std::string& name) {
-  MatrixD outputs = mean_output(weight, mean.cast<double>(), 1);  // d_out×1
-  multiply_by_size(outputs, parts.sizes, parts.rows);
-  return stored_half(outputs.reshaped(), "the mean output of " + name);
+// W μ (d_out) on the first rank of a team, from the weights divided by their sizes.
+template <class Matrix>
+VectorF mean_bias(const Matrix& weight, const VectorF& mean, const StackParts& parts, const std::string& name) {
+  const MatrixD& rows = own_rows(weight);
+  MatrixD outputs = gathered_rows(weight, MatrixD(mean_output(rows, mean.cast<double>(), 1)));  // d_out×1
+  VectorF bias;
+  agree(weight, [&] {
+    if (outputs.rows() == 0) return;
+    multiply_by_size(outputs, parts.sizes, parts.rows);
+    bias = stored_half(outputs.reshaped(), "the mean output of " + name);
+  });
+  return bias;
 }
 
-void solve_alone(const RunContext& run, const SolveTask& task) {
-  return_free_memory();  // of the task before
-  GroupPreparation preparation;
-  SummedMoments sums = assembled(task.group.inputs(), [&](Index panel) {
-    const MomentsRecord record = run.checkpoint.load_moments({task.group.name, panel});
-    if (panel == 0) preparation = to_preparation(record.preparation);
-    return to_moments(record);
-  });
-  const MatrixF& directions = preparation.directions.values;  // d_in×k, or none
-  const Moments moments = directions.size() > 0 ? expand_moments(run.exec, sums, directions) : expand_moments(sums);
-  sums.xx = sums.xy = sums.yy = {};
-  StackParts parts;
-  MatrixD weight;  // d_out×d_in
-  {
-    const LinearGroup linears = run.model.group(task.block, task.group);
-    parts = stack_parts(linears, task.group, task.stack);
-    weight = stack_weight(linears, task.stack, parts);
-  }
+// The first rank of a team commits.
+template <class Matrix>
+void solve(const RunContext& run, const SolveTask& task, SolveInputs<Matrix> inputs) {
+  auto& [parts, preparation, weight, moments, drift] = inputs;
   const auto start = std::chrono::steady_clock::now();
   SolveOptions options = options_of(run, task);
-  if (directions.size() > 0) {
+  if (preparation.directions.values.cols() > 0) {
     options.directions = &preparation.directions;
-    options.rank = directions.cols();
+    options.rank = preparation.directions.values.cols();
   }
   const VectorF& mean = preparation.target_mean.size() > 0 ? preparation.target_mean : preparation.mean;
   VectorF bias;  // W μ: d_out, or empty
   if (mean.size() > 0) bias = mean_bias(weight, mean, parts, task.stack.name);
-  if (sums.drift.size() > 0) {
+  if (drift.rows() > 0) {
     weight =
-        propagated_weight(run.exec, weight, moments.xx, sums.drift.cast<double>(),
+        propagated_weight(run.exec, weight, moments.xx, drift,
                           {.name = task.stack.name, .blend = run.options.target_blend, .damping = run.options.damping});
-    sums.drift = {};
+    drift = {};
   }
   SolveResult result = lrc::solve(run.exec, run.options.solve_method(), weight, moments, options);
-  multiply_by_size(result, parts.sizes, parts.rows);
-  commit(run, task,
-         to_record(task.stack.name, result, linear_rows(task.group, task.stack), moments, preparation, bias,
-                   seconds_since(start)));
-}
-
-// By all ranks of the team; its first one commits.
-void solve_together(const RunContext& run, const SolveTask& task, const Communicator& team) {
-  const ProcessGrid grid(team, run.options.solve_grid(task.stack, task.group.inputs()));
-  const auto start = std::chrono::steady_clock::now();
-  GroupSource source;
-  StackParts parts;
-  team.agree([&] {
-    const auto weights = std::make_shared<LinearGroup>(run.model.group(task.block, task.group));
-    parts = stack_parts(*weights, task.group, task.stack);
-    source = group_source(run, task, weights, parts);
-  });
-  const GroupProblem problem = GroupProblem::from(grid, source);
-  source = {};
-  return_free_memory();
-  SolveResult result = group_solve(run.exec, grid, run.options.solve_method(), problem, options_of(run, task));
-  team.agree([&] {
-    if (!team.is_root()) return;
+  agree(weight, [&] {
+    if (result.codes.rows() == 0) return;  // the first rank has them
     multiply_by_size(result, parts.sizes, parts.rows);
     commit(run, task,
-           to_record(task.stack.name, result, linear_rows(task.group, task.stack), token_counts(run, task), {}, {},
-                     seconds_since(start)));
+           to_record(task.stack.name, result, linear_rows(task.group, task.stack), moments.tokens, moments.borrowed,
+                     preparation, bias, seconds_since(start)));
   });
+}
+
+void solve_by(const Communicator& team, const RunContext& run, const SolveTask& task) {
+  return_free_memory();  // of the task before
+  if (team.size() == 1) return solve(run, task, whole_inputs(run, task));
+  const ProcessGrid grid(team, run.options.solve_grid(task.stack, task.group.inputs()));
+  solve(run, task, distributed_inputs(run, task, grid));
 }
 
 }  // namespace
@@ -169,14 +145,7 @@ void solve_all(const RunContext& run, const std::vector<SolveTask>& solves, cons
   const PhaseTimer timer(run.report, "solve");
   const QueueUse use = run_queue(
       run.world, tasks,
-      [&](std::size_t i, const Communicator& team) {
-        if (team.size() == 1) {
-          solve_alone(run, solves[i]);
-        } else {
-          solve_together(run, solves[i], team);
-        }
-      },
-      show, run.solve_pace);
+      [&](std::size_t i, const Communicator& team) { solve_by(team, run, solves[i]); }, show, run.solve_pace);
   run.solve_pace = use.seconds_per_cost;
   show(tasks.size(),
        std::accumulate(tasks.begin(), tasks.end(), 0.0, [](double sum, const Task& task) { return sum + task.cost; }));

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "lrc/pipeline/group_source.hpp"
+#include "lrc/pipeline/stack_weight.hpp"
 #include "lrc/quantization/centred.hpp"
 #include "lrc/quantization/damping.hpp"
 #include "lrc/quantization/objective.hpp"
@@ -17,7 +17,7 @@ VectorD gains_of(const RunContext& run, const std::string& name, const MatrixD& 
   const double noise =
       rounding_noise(static_cast<int>(run.options.activation_bits), run.options.clips().front(), inputs) +
       rounding_noise(static_cast<int>(run.options.weight_bits), 1, inputs);
-  if (run.options.residual_activations) return residual_gains(weight, xx, noise, most);
+  if (run.options.residual_activations) return residual_gains(run.exec, weight, xx, noise, most);
   Moments noisy{.xx = xx, .xy = xx, .yy = xx};
   noisy.yy.diagonal().array() += noise * xx.trace() / static_cast<double>(inputs);
   VectorD gains;

@@ -5,7 +5,7 @@
 
 #include "lrc/linalg/eigen.hpp"
 #include "lrc/linalg/triangular.hpp"
-#include "lrc/quantization/gptq.hpp"
+#include "lrc/quantization/damped_moments.hpp"
 #include "lrc/quantization/lrc_steps.hpp"
 
 namespace lrc {
@@ -15,22 +15,22 @@ VectorD relaxed_gains(Execution& exec, const MatrixD& weight, const Moments& mom
   MatrixD scaled = weight;  // d_out×d_in: W R
   {
     const double lambda = damping_term(moments.xx, damping);
-    const MatrixD yy_factor = raised_factor(exec, moments.yy, lambda);
-    multiply_upper(exec, Op::none, relaxed_factor(exec, moments, yy_factor, lambda), scaled);
+    const MatrixD yy_root = raised_root(exec, moments.yy, lambda);
+    multiply_upper(exec, Op::none, relaxed_root(exec, moments, yy_root, lambda), scaled);
   }
   const bool wide = weight.rows() <= weight.cols();
   MatrixD gram = wide ? symmetric_product(exec, scaled, scaled, Op::none, Op::transpose)
                       : symmetric_product(exec, scaled, scaled, Op::transpose, Op::none);
-  return leading_eigenvectors(std::move(gram), most).values;
+  return leading_eigenvectors(exec, std::move(gram), most).values;
 }
 
-VectorD residual_gains(const MatrixD& weight, const MatrixD& xx, double noise_ratio, Index most) {
+VectorD residual_gains(Execution& exec, const MatrixD& weight, const MatrixD& xx, double noise_ratio, Index most) {
   assert(weight.cols() == xx.rows());
   double power = 0;
   for (Index i = 0; i < weight.rows(); ++i) {
     for (Index j = 0; j < weight.cols(); ++j) power += weight(i, j) * weight(i, j);
   }
-  VectorD gains = leading_eigenvectors(xx, most).values;
+  VectorD gains = leading_eigenvectors(exec, xx, most).values;
   gains *= noise_ratio * power / static_cast<double>(weight.cols());
   return gains;
 }

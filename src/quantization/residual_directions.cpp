@@ -7,7 +7,8 @@
 #include "lrc/linalg/cholesky.hpp"
 #include "lrc/linalg/eigen.hpp"
 #include "lrc/linalg/triangular.hpp"
-#include "lrc/quantization/lrc_steps.hpp"
+#include "lrc/quantization/damped_moments.hpp"
+#include "lrc/quantization/low_rank.hpp"
 
 namespace lrc {
 namespace {
@@ -16,11 +17,11 @@ namespace {
 MatrixD leading_outputs(Execution& exec, const MatrixD& weight, const MatrixD& xx, Index k, double damping) {
   if (weight.rows() <= weight.cols()) {
     const MatrixD half = product(exec, weight, xx);  // d_out×d_in: W Sx
-    return leading_eigenvectors(symmetric_product(exec, half, weight, Op::none, Op::transpose), k).vectors;
+    return leading_eigenvectors(exec, symmetric_product(exec, half, weight, Op::none, Op::transpose), k).vectors;
   }
-  const MatrixD factor = damped_factor(exec, xx, damping);
+  const MatrixD root = damped_root(exec, xx, damping);
   MatrixD scaled = weight;
-  multiply_upper(exec, Op::none, factor, scaled);
+  multiply_upper(exec, Op::none, root, scaled);
   return leading_left_vectors(exec, scaled, k);
 }
 
@@ -34,7 +35,7 @@ MatrixD joined_directions(Execution& exec, const MatrixD& weight, const MatrixD&
                           double damping) {
   if (leading == 0) return weighted_directions(exec, weight, xx, k, damping);
   MatrixD e(xx.rows(), k);
-  const MatrixD first = leading_eigenvectors(xx, leading).vectors;  // d_in×leading
+  const MatrixD first = leading_eigenvectors(exec, xx, leading).vectors;  // d_in×leading
   MatrixD rest = weight;                                            // W (I − E Eᵀ)
   gemm(exec, Op::none, Op::transpose, -1.0, product(exec, weight, first), first, 1.0, rest);
   e.leftCols(leading) = first;
@@ -77,7 +78,7 @@ MatrixD orthonormalized(Execution& exec, MatrixD v) {
 MatrixD residual_directions(Execution& exec, Directions kind, const MatrixD& weight, const MatrixD& xx, Index k,
                             double damping) {
   assert(weight.cols() == xx.rows() && 0 <= k && k <= xx.rows());
-  if (kind == Directions::pca) return leading_eigenvectors(xx, k).vectors;
+  if (kind == Directions::pca) return leading_eigenvectors(exec, xx, k).vectors;
   const Index wanted = kind == Directions::weighted ? 0 : ceil_div(k, 2);
   // d_out outputs make something of d_out directions at most: those of pca fill up the rank.
   return joined_directions(exec, weight, xx, std::max(wanted, k - weight.rows()), k, damping);

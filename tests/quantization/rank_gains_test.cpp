@@ -41,7 +41,7 @@ TEST(ResidualGains, ForetellTheNoiseThatDirectionsTakeAway) {
   Execution exec(2);
   const Problem plain = outlier_problem(80, 64, 1500, 2);
   const double noise = (plain.y - plain.x).squaredNorm() / plain.x.squaredNorm();
-  const VectorD gains = residual_gains(plain.weight, plain.moments.xx, noise, 16);
+  const VectorD gains = residual_gains(exec, plain.weight, plain.moments.xx, noise, 16);
   const auto noise_cost = [&](Index k) {
     const MatrixD e = residual_directions(exec, Directions::pca, plain.weight, plain.moments.xx, k, 0.01);
     const MatrixD seen = plain.x - e * (e.transpose() * plain.x);

@@ -15,7 +15,7 @@ VectorD relaxed_gains(Execution& exec, const MatrixD& weight, const Moments& mom
 /// and with it noise of `noise_ratio`·λ_j, which a rotated model spreads evenly over its channels:
 /// noise_ratio · λ_j ‖W‖²/d_in, descending. `noise_ratio` is Σ n_j / Σ x_j² of the plain activations (docs/method.md,
 /// "One matrix instead of three"); in the units of tr(W Sx Wᵀ). Precondition: most ≤ d_in.
-VectorD residual_gains(const MatrixD& weight, const MatrixD& xx, double noise_ratio, Index most);
+VectorD residual_gains(Execution& exec, const MatrixD& weight, const MatrixD& xx, double noise_ratio, Index most);
 
 /// The variance of rounding d values to `bits` bits against their own, if they are Gaussian: the grid ends at `clip`
 /// times the largest, which is about √(2 ln d) deviations. 0 from 16 bits on. Precondition: d ≥ 1.
