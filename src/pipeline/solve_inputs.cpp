@@ -67,7 +67,7 @@ class StoredPanels {
 void keep_own_rows(const ProcessGrid& grid, StoredFactor& directions) {
   const OwnRows own = own_rows_of(grid.rank(), grid.ranks(), directions.values.rows());
   directions.values = directions.values.middleRows(own.begin, own.end - own.begin).eval();
-  if (directions.codes.size() > 0)
+  if (directions.codes.rows() > 0)
     directions.codes = directions.codes.middleRows(own.begin, own.end - own.begin).eval();
 }
 

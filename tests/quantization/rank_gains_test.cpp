@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "lrc/quantization/damped_moments.hpp"
 #include "lrc/quantization/lrc_steps.hpp"
 #include "lrc/quantization/residual_directions.hpp"
 #include "quantization/explicit.hpp"
@@ -13,9 +14,9 @@ constexpr double kNoDamping = 1e-12;
 
 // The loss of the best U, V of this rank and the best matrix in place of Ŵ, times ‖W X‖².
 double relaxed_loss(Execution& exec, const Problem& problem, Index k) {
-  const MatrixD yy_factor = damped_factor(exec, problem.moments.yy, kNoDamping);
-  const LowRank best = initial_correction(exec, problem.weight, problem.moments, yy_factor, kNoDamping, k);
-  const MatrixD relaxed = quantize_target(exec, problem.weight, best, problem.moments, yy_factor, kNoDamping);
+  const MatrixD yy_root = damped_root(exec, problem.moments.yy, kNoDamping);
+  const LowRank best = initial_correction(exec, problem.weight, problem.moments, yy_root, kNoDamping, k);
+  const MatrixD relaxed = quantize_target(exec, problem.weight, best, problem.moments, yy_root, kNoDamping);
   return explicit_loss(problem, relaxed, best.u, best.v) * (problem.weight * problem.x).squaredNorm();
 }
 
