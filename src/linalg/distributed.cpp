@@ -196,8 +196,6 @@ void divide_upper(Execution& /*exec*/, Op op, const DistributedMatrix& t, Distri
   apply_upper(pdtrsm_, op, t, b);
 }
 
-bool is_finite(const DistributedMatrix& a) {
-  return a.grid().communicator().max(a.local().allFinite() ? 0 : 1) == 0;
-}
+bool is_finite(const DistributedMatrix& a) { return a.grid().communicator().max(a.local().allFinite() ? 0 : 1) == 0; }
 
 }  // namespace lrc

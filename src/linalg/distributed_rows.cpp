@@ -16,7 +16,8 @@ template <class Visit>
 void for_each_own_panel(const ProcessGrid& grid, Index rows, Visit visit) {
   for (int rank = 0; rank < grid.ranks(); ++rank) {
     const OwnRows own = own_rows_of(rank, grid.ranks(), rows);
-    for (Index begin = own.begin; begin < own.end; begin += kPanel) visit(rank, begin, std::min(own.end, begin + kPanel));
+    for (Index begin = own.begin; begin < own.end; begin += kPanel)
+      visit(rank, begin, std::min(own.end, begin + kPanel));
   }
 }
 
@@ -81,11 +82,12 @@ MatrixD own_rows(const DistributedMatrix& a) {
 
 DistributedMatrix from_own_rows(const DistributedMatrix& like, Index rows, const MatrixF& own) {
   const ProcessGrid& grid = like.grid();
-  const Index first = own_rows_of(grid.rank(), grid.ranks(), rows).begin;
+  const OwnRows mine = own_rows_of(grid.rank(), grid.ranks(), rows);
+  assert(own.rows() == mine.end - mine.begin);
   DistributedMatrix result = zeros(like, rows, own.cols());
   for_each_own_panel(grid, rows, [&](int rank, Index begin, Index end) {
     MatrixD panel;  // (end − begin)×cols
-    if (grid.rank() == rank) panel = own.middleRows(begin - first, end - begin).cast<double>();
+    if (grid.rank() == rank) panel = own.middleRows(begin - mine.begin, end - begin).cast<double>();
     result.set_rows(rank, begin, end, panel);
   });
   return result;

@@ -131,8 +131,10 @@ SolveInputs<DistributedMatrix> distributed_inputs(const RunContext& run, const S
   moments.xx = square(&SummedMoments::xx);
   mirror_lower(run.exec, moments.xx);
   if (diagonals) {
+    const MatrixF& own = preparation.directions.values;
+    const bool residual = own.cols() > 0;
     expand_diagonals(run.exec, moments, xy, yy,
-                     from_own_rows(weight, task.group.inputs(), preparation.directions.values));
+                     residual ? from_own_rows(weight, weight.cols(), own) : zeros(weight, weight.cols(), 0));
   } else {
     moments.xy = square(&SummedMoments::xy);
     moments.yy = square(&SummedMoments::yy);

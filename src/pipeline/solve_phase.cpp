@@ -144,8 +144,8 @@ void solve_all(const RunContext& run, const std::vector<SolveTask>& solves, cons
   };
   const PhaseTimer timer(run.report, "solve");
   const QueueUse use = run_queue(
-      run.world, tasks,
-      [&](std::size_t i, const Communicator& team) { solve_by(team, run, solves[i]); }, show, run.solve_pace);
+      run.world, tasks, [&](std::size_t i, const Communicator& team) { solve_by(team, run, solves[i]); }, show,
+      run.solve_pace);
   run.solve_pace = use.seconds_per_cost;
   show(tasks.size(),
        std::accumulate(tasks.begin(), tasks.end(), 0.0, [](double sum, const Task& task) { return sum + task.cost; }));

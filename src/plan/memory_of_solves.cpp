@@ -20,13 +20,14 @@ double team_solve_bytes(const MemoryInputs& in, const GroupLayout& group, const 
   constexpr double kPanelRows = 256, kPanels = 4;  // that are sent at a time; how many copies
   const double rows = real(stack.rows), d = real(group.inputs()), w = rows * d;
   const Index rank = in.options.largest_rank(stack, group.inputs());
-  const double panels = 2 * kStoredPanel + kPanels * kDouble * kPanelRows * d;
-  const double matrices = (kDouble * (w + (drifts(in) ? 5 : 4) * d * d) + directions_bytes(in, group.inputs(), rank)) / ranks;
-  const double making = std::max(reading(group) + kDouble * w / ranks, matrices) + panels;
+  const double sent = kPanels * kDouble * kPanelRows * d;
+  const double matrices =
+      (kDouble * (w + (drifts(in) ? 5 : 4) * d * d) + directions_bytes(in, group.inputs(), rank)) / ranks;
+  const double making = std::max(reading(group) + kDouble * w / ranks, matrices + 2 * kStoredPanel);
   const double blending = drifts(in) ? kDouble * (2 * w + 5 * d * d) / ranks : 0;
   const double work = team_workspace_bytes(in.options.solve_method(), stack.rows, group.inputs(), rank) / ranks;
   const double gathered = 2 * kByte * w + 2 * (kFloat + kByte) * real(rank) * (rows + d);
-  return std::max(making, std::max(work, blending) + panels + gathered);
+  return std::max({making, work + sent, blending, work + gathered});
 }
 
 // By one rank. The stored moments are gone when they are expanded.

@@ -87,11 +87,12 @@ void demand_teams(const ModelConfig& model, const CalibrateOptions& options, int
       const int needed = options.solve_grid(stack, group.inputs()).ranks();
       if (needed <= ranks) continue;
       const bool slow = options.is_slow_alone(group.inputs());
-      throw InputError(slow ? "--group-inputs" : "--solve-memory",
-                       fmt::format("with {}, the solve of {} ({}×{}) needs a team of {} ranks, but the job has {}; take "
-                                   "more ranks or more {} for a solve",
-                                   slow ? std::to_string(options.group_inputs) : bytes_text(options.solve_memory),
-                                   stack.name, stack.rows, group.inputs(), needed, ranks, slow ? "inputs" : "memory"));
+      throw InputError(
+          slow ? "--group-inputs" : "--solve-memory",
+          fmt::format("with {}, the solve of {} ({}×{}) needs a team of {} ranks, but the job has {}; take "
+                      "more ranks or more {} for a solve",
+                      slow ? std::to_string(options.group_inputs) : bytes_text(options.solve_memory), stack.name,
+                      stack.rows, group.inputs(), needed, ranks, slow ? "inputs" : "memory"));
     }
   }
 }

@@ -59,6 +59,7 @@ SolveResult solve_lrc(Execution& exec, const Matrix& weight, const MomentsOf<Mat
 }
 
 template SolveResult solve_lrc(Execution&, const MatrixD&, const Moments&, const SolveOptions&);
-template SolveResult solve_lrc(Execution&, const DistributedMatrix&, const MomentsOf<DistributedMatrix>&, const SolveOptions&);
+template SolveResult solve_lrc(Execution&, const DistributedMatrix&, const MomentsOf<DistributedMatrix>&,
+                               const SolveOptions&);
 
 }  // namespace lrc

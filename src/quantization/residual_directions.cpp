@@ -36,7 +36,7 @@ MatrixD joined_directions(Execution& exec, const MatrixD& weight, const MatrixD&
   if (leading == 0) return weighted_directions(exec, weight, xx, k, damping);
   MatrixD e(xx.rows(), k);
   const MatrixD first = leading_eigenvectors(exec, xx, leading).vectors;  // d_in×leading
-  MatrixD rest = weight;                                            // W (I − E Eᵀ)
+  MatrixD rest = weight;                                                  // W (I − E Eᵀ)
   gemm(exec, Op::none, Op::transpose, -1.0, product(exec, weight, first), first, 1.0, rest);
   e.leftCols(leading) = first;
   e.rightCols(k - leading) = weighted_directions(exec, rest, xx, k - leading, damping);

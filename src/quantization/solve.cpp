@@ -28,8 +28,8 @@ SolveResult solve_rtn(Execution& exec, const Matrix& weight, const MomentsOf<Mat
   SolveResult result;
   const MatrixD& rows = own_rows(weight);
   agree(weight, [&] { set_codes(result, round_to_nearest(exec, rows, options.grid)); });
-  set_factors(result, stored(exec, LowRankOf<Matrix>{zeros(weight, weight.rows(), 0), zeros(weight, weight.cols(), 0)},
-                             16));
+  set_factors(result,
+              stored(exec, LowRankOf<Matrix>{zeros(weight, weight.rows(), 0), zeros(weight, weight.cols(), 0)}, 16));
   measure_losses(exec, weight, moments, options, result);
   return result;
 }
@@ -41,9 +41,9 @@ SolveResult solve_by_rounding(Execution& exec, const Matrix& weight, const Momen
   SolveResult result = solve_rtn(exec, weight, moments, options);
   result.by_rounding = true;
   if (rank == 0) return result;
-  StoredFactor v = options.directions ? *options.directions
-                                      : stored_factor(zeros(weight, weight.cols(), rank), options.factor_bits,
-                                                      options.factor_dtype);
+  StoredFactor v = options.directions
+                       ? *options.directions
+                       : stored_factor(zeros(weight, weight.cols(), rank), options.factor_bits, options.factor_dtype);
   const Matrix u = product(exec, weight, from_own_rows(weight, weight.cols(), v.values));
   set_factors(result, {stored_factor(u, options.factor_bits, options.factor_dtype), std::move(v)});
   measure_losses(exec, weight, moments, options, result);

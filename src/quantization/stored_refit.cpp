@@ -11,8 +11,7 @@ StoredLowRank stored_with_refit(Execution& exec, const Matrix& weight, const Mat
   if (bits == 16) return stored(exec, correction, bits, options.factor_dtype);
   const LowRankOf<Matrix> scaled = balanced(exec, correction);
   StoredFactor v = stored_factor(scaled.v, bits);
-  const auto branch =
-      branch_moments(exec, xx, xy, from_own_rows(weight, weight.cols(), v.values), options.damping);
+  const auto branch = branch_moments(exec, xx, xy, from_own_rows(weight, weight.cols(), v.values), options.damping);
   const Matrix u = fitted_left_factor(exec, weight, quantized, branch, scaled.u);
   return {stored_factor(u, bits), std::move(v)};
 }

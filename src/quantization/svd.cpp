@@ -30,6 +30,7 @@ SolveResult solve_svd(Execution& exec, const Matrix& weight, const MomentsOf<Mat
 }
 
 template SolveResult solve_svd(Execution&, const MatrixD&, const Moments&, const SolveOptions&);
-template SolveResult solve_svd(Execution&, const DistributedMatrix&, const MomentsOf<DistributedMatrix>&, const SolveOptions&);
+template SolveResult solve_svd(Execution&, const DistributedMatrix&, const MomentsOf<DistributedMatrix>&,
+                               const SolveOptions&);
 
 }  // namespace lrc

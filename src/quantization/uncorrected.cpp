@@ -45,7 +45,7 @@ VectorD uncorrected_losses(const Matrix& weight, const MatrixF& scales, const We
   const MatrixD& rows = own_rows(weight);
   assert(scales.rows() == rows.rows());
   const Index width = grid.group_width(rows.cols());
-  const VectorD diagonal = root.diagonal();        // d_in
+  const VectorD diagonal = root.diagonal();       // d_in
   VectorD pivots = VectorD::Zero(scales.cols());  // of a group of columns
   for (Index j = 0; j < rows.cols(); ++j) pivots(j / width) += diagonal(j) * diagonal(j);
   VectorD losses(rows.rows());

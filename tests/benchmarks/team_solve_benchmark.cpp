@@ -11,8 +11,8 @@
 
 #include "lrc/linalg/blas_core.hpp"
 #include "lrc/linalg/gemm.hpp"
-#include "lrc/quantization/team_grid.hpp"
 #include "lrc/quantization/rank.hpp"
+#include "lrc/quantization/team_grid.hpp"
 
 namespace {
 using namespace lrc;

@@ -89,8 +89,7 @@ TEST_P(DistributedLinalg, ProductsAreThoseOfOneRank) {
         }
       }
       const DistributedMatrix spread_a = spread(grid, a, block), other = spread(grid, 2 * a, block);
-      for (const auto& [op, opposite] :
-           {std::pair{Op::none, Op::transpose}, std::pair{Op::transpose, Op::none}}) {
+      for (const auto& [op, opposite] : {std::pair{Op::none, Op::transpose}, std::pair{Op::transpose, Op::none}}) {
         const MatrixD expected = symmetric_product(exec_, a, a, op, opposite);
         EXPECT_LT(largest(upper(collected(symmetric_product(exec_, spread_a, spread_a, op, opposite)) - expected)),
                   1e-11);
@@ -266,7 +265,8 @@ TEST_P(DistributedLinalg, AMatrixThatIsNotFiniteHasNoEigenvectorsOnAnyRank) {
 TEST_P(DistributedLinalg, TheSameGridGivesTheSameBits) {
   on_grid([&](const ProcessGrid& grid) {
     const auto bits = [&] {
-      DistributedMatrix r = spread(grid, positive_definite(130, 4), 16), b = spread(grid, random_matrix(61, 130, 5), 16);
+      DistributedMatrix r = spread(grid, positive_definite(130, 4), 16),
+                        b = spread(grid, random_matrix(61, 130, 5), 16);
       upper_cholesky(exec_, r);
       divide_upper(exec_, Op::transpose, r, b);
       multiply_upper(exec_, Op::none, r, b);

@@ -1,5 +1,3 @@
-#include "lrc/quantization/team_grid.hpp"
-
 #include <cmath>
 
 #include "distributed/grids.hpp"
@@ -9,6 +7,7 @@
 #include "lrc/quantization/gptq.hpp"
 #include "lrc/quantization/propagated_target.hpp"
 #include "lrc/quantization/residual_directions.hpp"
+#include "lrc/quantization/team_grid.hpp"
 #include "quantization/explicit.hpp"
 
 namespace lrc {
@@ -166,10 +165,10 @@ TEST_P(TeamSolve, OfDiagonalMomentsHasTheLossOfOneRank) {
           stored_factor(residual_directions(exec, Directions::pca, plain.weight, plain.moments.xx, k, 0.01), 8);
       const MatrixD directions = e.values.cast<double>();
       const Problem problem = residual_problem(plain, directions);
-      const SummedMoments sums =
-          diagonal_sums(problem, problem.x - directions * (directions.transpose() * problem.x));
+      const SummedMoments sums = diagonal_sums(problem, problem.x - directions * (directions.transpose() * problem.x));
       const Moments expected = expand_moments(exec, sums, e.values);
-      MomentsOf<Distributed> moments{.tokens = sums.tokens, .xx = spread(grid, sums.xx.cast<double>(), 16), .xy = {}, .yy = {}};
+      MomentsOf<Distributed> moments{
+          .tokens = sums.tokens, .xx = spread(grid, sums.xx.cast<double>(), 16), .xy = {}, .yy = {}};
       expand_diagonals(exec, moments, sums.xy.row(0).cast<double>(), sums.yy.row(0).cast<double>(),
                        spread(grid, directions, 16));
       EXPECT_LT(largest(collected(moments.xy) - expected.xy), 1e-11 * largest(expected.xy));
@@ -181,8 +180,7 @@ TEST_P(TeamSolve, OfDiagonalMomentsHasTheLossOfOneRank) {
         options.directions = method == Method::lrc && k > 0 ? &e : nullptr;
         const double alone = solve(exec, method, problem.weight, expected, options).relative_loss;
         if (options.directions) options.directions = &own;
-        const double found =
-            solve(exec, method, spread(grid, problem.weight, 16), moments, options).relative_loss;
+        const double found = solve(exec, method, spread(grid, problem.weight, 16), moments, options).relative_loss;
         EXPECT_NEAR(found, alone, 1e-6 * alone);
       }
     }

@@ -271,7 +271,6 @@ TEST_F(WholeRuns, OptionsThatContradictAreRefusedByName) {
   expect_refused("--rotate-heads on --rotation offline", "--rotate-heads: does not go with --rotation offline");
   expect_refused("--iterations 5", "take --paper");
   expect_refused("--target-blend 0.5", "--target-blend: needs --propagate quantized");
-  expect_refused("--propagate quantized --solve-memory 100K", "--propagate quantized; take");
   expect_refused("--residual-activations on --stack-groups on --method gptq", "does not go with --method gptq");
 }
 

@@ -64,8 +64,7 @@ TEST_P(BranchMomentsTest, RefittingToTheStoredRightFactorIsNeverWorseThanRoundin
                         {.damping = 0.01, .factor_bits = 8});
   EXPECT_EQ(refitted.v.codes, rounded.v.codes);
   const auto loss_of = [&](const StoredLowRank& factors) {
-    return explicit_loss(problem_, quantized_, factors.u.values.cast<double>(),
-                         factors.v.values.cast<double>());
+    return explicit_loss(problem_, quantized_, factors.u.values.cast<double>(), factors.v.values.cast<double>());
   };
   if (k_ == 0) return;
   EXPECT_LT(loss_of(refitted), loss_of(rounded));

@@ -44,8 +44,9 @@ TEST_P(DeflatedStepTest, TheTargetIsTheBestWeightTogetherWithItsBestLeftFactor) 
 TEST_P(DeflatedStepTest, TheHessianIsThatOfTheDeflatedActivations) {
   constexpr double kDamping = 0.01;
   const MatrixD y = deflated(problem_.y);
-  const MatrixD expected =
-      damped(exec_, MatrixD(y * y.transpose() + damped(exec_, problem_.moments.yy, 1e-4 * kDamping) - problem_.moments.yy), kDamping);
+  const MatrixD expected = damped(
+      exec_, MatrixD(y * y.transpose() + damped(exec_, problem_.moments.yy, 1e-4 * kDamping) - problem_.moments.yy),
+      kDamping);
   const MatrixD root = step(kDamping).root;
   EXPECT_LT((root * root.transpose() - expected).norm(), 1e-6 * expected.norm());
 }

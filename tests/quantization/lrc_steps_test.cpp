@@ -88,8 +88,7 @@ TEST_P(LrcSteps, DampingIsATokenForEachChannel) {
     const LowRank refitted = refitted_correction(exec_, few.weight, quantized, few.moments,
                                                  raised_root(exec_, few.moments.xx, kLambda), kLambda, k_);
     const Moments all{.tokens = x.cols(), .xx = x * x.transpose(), .xy = x * y.transpose(), .yy = y * y.transpose()};
-    const LowRank of_all =
-        refitted_correction(exec_, few.weight, quantized, all, raised_root(exec_, all.xx, 0), 0, k_);
+    const LowRank of_all = refitted_correction(exec_, few.weight, quantized, all, raised_root(exec_, all.xx, 0), 0, k_);
     const MatrixD nothing = MatrixD::Zero(GetParam().d_out, d_in);
     EXPECT_LT((without(exec_, nothing, refitted) - without(exec_, nothing, of_all)).norm(), 1e-6 * few.weight.norm());
   }

@@ -7,8 +7,8 @@
 
 namespace lrc {
 
-/// X (d_in×tokens) are the inputs of the group, Y = Q_a(X) the same inputs after activation quantization. In matrices of
-/// any kind (matrix_kinds.hpp).
+/// X (d_in×tokens) are the inputs of the group, Y = Q_a(X) the same inputs after activation quantization. In matrices
+/// of any kind (matrix_kinds.hpp).
 template <class Matrix>
 struct MomentsOf {
   Index tokens = 0;

@@ -23,9 +23,10 @@ template <class Matrix>
 BranchMomentsOf<Matrix> branch_moments(Execution& exec, const Matrix& xx, const Matrix& xy, const Matrix& v,
                                        double damping);
 
-/// U (d_out×k) with Ŵ = `quantized` (d_out×d_in) and V given: (W Sx V − Ŵ Sxyᵀ V)(Vᵀ Sx V)⁻¹, the least of ‖W X − Ŵ Y − U B‖² (docs/method.md,
-/// "Residual activations" and the refit). `start` is any U (d_out×k): the loss is never above that of `start`, and what
-/// only the raised diagonal determines stays as it is there. 4 d_out d_in k + 4 d_out k² operations.
+/// U (d_out×k) with Ŵ = `quantized` (d_out×d_in) and V given: (W Sx V − Ŵ Sxyᵀ V)(Vᵀ Sx V)⁻¹, the least of ‖W X − Ŵ Y −
+/// U B‖² (docs/method.md, "Residual activations" and the refit). `start` is any U (d_out×k): the loss is never above
+/// that of `start`, and what only the raised diagonal determines stays as it is there. 4 d_out d_in k + 4 d_out k²
+/// operations.
 template <class Matrix>
 Matrix fitted_left_factor(Execution& exec, const Matrix& weight, const Matrix& quantized,
                           const BranchMomentsOf<Matrix>& branch, const Matrix& start);

@@ -17,9 +17,9 @@ namespace lrc {
 template <class Matrix>
 QuantizedWeight gptq(Execution& exec, const Matrix& target, const Matrix& root, const WeightGrid& grid);
 
-/// gptq() of some rows where R comes in panels of rows, one after the other, and no rank sees the whole of it. The order
-/// of sums, and so the codes at ties, depends on the panels. Between panels it holds as many doubles as the target has
-/// elements.
+/// gptq() of some rows where R comes in panels of rows, one after the other, and no rank sees the whole of it. The
+/// order of sums, and so the codes at ties, depends on the panels. Between panels it holds as many doubles as the
+/// target has elements.
 class GptqBand {
  public:
   /// Fits the scales. `exec` and `target` (rows×d_in) must outlive the band.

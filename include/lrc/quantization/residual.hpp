@@ -13,6 +13,6 @@ namespace lrc {
 /// (matrix_kinds.hpp). Preconditions as in solve(), which calls this.
 template <class Matrix>
 SolveResult solve_residual(Execution& exec, const Matrix& weight, const MomentsOf<Matrix>& moments,
-                      const SolveOptions& options);
+                           const SolveOptions& options);
 
 }  // namespace lrc

@@ -17,10 +17,10 @@ template <class Matrix>
 VectorD noise_powers(Execution& exec, const MomentsOf<Matrix>& moments, const Matrix& directions,
                      const BranchMomentsOf<Matrix>& branch);
 
-/// Row by row, of each rank its own, Σ_j w_ij² n_j + s_i²/12 Σ_j R_jj²: the noise of the inputs, and the errors of GPTQ's rounding,
-/// which are even within a step s and reach the loss through the pivots of `root` = R (upper, d_in×d_in; that of a
-/// smaller matrix than Sx makes it less). `scales`: own rows×groups of the codes. Clamped codes are left out: an estimate
-/// from below. `weight`: d_out×d_in; `noise`: d_in.
+/// Row by row, of each rank its own, Σ_j w_ij² n_j + s_i²/12 Σ_j R_jj²: the noise of the inputs, and the errors of
+/// GPTQ's rounding, which are even within a step s and reach the loss through the pivots of `root` = R (upper,
+/// d_in×d_in; that of a smaller matrix than Sx makes it less). `scales`: own rows×groups of the codes. Clamped codes
+/// are left out: an estimate from below. `weight`: d_out×d_in; `noise`: d_in.
 template <class Matrix>
 VectorD uncorrected_losses(const Matrix& weight, const MatrixF& scales, const WeightGrid& grid, const Matrix& root,
                            const VectorD& noise);
