@@ -3,8 +3,8 @@
 #include "lrc/linalg/blas_core.hpp"
 #include "lrc/linalg/gemm.hpp"
 #include "lrc/mpi/session.hpp"
-#include "lrc/options/idle_options.hpp"
 #include "lrc/options/presets.hpp"
+#include "lrc/options/rules.hpp"
 #include "lrc/pipeline/calibration_run.hpp"
 
 int main(int argc, char** argv) {
@@ -22,8 +22,8 @@ int main(int argc, char** argv) {
       outcome = table.parse(argc, argv, world.is_root());
       if (outcome != OptionTable::Outcome::run) return;
       apply_presets(table, options);
+      check_rules(table, options);
       complete(options);
-      refuse_idle_options(table, options);
     });
     if (outcome == OptionTable::Outcome::run) CalibrationRun(world, options, table).run();
   });

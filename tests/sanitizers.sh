@@ -32,8 +32,8 @@ for preset in tsan asan; do
     done
   done
   mpirun -n 6 "build/$preset/bin/test_distributed" --gtest_brief=1
-  calibrate $preset $preset-groups 16 --paper --group-inputs 512
-  calibrate $preset $preset-staged 16 --propagate quantized --rank-allocation adaptive
+  calibrate $preset $preset-groups 16 --paper --team-inputs 512
+  calibrate $preset $preset-staged 16 --propagate quantized
   calibrate $preset $preset-whole 32
   calibrate $preset $preset-interrupted 32 --time-limit 3 || [[ $? -eq 75 ]]
   calibrate $preset $preset-interrupted 32

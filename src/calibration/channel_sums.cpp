@@ -66,26 +66,19 @@ ChannelSums channel_sums(Execution& exec, const ConstViewF& x, const ConstViewF&
   return sums;
 }
 
-std::vector<ChannelSums> channel_sums(Execution& exec, const ConstViewF& x, const ActivationQuantizer& quantizer,
-                                      std::span<const float> clips) {
-  std::vector<ChannelSums> sums(clips.size(), ChannelSums(x.cols()));
+ChannelSums channel_sums(Execution& exec, const ConstViewF& x, const ActivationQuantizer& quantizer) {
+  ChannelSums sums(x.cols());
   const MatrixF extremes = extremes_of(exec, x, quantizer);
   for_each_channels(exec, x.cols(), [&](Index first, Index end) {
     std::array<float, kChannelTile> y;  // a token's part
     for (Index token = 0; token < x.rows(); ++token) {
       const float* from = row_of(x, token);
-      for (std::size_t i = 0; i < clips.size(); ++i) {
-        std::copy(from + first, from + end, y.begin());
-        quantizer.apply(y.data(), first, end, extremes.data() + token * extremes.cols(), clips[i]);
-        add_outputs(from + first, y.data(), end - first, &sums[i].xy[first], &sums[i].yy[first]);
-      }
-      add_inputs(from + first, end - first, &sums[0].x[first], &sums[0].xx[first]);
+      std::copy(from + first, from + end, y.begin());
+      quantizer.apply(y.data(), first, end, extremes.data() + token * extremes.cols());
+      add_outputs(from + first, y.data(), end - first, &sums.xy[first], &sums.yy[first]);
+      add_inputs(from + first, end - first, &sums.x[first], &sums.xx[first]);
     }
   });
-  for (std::size_t i = 1; i < sums.size(); ++i) {
-    sums[i].x = sums[0].x;
-    sums[i].xx = sums[0].xx;
-  }
   return sums;
 }
 

@@ -19,39 +19,22 @@ void TokenSums::add_to_sums(Execution& exec, const ConstViewF& inputs) {
   sums_->add(exec, inputs, quantized);
 }
 
-std::vector<MomentSums> TokenSums::second(Execution& exec, MomentKind kind, const Preparation& preparation,
-                                          std::span<const float> clips) const {
-  std::vector<MomentSums> sums(clips.size(), MomentSums(group_, kind, scales_));
+MomentSums TokenSums::second(Execution& exec, MomentKind kind, const Preparation& preparation) const {
+  MomentSums sums(group_, kind, scales_);
   for (const MatrixF& kept : kept_) {
     MatrixF inputs = kept;  // tokens×d_in
     take_mean(exec, preparation.mean, inputs);
     if (kind == MomentKind::diagonals) {
-      add_diagonals(exec, preparation, clips, std::move(inputs), sums);
+      if (preparation.directions.cols() > 0) take_directions(exec, preparation.directions, inputs);
+      sums.add(channel_sums(exec, inputs, quantizer_), inputs.rows());
     } else {
-      add_cross(exec, preparation, clips, inputs, sums);
+      MatrixF quantized = inputs;  // tokens×d_in
+      if (preparation.directions.cols() > 0) take_directions(exec, preparation.directions, quantized);
+      quantize_rows(exec, quantizer_, quantized);
+      sums.add(exec, inputs, quantized);
     }
   }
   return sums;
-}
-
-void TokenSums::add_diagonals(Execution& exec, const Preparation& preparation, std::span<const float> clips,
-                              MatrixF rest, std::vector<MomentSums>& sums) const {
-  if (preparation.directions.cols() > 0) take_directions(exec, preparation.directions, rest);
-  const std::vector<ChannelSums> unit = channel_sums(exec, rest, quantizer_, clips);  // one a clip
-  for (std::size_t i = 0; i < sums.size(); ++i) sums[i].add(unit[i], rest.rows());
-}
-
-void TokenSums::add_cross(Execution& exec, const Preparation& preparation, std::span<const float> clips,
-                          const MatrixF& inputs, std::vector<MomentSums>& sums) const {
-  MatrixF rest = inputs;  // tokens×d_in: what the quantizer sees
-  if (preparation.directions.cols() > 0) take_directions(exec, preparation.directions, rest);
-  for (std::size_t i = 0; i < sums.size(); ++i) {
-    ActivationQuantizer quantizer = quantizer_;
-    quantizer.clip = clips[i];
-    MatrixF quantized = rest;  // tokens×d_in
-    quantize_rows(exec, quantizer, quantized);
-    sums[i].add(exec, inputs, quantized);
-  }
 }
 
 void TokenSums::add(Execution& exec, const ConstViewF& inputs) {
@@ -100,16 +83,15 @@ double GroupSums::weighted_tokens() const {
   return all_ ? own + background_weight() * static_cast<double>(all_->now().tokens()) : own;
 }
 
-void GroupSums::sum_second(Execution& exec, MomentKind kind, const Preparation& preparation,
-                           std::span<const float> clips) {
-  second_routed_ = routed_.second(exec, kind, preparation, clips);
-  if (all_) second_all_ = all_->second(exec, kind, preparation, clips);
+void GroupSums::sum_second(Execution& exec, MomentKind kind, const Preparation& preparation) {
+  second_routed_ = routed_.second(exec, kind, preparation);
+  if (all_) second_all_ = all_->second(exec, kind, preparation);
 }
 
 void GroupSums::reduce_second(const Communicator& world, int owner) {
   const RowRange rows{0, routed_.inputs()};
-  for (MomentSums& sums : second_routed_) sums.reduce(world, owner, rows);
-  for (MomentSums& sums : second_all_) sums.reduce(world, owner, rows);
+  second_routed_->reduce(world, owner, rows);
+  if (second_all_) second_all_->reduce(world, owner, rows);
 }
 
 void GroupSums::begin_drift() {
@@ -140,12 +122,8 @@ VectorD GroupSums::drift_sums() const {
   return drift_routed_->input_sums(drift_all_ ? &*drift_all_ : nullptr, background_weight());
 }
 
-std::vector<SummedMoments> GroupSums::second() const {
-  std::vector<SummedMoments> moments;
-  for (std::size_t i = 0; i < second_routed_.size(); ++i)
-    moments.push_back(
-        second_routed_[i].result({0, routed_.inputs()}, all_ ? &second_all_[i] : nullptr, background_weight()));
-  return moments;
+SummedMoments GroupSums::second() const {
+  return second_routed_->result({0, routed_.inputs()}, second_all_ ? &*second_all_ : nullptr, background_weight());
 }
 
 }  // namespace lrc

@@ -19,11 +19,10 @@ namespace {
 constexpr const char* kManifest = "manifest.json";
 constexpr const char* kLeases = "leases";
 constexpr const char* kJournal = "journal";
-constexpr std::array kRecords = {"solves", "moments", "spectra", "hidden"};
+constexpr std::array kRecords = {"solves", "moments", "hidden"};
 
 std::string solve_file(const std::string& linear) { return "solves/" + linear + ".h5"; }
 std::string moments_file(const MomentsKey& key) { return fmt::format("moments/{}.{}.h5", key.group, key.panel); }
-std::string spectra_file(const std::string& group) { return "spectra/" + group + ".h5"; }
 std::string hidden_file(const HiddenKey& key) {
   return fmt::format("hidden/{}.{}.h5", key.block, key.unit == kProbeUnit ? "probe" : std::to_string(key.unit));
 }
@@ -60,7 +59,7 @@ void throw_away(const fs::path& directory) {
 // The leases are the first thing made in a checkpoint.
 void demand_checkpoint_or_nothing(const fs::path& directory) {
   if (!fs::exists(directory) || files_in(directory).empty() || fs::is_directory(directory / kLeases)) return;
-  throw InputError(directory.string(), "is not a checkpoint and not empty; name another directory (--checkpoint)");
+  throw InputError(directory.string(), "is not a checkpoint and not empty; name another checkpoint directory");
 }
 
 Checkpoint::Checkpoint(fs::path directory, int writer) : directory_(std::move(directory)), writer_(writer) {}
@@ -156,8 +155,6 @@ bool Checkpoint::is_committed(const std::string& linear) const { return committe
 bool Checkpoint::has_moments(const MomentsKey& key) const { return committed_.contains(moments_file(key)); }
 bool Checkpoint::has_hidden(const HiddenKey& key) const { return committed_.contains(hidden_file(key)); }
 
-bool Checkpoint::has_spectra(const std::string& group) const { return committed_.contains(spectra_file(group)); }
-
 Index Checkpoint::committed_solves() const {
   return std::count_if(committed_.begin(), committed_.end(),
                        [](const auto& entry) { return entry.first.starts_with("solves/"); });
@@ -195,7 +192,6 @@ void Checkpoint::commit(const MomentsKey& key, const MomentsToStore& moments) {
   commit_soon(moments_file(key), moments);
 }
 void Checkpoint::commit(const HiddenKey& key, const MatrixToStore& hidden) { commit_soon(hidden_file(key), hidden); }
-void Checkpoint::commit(const SpectraRecord& spectra) { commit_soon(spectra_file(spectra.group), spectra); }
 
 void Checkpoint::make_durable() {
   for (const std::string& name : on_their_way_) {
@@ -222,8 +218,6 @@ fs::path Checkpoint::checked(const std::string& name) {
 SolveRecord Checkpoint::load_solve(const std::string& linear) { return read_solve(checked(solve_file(linear))); }
 MomentsRecord Checkpoint::load_moments(const MomentsKey& key) { return read_moments(checked(moments_file(key))); }
 StoredMatrix<float> Checkpoint::load_hidden(const HiddenKey& key) { return read_hidden(checked(hidden_file(key))); }
-
-SpectraRecord Checkpoint::load_spectra(const std::string& group) { return read_spectra(checked(spectra_file(group))); }
 
 void Checkpoint::drop(const std::string& name) {
   committed_.erase(name);

@@ -103,7 +103,7 @@ void Lease::await_end(Index number) {
     if (seen != first) {
       throw InputError(
           directory_.parent_path().string(),
-          fmt::format("is in use by {}. Wait for its end, or name another directory (--checkpoint)", describe(owner)));
+          fmt::format("is in use by {}. Wait for its end, or name another checkpoint directory", describe(owner)));
     }
     sleep_interruptibly(std::min(timing_.beat / 4, timing_.expiry / 4));
   }

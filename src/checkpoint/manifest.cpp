@@ -18,8 +18,8 @@ namespace fs = std::filesystem;
 nlohmann::ordered_json read_manifest(const fs::path& file) {
   if (auto fingerprint = read_checked_json(file)) return *fingerprint;
   throw InputError(file.string(),
-                   "is damaged, so it can't be told which run this checkpoint belongs to; name another directory "
-                   "(--checkpoint), or throw it away (--restart)");
+                   "is damaged, so it can't be told which run this checkpoint belongs to; name another checkpoint "
+                   "directory, or restart, which throws it away");
 }
 
 std::vector<std::string> differences(const nlohmann::json& there, const nlohmann::json& here,
@@ -49,7 +49,7 @@ void check_manifest(const fs::path& file, const nlohmann::ordered_json& fingerpr
   if (different.empty()) return;
   throw InputError(file.parent_path().string(),
                    fmt::format("is the checkpoint of another run: {}. Run with what it was made with, name another "
-                               "directory (--checkpoint), or throw it away (--restart)",
+                               "checkpoint directory, or restart, which throws it away",
                                fmt::join(different, "; ")));
 }
 

@@ -103,7 +103,7 @@ Owner owner_from(const nlohmann::json& json) {
 std::string describe(const Owner& owner) {
   if (owner.host.empty()) return "an unknown job (its lease can't be read)";
   return fmt::format("host {}, job {}, process {}, for {}", owner.host, owner.job.empty() ? "none" : owner.job,
-                     owner.process, human_duration(std::max(0.0, now() - owner.since)));
+                     owner.process, duration_text(std::max(0.0, now() - owner.since)));
 }
 
 bool is_dead(const Owner& owner) {

@@ -47,8 +47,8 @@ StoredCodes read_codes(const Hdf5Reader& reader, const std::string& name, const 
 }
 
 // The name and whatever is small, as JSON.
-void write_facts(Hdf5Writer& writer, const std::string& name, double clip, const nlohmann::ordered_json& facts) {
-  writer.write_text("facts", json_text(nlohmann::ordered_json{{"name", name}, {"clip", clip}, {"facts", facts}}));
+void write_facts(Hdf5Writer& writer, const std::string& name, const nlohmann::ordered_json& facts) {
+  writer.write_text("facts", json_text(nlohmann::ordered_json{{"name", name}, {"facts", facts}}));
 }
 
 nlohmann::ordered_json read_facts(const Hdf5Reader& reader, const fs::path& file) {
@@ -60,7 +60,7 @@ nlohmann::ordered_json read_facts(const Hdf5Reader& reader, const fs::path& file
 
 void write_record(const fs::path& file, const SolveRecord& record) {
   Hdf5Writer writer(file);
-  write_facts(writer, record.name, record.clip, record.facts);
+  write_facts(writer, record.name, record.facts);
   write_matrix(writer, "codes", record.codes);
   write_matrix(writer, "scales", record.scales);
   write_matrix(writer, "u", record.u);
@@ -75,8 +75,7 @@ void write_record(const fs::path& file, const SolveRecord& record) {
 
 void write_record(const fs::path& file, const MomentsToStore& moments) {
   Hdf5Writer writer(file, DatasetKind::plain);
-  write_facts(writer, file.stem().string(), moments.preparation.clip,
-              {{"tokens", moments.tokens}, {"borrowed", moments.borrowed}});
+  write_facts(writer, file.stem().string(), {{"tokens", moments.tokens}, {"borrowed", moments.borrowed}});
   write_if_any(writer, "mean", moments.preparation.mean);
   write_if_any(writer, "directions", moments.preparation.directions);
   write_codes(writer, "direction", moments.preparation.direction_codes);
@@ -94,13 +93,6 @@ void write_record(const fs::path& file, const MatrixToStore& hidden) {
   writer.close();
 }
 
-void write_record(const fs::path& file, const SpectraRecord& spectra) {
-  Hdf5Writer writer(file, DatasetKind::plain);
-  write_matrix(writer, "gains", spectra.gains);
-  write_matrix(writer, "powers", spectra.powers);
-  writer.close();
-}
-
 SolveRecord read_solve(const fs::path& file) {
   const Hdf5Reader reader(file);
   const nlohmann::ordered_json header = read_facts(reader, file);
@@ -114,8 +106,7 @@ SolveRecord read_solve(const fs::path& file) {
           .v_codes = read_codes(reader, "v", file),
           .u_sizes = read_if_any<float>(reader, "u_sizes", file),
           .mean = read_if_any<float>(reader, "mean", file),
-          .center_bias = read_if_any<float>(reader, "center_bias", file),
-          .clip = header.at("clip").get<double>()};
+          .center_bias = read_if_any<float>(reader, "center_bias", file)};
 }
 
 MomentsRecord read_moments(const fs::path& file) {
@@ -129,16 +120,10 @@ MomentsRecord read_moments(const fs::path& file) {
           .preparation = {.mean = read_if_any<float>(reader, "mean", file),
                           .directions = read_if_any<float>(reader, "directions", file),
                           .direction_codes = read_codes(reader, "direction", file),
-                          .clip = header.at("clip").get<double>(),
                           .target_mean = read_if_any<float>(reader, "target_mean", file)},
           .drift = read_if_any<float>(reader, "drift", file)};
 }
 
 StoredMatrix<float> read_hidden(const fs::path& file) { return read_matrix<float>(Hdf5Reader(file), "hidden", file); }
-
-SpectraRecord read_spectra(const fs::path& file) {
-  const Hdf5Reader reader(file);
-  return {file.stem().string(), read_matrix<float>(reader, "gains", file), read_matrix<float>(reader, "powers", file)};
-}
 
 }  // namespace lrc

@@ -49,8 +49,7 @@ Setting setting_in(std::string_view line, const std::string& place) {
 
 std::vector<Setting> read_config_file(const std::filesystem::path& file) {
   std::ifstream input(file);
-  if (!input || std::filesystem::is_directory(file))
-    throw InputError(file.string(), "the file of --config can't be read");
+  if (!input || std::filesystem::is_directory(file)) throw InputError(file.string(), "the config file can't be read");
   std::vector<Setting> settings;
   std::string line;
   for (int number = 1; std::getline(input, line); ++number) {

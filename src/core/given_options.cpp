@@ -30,6 +30,11 @@ std::vector<std::string> OptionTable::names(const std::string& before) const {
   return all;
 }
 
+std::string OptionTable::why_unknown(const std::string& name) const {
+  const auto now = renamed_.find(name);
+  return now == renamed_.end() ? "is no option" : fmt::format("is called {} now", now->second);
+}
+
 // Words that stand alone are positional for the parser, and the name of an option may be the value of another.
 void OptionTable::refuse_unknown(const po::parsed_options& line) const {
   std::vector<std::string> known = names("--");
@@ -37,7 +42,9 @@ void OptionTable::refuse_unknown(const po::parsed_options& line) const {
   for (const po::option& given : line.options) {
     const std::string word = given.original_tokens.front(), name = word.substr(0, word.find('='));
     if ((given.unregistered || given.position_key >= 0) && name.starts_with('-'))
-      throw InputError(name, fmt::format("is no option{} ({} --help lists them)", did_you_mean(name, known), program_));
+      throw InputError(name, fmt::format("{}{} ({} --help lists them)",
+                                         why_unknown(name.substr(std::min<std::size_t>(2, name.size()))),
+                                         did_you_mean(name, known), program_));
     if (given.position_key >= 0)
       throw InputError(word, fmt::format("belongs to no option: they are --NAME VALUE; see {} --help", program_));
     const std::string& last = given.original_tokens.back();
@@ -59,8 +66,8 @@ void OptionTable::take_file() {
   for (const Setting& setting : read_config_file(config_file_)) {
     const Option* option = find(setting.name);
     if (!option)
-      throw InputError(setting.place,
-                       fmt::format("{} is no option{}", setting.name, did_you_mean(setting.name, names())));
+      throw InputError(setting.place, fmt::format("{} {}{}", setting.name, why_unknown(setting.name),
+                                                  did_you_mean(setting.name, names())));
     try {
       option->assign(setting.value);
     } catch (const InputError& error) {

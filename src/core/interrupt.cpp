@@ -9,11 +9,10 @@
 #include <thread>
 
 #include "lrc/core/error.hpp"
+#include "lrc/core/units.hpp"
 
 namespace lrc {
 namespace {
-
-using Clock = std::chrono::steady_clock;
 
 // Written by signal handlers: lock-free atomics only.
 std::atomic<const char*> requested{nullptr};

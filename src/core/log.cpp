@@ -24,11 +24,7 @@ std::mutex mutex;
 bool bar_on_screen = false;                   // this and what follows guarded by `mutex`
 std::vector<std::string> kept;                // warnings, in their order
 std::set<std::string, std::less<>> warnings;  // said or kept
-const auto program_start = std::chrono::steady_clock::now();
-
-double seconds_between(std::chrono::steady_clock::time_point from, std::chrono::steady_clock::time_point to) {
-  return std::chrono::duration<double>(to - from).count();
-}
+const auto program_start = Clock::now();
 
 // Under mpirun stderr is a pipe to mpirun, which writes it to its own: so that one is looked at.
 bool on_terminal() {
@@ -41,7 +37,7 @@ bool on_terminal() {
 void write_line(std::string_view mark, std::string_view message) {
   if (!enabled) return;
   std::lock_guard lock(mutex);
-  const double now = seconds_between(program_start, std::chrono::steady_clock::now());
+  const double now = seconds_between(program_start, Clock::now());
   print_stderr(fmt::format("{}[{:8.1f} s] {}{}\n", bar_on_screen ? "\r\033[K" : "", now, mark, message));
   bar_on_screen = false;
 }
@@ -112,8 +108,8 @@ void Progress::update(double done, std::string_view detail) {
 std::string Progress::line(Clock::time_point now, std::string_view detail) const {
   const double part = total_ > 0 ? std::clamp(done_ / total_, 0.0, 1.0) : 1.0;
   const double elapsed = seconds_between(started_, now);
-  const std::string rest = part >= 1  ? "in " + human_duration(elapsed)
-                           : part > 0 ? "ETA " + human_duration(elapsed * (1 - part) / part)
+  const std::string rest = part >= 1  ? "in " + duration_text(elapsed)
+                           : part > 0 ? "ETA " + duration_text(elapsed * (1 - part) / part)
                                       : "ETA unknown";
   return progress_line(phase_, part, detail, rest);
 }
@@ -134,21 +130,6 @@ void show_progress(const std::string& line) {
   } else {
     log_info(line);
   }
-}
-
-std::string human_duration(double seconds) {
-  if (seconds < 10) return fmt::format("{:.1f} s", seconds);
-  const auto whole = static_cast<Index>(std::llround(seconds));
-  if (whole < 60) return fmt::format("{} s", whole);
-  if (whole < 3600) return fmt::format("{} min {:02} s", whole / 60, whole % 60);
-  return fmt::format("{} h {:02} min", whole / 3600, whole / 60 % 60);
-}
-
-std::string human_bytes(double bytes) {
-  constexpr std::array<const char*, 5> kUnits{"B", "kB", "MB", "GB", "TB"};
-  std::size_t unit = 0;
-  for (; bytes >= 1000 && unit + 1 < kUnits.size(); ++unit) bytes /= 1000;
-  return fmt::format("{:.{}f} {}", bytes, unit == 0 ? 0 : 1, kUnits[unit]);
 }
 
 }  // namespace lrc

@@ -25,9 +25,11 @@ Number parse_number(const std::string& name, const std::string& text) {
 }
 
 template <class Number>
-void check_range(const std::string& name, Number value, Number lowest, Number highest) {
+void check_range(const std::string& name, Number value, Number lowest, Number highest,
+                 const std::string& or_else = "") {
   if (value >= lowest && value <= highest) return;
-  throw InputError("--" + name, fmt::format("{} is out of range; it may be {} to {}", value, lowest, highest));
+  throw InputError("--" + name,
+                   fmt::format("{} is out of range; it may be {} to {}{}", value, lowest, highest, or_else));
 }
 
 double parse_bytes(const std::string& name, const std::string& text) {
@@ -47,7 +49,7 @@ double parse_bytes(const std::string& name, const std::string& text) {
   return bare ? value : std::ldexp(value, 10 * (static_cast<int>(suffix) + 1));
 }
 
-std::string bytes_text(double bytes) {
+std::string exact_bytes(double bytes) {
   int power = 0;
   while (power < 4 && bytes >= 1024) {
     bytes /= 1024;
@@ -109,40 +111,53 @@ OptionTable& OptionTable::number(const std::string& name, Index& field, Index lo
 
 OptionTable& OptionTable::real(const std::string& name, double& field, double lowest, double highest,
                                const std::string& meaning) {
-  return add({.name = name,
-              .group = group_,
-              .meaning = meaning,
-              .shown = [&field] { return fmt::format("{}", field); },
-              .assign =
-                  [=, &field](const std::string& text) {
-                    const double value = parse_fraction(name, text);
-                    check_range(name, value, lowest, highest);
-                    field = value;
-                  }});
+  return real_or(name, field, lowest, highest, {}, meaning);
+}
+
+OptionTable& OptionTable::real_or(const std::string& name, double& field, double lowest, double highest,
+                                  const Words<double>& words, const std::string& meaning) {
+  const auto shown = [=, &field] {
+    for (const auto& [word, value] : words) {
+      if (value == field) return word;
+    }
+    return fmt::format("{}", field);
+  };
+  const auto assign = [=, &field](const std::string& text) {
+    for (const auto& [word, value] : words) {
+      if (word == text) {
+        field = value;
+        return;
+      }
+    }
+    const double value = parse_fraction(name, text);
+    check_range(name, value, lowest, highest, words.empty() ? "" : ", or " + words.front().first);
+    field = value;
+  };
+  return add({.name = name, .group = group_, .meaning = meaning, .shown = shown, .assign = assign});
 }
 
 OptionTable& OptionTable::bytes(const std::string& name, double& field, const std::string& meaning) {
   return add({.name = name,
               .group = group_,
               .meaning = meaning,
-              .shown = [&field] { return bytes_text(field); },
+              .shown = [&field] { return exact_bytes(field); },
               .assign = [=, &field](const std::string& text) { field = parse_bytes(name, text); }});
 }
 
-OptionTable& OptionTable::choice(const std::string& name, std::string& field, const std::vector<std::string>& allowed,
-                                 const std::string& meaning) {
+OptionTable& OptionTable::one_of(const std::string& name, const std::vector<std::string>& words,
+                                 const std::string& meaning, std::function<std::string()> shown,
+                                 const std::function<void(std::size_t)>& assign) {
   return add({.name = name,
               .group = group_,
-              .meaning = fmt::format("{} [{}]", meaning, fmt::join(allowed, ", ")),
-              .shown = [&field] { return field; },
-              .assign =
-                  [=, &field](const std::string& text) {
-                    if (std::find(allowed.begin(), allowed.end(), text) == allowed.end()) {
-                      throw InputError("--" + name, fmt::format("'{}' is not allowed; it may be {}{}", text,
-                                                                fmt::join(allowed, ", "), did_you_mean(text, allowed)));
-                    }
-                    field = text;
-                  }});
+              .meaning = fmt::format("{} [{}]", meaning, fmt::join(words, ", ")),
+              .shown = std::move(shown),
+              .assign = [=](const std::string& text) {
+                const auto at = std::find(words.begin(), words.end(), text);
+                if (at == words.end())
+                  throw InputError("--" + name, fmt::format("'{}' is not allowed; it may be {}{}", text,
+                                                            fmt::join(words, ", "), did_you_mean(text, words)));
+                assign(static_cast<std::size_t>(at - words.begin()));
+              }});
 }
 
 OptionTable& OptionTable::flag(const std::string& name, bool& field, const std::string& meaning) {
@@ -152,6 +167,11 @@ OptionTable& OptionTable::flag(const std::string& name, bool& field, const std::
               .shown = [&field] { return std::string(field ? "on" : "off"); },
               .assign = [=, &field](const std::string& text) { field = parse_flag(name, text); },
               .is_flag = true});
+}
+
+OptionTable& OptionTable::renamed(const std::string& before, const std::string& now) {
+  renamed_[before] = now;
+  return *this;
 }
 
 const OptionTable::Option* OptionTable::find(const std::string& name) const {

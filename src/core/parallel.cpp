@@ -71,10 +71,9 @@ ThreadPool::ThreadPool(int threads) : state_(std::make_unique<State>()) {
     try {
       state_->workers.emplace_back([state = state_.get()] { state->work(); });
     } catch (const std::system_error& error) {
-      throw CallError("pthread_create",
-                      fmt::format("{} for thread {} of {}; take fewer (--threads), or raise the limit "
-                                  "of processes or of memory (ulimit -u, -v)",
-                                  error.code().message(), i + 1, threads));
+      throw CallError("pthread_create", fmt::format("{} for thread {} of {}; take fewer threads, or raise the limit "
+                                                    "of processes or of memory (ulimit -u, -v)",
+                                                    error.code().message(), i + 1, threads));
     }
   }
 }

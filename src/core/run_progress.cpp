@@ -8,17 +8,11 @@
 #include "lrc/core/progress_line.hpp"
 
 namespace lrc {
-namespace {
-
-double seconds_between(RunProgress::Clock::time_point from, RunProgress::Clock::time_point to) {
-  return std::chrono::duration<double>(to - from).count();
-}
-
-}  // namespace
+namespace {}  // namespace
 
 RunProgress::~RunProgress() {
   if (!log_enabled() || last_kind_.empty()) return;
-  const std::string rest = "in " + human_duration(seconds_between(started_, Clock::now()));
+  const std::string rest = "in " + duration_text(seconds_since(started_));
   log_info(progress_line(last_kind_, shown_part_, last_detail_, rest));
 }
 
@@ -77,7 +71,7 @@ void RunProgress::show(const std::string& kind, std::string_view detail) {
   if (!log_enabled() || seconds_between(shown_, now) < pause_between_lines()) return;
   shown_ = now;
   const double left = seconds_left();
-  show_progress(progress_line(kind, shown_part_, detail, left < 0 ? "ETA unknown" : "ETA " + human_duration(left)));
+  show_progress(progress_line(kind, shown_part_, detail, left < 0 ? "ETA unknown" : "ETA " + duration_text(left)));
 }
 
 }  // namespace lrc

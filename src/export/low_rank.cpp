@@ -85,10 +85,6 @@ void Exporter::write_low_rank() const {
           entries.push_back(floats(group.name + ".mean", Dtype::f16, {group.inputs()},
                                    [](const SolvedStack& s) { return MatrixF(s.mean); }));
         }
-        if (source_.own_clips && stack.first == 0) {
-          entries.push_back(floats(group.name + ".clip", Dtype::f32, {1},
-                                   [](const SolvedStack& s) { return MatrixF::Constant(1, 1, s.clip); }));
-        }
         for (const Entry& entry : entries) infos.push_back(entry.info);
         all.emplace_back(stack.name, std::move(entries));
       }

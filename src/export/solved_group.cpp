@@ -68,7 +68,6 @@ LinearGroup solved_group(LinearGroup group, const GroupLayout& layout, const Qua
     if (!format.native) continue;
     group.residual = format.residual;
     group.mean = rounded(solve.mean, Dtype::f16, layout.name);
-    if (solve.clip > 0) group.quantizer.clip = solve.clip;
   }
   return group;
 }

@@ -88,7 +88,7 @@ class JsonLines : public TextSource {
     if (!may_be_object(line_)) {
       throw InputError(lines_.place(),
                        "is no JSON object; JSON lines have one a line, whose text stands under "
-                       "--text-key (an array becomes lines by jq -c '.[]')");
+                       "the text key (an array becomes lines by jq -c '.[]')");
     }
     const json record = parse_json_object(lines_.place(), line_);
     const auto at = record.find(key_);
@@ -98,7 +98,7 @@ class JsonLines : public TextSource {
     std::vector<std::string> keys;
     for (const auto& [key, value] : record.items()) keys.push_back(key);
     throw InputError(lines_.place(),
-                     fmt::format("has no '{}' (--text-key); its keys are {}", key_, fmt::join(keys, ", ")));
+                     fmt::format("has no '{}' (the text key); its keys are {}", key_, fmt::join(keys, ", ")));
   }
 
   Lines lines_;

@@ -24,26 +24,25 @@ std::vector<fs::path> entries_of(const fs::path& directory) {
 }
 
 // Throws where there is something else than a directory, or something that can't be looked at.
-void demand_directory_or_nothing(const std::string& option, const fs::path& path) {
+void demand_directory_or_nothing(const fs::path& path) {
   std::error_code error;
   const fs::file_status found = fs::status(path, error);
   if (fs::is_directory(found)) return;
   const bool missing = found.type() == fs::file_type::not_found;
   if (missing && !is_there(path)) return;
   if (missing || error == std::errc::too_many_symbolic_link_levels)
-    throw InputError(
-        option, fmt::format("{} is a link that leads to nothing; make what it leads to, or remove it", path.string()));
-  if (error) throw InputError(option, fmt::format("{} can't be looked at: {}", path.string(), error.message()));
-  throw InputError(option, fmt::format("{} is not a directory; name another, or remove it", path.string()));
+    throw InputError(path.string(), "is a link that leads to nothing; make what it leads to, or remove it");
+  if (error) throw InputError(path.string(), fmt::format("can't be looked at: {}", error.message()));
+  throw InputError(path.string(), "is not a directory; name another, or remove it");
 }
 
-void demand_writable(const std::string& option, const fs::path& directory) {
+void demand_writable(const fs::path& directory) {
   const fs::path there = existing_above(directory);
-  demand_directory_or_nothing(option, there);
+  demand_directory_or_nothing(there);
   if (::access(there.c_str(), W_OK | X_OK) == 0) return;
-  throw InputError(
-      option, fmt::format("{} can't be written: {}{}; name a directory elsewhere, or change that", directory.string(),
-                          there == directory ? "" : there.string() + ": ", std::strerror(errno)));
+  throw InputError(directory.string(),
+                   fmt::format("can't be written: {}{}; name a directory elsewhere, or change that",
+                               there == directory ? "" : there.string() + ": ", std::strerror(errno)));
 }
 
 bool lies_in(const fs::path& inner, const fs::path& outer) {
@@ -106,22 +105,22 @@ fs::path existing_above(fs::path directory) {
 }
 
 void refuse_output(const std::string& output) {
-  throw InputError("--output", fmt::format("{} exists and is not the result of this run; name another directory or "
-                                           "remove it",
-                                           output));
+  throw InputError(output,
+                   "exists and is not the result of this run; name another directory for the output or remove it");
 }
 
 void demand_places(const std::string& output, const std::string& checkpoint) {
-  demand_directory_or_nothing("--output", output);
+  demand_directory_or_nothing(output);
   const OutputPlace place{output};
   if (!place.report().empty()) return;
   if (!place.is_free()) refuse_output(output);
-  demand_writable("--output", output);
-  demand_directory_or_nothing("--checkpoint", checkpoint);
+  demand_writable(output);
+  demand_directory_or_nothing(checkpoint);
   if (lies_in(checkpoint, output) || lies_in(output, checkpoint))
-    throw InputError("--checkpoint", fmt::format("{} and the output, {}, lie in each other; name another directory",
-                                                 checkpoint, output));
-  demand_writable("--checkpoint", checkpoint);
+    throw InputError(checkpoint, fmt::format("the checkpoint and the output, {}, lie in each other; name another "
+                                             "directory for one",
+                                             output));
+  demand_writable(checkpoint);
 }
 
 }  // namespace lrc

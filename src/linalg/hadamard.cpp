@@ -89,7 +89,7 @@ HadamardTransform::HadamardTransform(Index order) : order_(order), sylvester_ord
       throw InputError(
           fmt::format("rotation of {} channels", order),
           fmt::format("no Hadamard matrix with factors of up to {0} is known to us, and the odd part, {1}, "
-                      "exceeds {0} too; use --rotation none",
+                      "exceeds {0} too; such a model can't be rotated",
                       kLargestDenseOrder, odd_part));
     }
     add_factor(cosine_matrix(odd_part), fmt::format("DCT-II {}", odd_part));

@@ -69,12 +69,12 @@ void ActivationQuantizer::find_extremes(const float* token, Index channels, floa
   }
 }
 
-void ActivationQuantizer::apply(float* values, Index first, Index end, const float* extremes, float other_clip) const {
+void ActivationQuantizer::apply(float* values, Index first, Index end, const float* extremes) const {
   if (!quantizes()) return;
   const Index size = group_size == 0 ? end : group_size;
   for (Index at = first; at < end;) {
     const Index next = std::min(end, (at / size + 1) * size);
-    const float scale = scale_of(other_clip * extremes[at / size]);
+    const float scale = scale_of(clip * extremes[at / size]);
     if (scale != 0) quantize(values + (at - first), next - at, scale, highest_code(bits));
     at = next;
   }
@@ -88,7 +88,7 @@ void ActivationQuantizer::apply(ViewF tokens) const {
   for (Index token = 0; token < tokens.rows(); ++token) {
     float* values = tokens.data() + token * tokens.outerStride();
     find_extremes(values, channels, extremes.data());
-    apply(values, 0, channels, extremes.data(), clip);
+    apply(values, 0, channels, extremes.data());
   }
 }
 

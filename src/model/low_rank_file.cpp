@@ -26,11 +26,6 @@ VectorF checked_vector(const TensorDirectory& tensors, const std::string& name, 
   return read_vector(tensors, name);
 }
 
-void check_clip(const TensorDirectory& tensors, const std::string& name) {
-  const float clip = checked_vector(tensors, name, 1)[0];
-  if (!(clip > 0 && clip <= 1)) refuse(tensors.at(name), fmt::format("above 0 and at most 1, and is {}", clip));
-}
-
 // Codes times scales must be finite, too.
 void check_scales(const TensorDirectory& tensors, const std::string& name, Index size) {
   constexpr float kLargestCode = 128;
@@ -61,7 +56,6 @@ Index check_factor(const TensorDirectory& tensors, const std::string& name, Inde
 // All that the file may hold for a group.
 std::set<std::string> names_of(const GroupLayout& layout, const QuantizedFormat& format) {
   std::set<std::string> names;
-  if (!format.activations.fits_clip) names.insert(layout.name + ".clip");
   if (format.centered) names.insert(layout.name + ".mean");
   for (const LinearStack& stack : stacks_of(layout, format.stacked)) {
     for (const char* part : {".u", ".u_scale", ".u_size", ".v", ".v_scale"}) names.insert(stack.name + part);
@@ -89,7 +83,6 @@ void LowRankFile::check(const ModelConfig& config) const {
 
 void LowRankFile::check(const GroupLayout& layout) const {
   if (format_.centered) checked_vector(tensors_, layout.name + ".mean", layout.inputs());
-  if (tensors_.find(layout.name + ".clip")) check_clip(tensors_, layout.name + ".clip");
   for (const LinearStack& stack : stacks_of(layout, format_.stacked)) {
     if (format_.centered) checked_vector(tensors_, stack.name + ".center_bias", stack.rows);
     if (!tensors_.find(stack.name + ".u") && !tensors_.find(stack.name + ".v")) continue;
@@ -134,7 +127,6 @@ MatrixF LowRankFile::factor(const std::string& name, Index rows) const {
 void LowRankFile::complete(const GroupLayout& layout, LinearGroup& group) const {
   group.residual = format_.residual;
   if (format_.centered) group.mean = read_vector(tensors_, layout.name + ".mean");
-  if (tensors_.find(layout.name + ".clip")) group.quantizer.clip = read_vector(tensors_, layout.name + ".clip")[0];
   for (const LinearStack& stack : stacks_of(layout, format_.stacked)) {
     const bool corrected = tensors_.find(stack.name + ".v") != nullptr;
     const MatrixF u = corrected ? left_factor(layout, stack) : MatrixF(stack.rows, 0);

@@ -42,7 +42,7 @@ bool is_model(const fs::path& directory) { return is_there(directory / "config.j
   if (!std::regex_match(name, hub_id)) refuse(path, "is not there; it must be the directory of a model");
   const std::string here = path.filename();
   refuse(path, fmt::format("is not there. If that is the name of a model on the Hugging Face hub, download it (hf "
-                           "download {} --local-dir {}), and give --model {}",
+                           "download {} --local-dir {}), and give its directory, {}",
                            name, here, here));
 }
 
@@ -51,7 +51,7 @@ bool is_model(const fs::path& directory) { return is_there(directory / "config.j
     refuse(file, "is a GGUF file, whose weights have another layout; take the original model in Hugging Face layout");
   const fs::path parent = file.has_parent_path() ? file.parent_path() : fs::path(".");
   refuse(file, is_model(parent)
-                   ? fmt::format("is a file; take its directory, --model {}", parent.string())
+                   ? fmt::format("is a file; take its directory, {}", parent.string())
                    : "is a file; it must be the directory of a model: config.json, *.safetensors, tokenizer");
 }
 
@@ -60,7 +60,7 @@ void refuse_directory_above(const fs::path& directory) {
   const bool is_cache = fs::is_directory(directory / "snapshots");
   std::string models;
   for (const fs::path& entry : entries_of(is_cache ? directory / "snapshots" : directory)) {
-    if (is_model(entry)) models += (models.empty() ? "" : " or ") + ("--model " + entry.string());
+    if (is_model(entry)) models += (models.empty() ? "" : " or ") + entry.string();
   }
   if (models.empty() && is_cache)
     refuse(directory, "is an entry of the hub's cache without a model; download it again");

@@ -82,13 +82,24 @@ void Communicator::reduce_sum(std::span<std::int64_t> values, int root) const {
   }
 }
 
-std::string Communicator::broadcast(const std::string& text, int root) const {
+void Communicator::broadcast_bytes(std::span<std::byte> bytes, int root) const {
+  constexpr std::size_t kChunk = std::size_t{1} << 30;
   barrier();
-  auto size = static_cast<Index>(text.size());
-  check_mpi(MPI_Bcast(&size, 1, MPI_INT64_T, root, handle_), "MPI_Bcast");
+  for (std::size_t at = 0; at < bytes.size(); at += kChunk) {
+    const std::span<std::byte> chunk = bytes.subspan(at, std::min(kChunk, bytes.size() - at));
+    check_mpi(MPI_Bcast(chunk.data(), narrow<int>(chunk.size()), MPI_BYTE, root, handle_), "MPI_Bcast");
+  }
+}
+
+Index Communicator::broadcast(Index value, int root) const {
+  broadcast_in_place(std::span(&value, 1), root);
+  return value;
+}
+
+std::string Communicator::broadcast(const std::string& text, int root) const {
   std::string result = text;
-  result.resize(static_cast<std::size_t>(size));
-  check_mpi(MPI_Bcast(result.data(), narrow<int>(size), MPI_CHAR, root, handle_), "MPI_Bcast");
+  result.resize(static_cast<std::size_t>(broadcast(static_cast<Index>(text.size()), root)));
+  broadcast_in_place(std::span<char>(result), root);
   return result;
 }
 

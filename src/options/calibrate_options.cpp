@@ -10,6 +10,12 @@ namespace lrc {
 
 namespace {
 
+const Words<Method>& methods() {
+  static const Words<Method> words{
+      {"lrc", Method::lrc}, {"gptq", Method::gptq}, {"svd", Method::svd}, {"rtn", Method::rtn}};
+  return words;
+}
+
 void add_input_and_output(OptionTable& table, CalibrateOptions& o) {
   table.group("Input and output")
       .path("model", o.model, "Hugging Face directory: config.json, *.safetensors, tokenizer")
@@ -19,7 +25,7 @@ void add_input_and_output(OptionTable& table, CalibrateOptions& o) {
       .number("sequence-length", o.sequence_length, 2, Index{1} << 20, "tokens of a sequence")
       .path("output", o.output, "directory of the quantized model")
       .path("checkpoint", o.checkpoint, "directory of committed work; empty: OUTPUT.checkpoint")
-      .choice("export-for", o.export_for, {"native", "stock"},
+      .choice("export-for", o.export_for, {{"native", Loaders::native}, {"stock", Loaders::stock}},
               "whose loaders run it: lrc's, or those of compressed-tensors and PEFT, which costs accuracy: no R4, "
               "stacks, centring, residual activations or 8-bit factors (61 % of GPTQ's lost nats won back on "
               "SmolLM2-135M, 46 % on demo-llama, not 88 and 81 %: jobs/accuracy), and does not go with experts")
@@ -30,24 +36,25 @@ void add_input_and_output(OptionTable& table, CalibrateOptions& o) {
 void add_method(OptionTable& table, CalibrateOptions& o) {
   table.group("Method")
       .flag("paper", o.paper, "the form of arXiv 2412.07902: none of what is beyond the paper, three moments, clip 0.9")
-      .choice("method", o.method, {"lrc", "gptq", "svd", "rtn"},
+      .choice("method", o.method, methods(),
               "how the weights are found; lrc takes the best that was measured, where --paper or options do not say "
               "otherwise: see their defaults")
       .real("rank-fraction", o.rank_fraction, 0, 1,
             "p, a budget of p*d_out*d_in 16-bit numbers for each linear, which pays for its low-rank factors, their "
             "scales, means and biases")
-      .choice("rank-allocation", o.rank_allocation, {"uniform", "adaptive"},
-              "adaptive: the same bits in all, spent where the spectra say; up to four times the uniform rank")
       .number("iterations", o.iterations, 1, 1000, "alternations of the joint solve")
-      .choice("rotation", o.rotation, {"full", "offline", "none"},
+      .choice("rotation", o.rotation,
+              {{"full", RotationKind::full}, {"offline", RotationKind::offline}, {"none", RotationKind::none}},
               "Hadamard rotations; offline: of the residual stream (R1) and of each head's values (R2); full: also, at "
               "run time, of down's input (R4)")
       .flag("rotate-heads", o.rotate_heads,
             "instead of R2, one rotation over all heads of o's input, at run time; needs rotation full")
-      .choice("propagate", o.propagate, {"original", "quantized"}, "whose activations the statistics see")
+      .choice("propagate", o.propagate, {{"original", Propagated::original}, {"quantized", Propagated::quantized}},
+              "whose activations the statistics see")
       .real("target-blend", o.target_blend, 0, 1,
             "with propagate quantized: how much of the target comes from the original inputs, 0 to 1")
-      .choice("moments", o.moments, {"exact", "diagonal"}, "three second-moment matrices, or one and two vectors")
+      .choice("moments", o.moments, {{"exact", MomentKind::exact}, {"diagonal", MomentKind::diagonal}},
+              "three second-moment matrices, or one and two vectors")
       .number("min-expert-tokens", o.min_expert_tokens, 0, Index{1} << 40,
               "an expert that fewer tokens reach borrows from the moments of all; 0 = twice its inputs")
       .real("damping", o.damping, 0, 10, "added to the moments' diagonals, relative to their mean")
@@ -59,16 +66,19 @@ void add_number_formats(OptionTable& table, CalibrateOptions& o) {
       .number("weight-bits", o.weight_bits, 2, 8, "bits of a weight")
       .number("weight-group-size", o.weight_group_size, 0, Index{1} << 20,
               "weights that share a scale, the last of a row maybe fewer; 0 = an output channel")
-      .number("activation-bits", o.activation_bits, 2, 16, "bits of an activation, 2 to 8; 16 = not quantized")
-      .path("activation-clip", o.activation_clip,
-            "scale = clip*absmax/7; 14/15 for compressed-tensors' quantizer; auto: chosen for each group of linears; "
-            "fitted: for each scale at run time, that of the least error")
-      .choice("activation-scale", o.activation_scale, {"absmax", "signed"},
+      .choice("activation-bits", o.activation_bits,
+              {{"2", 2}, {"3", 3}, {"4", 4}, {"5", 5}, {"6", 6}, {"7", 7}, {"8", 8}, {"16", 16}},
+              "bits of an activation; 16 = not quantized")
+      .real_or(
+          "activation-clip", o.activation_clip, 0.05, 1, {{"fitted", kFittedClip}, {"14/15", 14.0 / 15}},
+          "scale = clip*absmax/7; 14/15 for compressed-tensors' quantizer; fitted: for each scale at run time, that "
+          "of the least error")
+      .choice("activation-scale", o.signed_scales, {{"absmax", false}, {"signed", true}},
               "signed: what is largest in magnitude gets the code -8, by a scale that has its sign: 16 codes, not 15")
       .number("activation-group-size", o.activation_group_size, 0, Index{1} << 20,
               "channels of a token that share a scale, the last maybe fewer; 0 = all")
-      .number("factor-bits", o.factor_bits, 8, 16,
-              "bits of the low-rank factors, 16, or 8 with twice the rank for the same bits");
+      .choice("factor-bits", o.factor_bits, {{"16", 16}, {"8", 8}},
+              "bits of the low-rank factors; 8 with twice the rank for the same bits");
 }
 
 void add_beyond_the_paper(OptionTable& table, CalibrateOptions& o) {
@@ -77,7 +87,6 @@ void add_beyond_the_paper(OptionTable& table, CalibrateOptions& o) {
       .flag("stack-groups", o.stack_groups, "one V for q, k, v, and for gate, up, of the rank that their budgets buy")
       .flag("residual-activations", o.residual_activations,
             "quantize x - E E'x; the correction is U E'x; needs stack-groups")
-      .choice("residual-directions", o.residual_directions, {"pca", "weighted", "mixed"}, "where E comes from")
       .flag("deflated", o.deflated, "eliminate U from the quantize step instead of holding it fixed");
 }
 
@@ -86,11 +95,12 @@ void add_machine(OptionTable& table, CalibrateOptions& o) {
       .number("threads", o.threads, 0, 4096, "compute threads of each rank; 0 = cores / ranks of the host")
       .bytes("memory", o.memory, "that each rank may use, such as 1.5G; 0 = its share of the host's or the job's")
       .bytes("solve-memory", o.solve_memory,
-             "that a solve may use on a rank; a group of ranks shares a larger one, which changes its last bits")
+             "that a solve may use on a rank; a team of ranks shares a larger one, which changes its last bits")
       .number(
-          "group-inputs", o.group_inputs, 0, Index{1} << 20,
+          "team-inputs", o.team_inputs, 0, Index{1} << 20,
           "a linear of that many inputs is solved by two ranks or more even where one has the memory, which changes "
           "its last bits; 0 = none is")
+      .renamed("group-inputs", "team-inputs")
       .real("time-limit", o.time_limit, 0, 1e9,
             "seconds after which the run ends itself with exit code 75; 0 = the end of the Slurm job");
 }
@@ -116,64 +126,23 @@ void complete(CalibrateOptions& o) {
   required("output", o.output);
   o.output = plain_place(o.output);
   if (o.checkpoint.empty()) o.checkpoint = o.output + ".checkpoint";
-  if (!o.propagates() && o.target_blend != CalibrateOptions().target_blend)
-    throw InputError("--target-blend", "needs --propagate quantized: with original inputs there is nothing to blend");
-  if (o.factor_bits != 16 && o.factor_bits != 8)
-    throw InputError("--factor-bits", fmt::format("{} is not supported; it may be 16 or 8", o.factor_bits));
-  if (o.residual_activations && o.method != "lrc")
-    throw InputError("--residual-activations", fmt::format("does not go with --method {}; it needs lrc", o.method));
-  if (o.residual_activations && !o.stack_groups)
-    throw InputError("--residual-activations", "needs --stack-groups: the directions are shared by the group");
-  if (o.residual_activations && o.iterations > 1)
-    throw InputError("--iterations",
-                     fmt::format("{} don't go with --residual-activations on, whose directions are found "
-                                 "once; turn it off, or take --paper",
-                                 o.iterations));
-  if (o.rotate_heads && o.rotation != "full")
-    throw InputError("--rotate-heads", fmt::format("does not go with --rotation {}; it needs full", o.rotation));
-  if (o.allocates_ranks() && o.method != "lrc")
-    throw InputError("--rank-allocation", fmt::format("adaptive does not go with --method {}; it needs lrc", o.method));
-  o.clips();  // throws
-  if (o.activation_bits > 8 && o.activation_bits != 16) {
-    throw InputError("--activation-bits",
-                     fmt::format("{} is not supported; it may be 2 to 8, or 16", o.activation_bits));
-  }
-}
-
-std::vector<float> CalibrateOptions::clips() const {
-  if (fits_clip()) return {1.0F};
-  if (chooses_clip()) return {0.95F, 0.9F, 0.85F, 0.8F, 0.75F, 0.7F, 0.65F, 0.6F};
-  const double clip = parse_fraction("activation-clip", activation_clip);
-  if (!(clip >= 0.05 && clip <= 1))
-    throw InputError("--activation-clip", fmt::format("{} is out of range; it may be 0.05 to 1, auto or fitted", clip));
-  return {static_cast<float>(clip)};
 }
 
 ActivationQuantizer CalibrateOptions::quantizer() const {
+  const bool fitted = activation_clip == kFittedClip;
   return {.bits = static_cast<int>(activation_bits),
-          .clip = clips().front(),
+          .clip = fitted ? 1.0F : static_cast<float>(activation_clip),
           .group_size = activation_group_size,
-          .is_signed = activation_scale == "signed",
-          .fits_clip = fits_clip()};
+          .is_signed = signed_scales,
+          .fits_clip = fitted};
 }
 
 Statistics CalibrateOptions::statistics() const {
-  return {.kind = moments == "exact" ? MomentKind::exact : MomentKind::diagonal,
-          .quantizer = quantizer(),
-          .min_expert_tokens = min_expert_tokens,
-          .prepared = prepares_inputs()};
+  return {
+      .kind = moments, .quantizer = quantizer(), .min_expert_tokens = min_expert_tokens, .prepared = prepares_inputs()};
 }
 
-RotationKind CalibrateOptions::rotation_kind() const {
-  if (rotation == "none") return RotationKind::none;
-  return rotation == "full" ? RotationKind::full : RotationKind::offline;
-}
-
-Method CalibrateOptions::solve_method() const {
-  if (method == "rtn") return Method::rtn;
-  if (method == "gptq") return Method::gptq;
-  return method == "svd" ? Method::svd : Method::lrc;
-}
+std::string CalibrateOptions::method_name() const { return word_of(method, methods()); }
 
 WeightGrid CalibrateOptions::grid() const {
   return {.bits = static_cast<int>(weight_bits), .group_size = weight_group_size};
@@ -185,23 +154,15 @@ double CalibrateOptions::centring_bits(const LinearStack& stack, Index d_in) con
 }
 
 Index CalibrateOptions::rank(const LinearStack& linears, Index d_in) const {
-  if (solve_method() != Method::svd && solve_method() != Method::lrc) return 0;
+  if (!may_correct()) return 0;
   const Stack stack{linears.rows, d_in, centring_bits(linears, d_in)};
-  const auto bits = static_cast<int>(factor_bits);
-  return residual_activations ? residual_rank(rank_fraction, stack, bits) : stack_rank(rank_fraction, stack, bits);
-}
-
-Index CalibrateOptions::largest_rank(const LinearStack& stack, Index d_in) const {
-  constexpr Index kTimesUniform = 4;
-  if (!allocates_ranks()) return rank(stack, d_in);
-  const Index all = residual_activations ? d_in - ceil_div(d_in, Index{8}) : std::min(stack.rows, d_in);
-  return std::min(all, kTimesUniform * rank(stack, d_in));
+  return residual_activations ? residual_rank(rank_fraction, stack, factor_bits)
+                              : stack_rank(rank_fraction, stack, factor_bits);
 }
 
 GridShape CalibrateOptions::solve_grid(const LinearStack& stack, Index d_in) const {
-  const Method how = solve_method();
-  if (how == Method::rtn) return {};
-  return team_grid(how, stack.rows, d_in, largest_rank(stack, d_in), solve_memory, is_slow_alone(d_in) ? 2 : 1);
+  if (method == Method::rtn) return {};
+  return team_grid(method, stack.rows, d_in, rank(stack, d_in), solve_memory, is_slow_alone(d_in) ? 2 : 1);
 }
 
 SolveOptions CalibrateOptions::solve_options(const std::string& name, Index rank) const {
@@ -210,29 +171,9 @@ SolveOptions CalibrateOptions::solve_options(const std::string& name, Index rank
           .rank = rank,
           .iterations = iterations,
           .damping = damping,
-          .factor_bits = static_cast<int>(factor_bits),
+          .factor_bits = factor_bits,
           .deflated = deflated,
           .factor_dtype = factor_dtype()};
-}
-
-void demand_model(const CalibrateOptions& options, const ModelConfig& config) {
-  if (options.min_expert_tokens > 0 && config.experts == 0)
-    throw InputError("--min-expert-tokens",
-                     fmt::format("{} has no effect: the model has no experts", options.min_expert_tokens));
-  if (options.export_for != "stock") return;
-  if (config.experts > 0)
-    throw InputError("--export-for",
-                     "stock does not go with experts: stock loaders fuse them, and don't quantize their "
-                     "inputs; it must be native");
-  for (const auto& [option, size] : {std::pair{"--activation-group-size", options.activation_group_size},
-                                     std::pair{"--weight-group-size", options.weight_group_size}}) {
-    for (const GroupLayout& group : block_layout(config, 0).groups) {
-      if (size == 0 || group.inputs() % size == 0) continue;
-      throw InputError(option, fmt::format("{} does not divide the {} inputs of {}, as the loaders of --export-for "
-                                           "stock need; take a divisor, or 0",
-                                           size, group.inputs(), group.name));
-    }
-  }
 }
 
 void set_time_limit(const CalibrateOptions& options) {

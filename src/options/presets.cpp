@@ -25,7 +25,6 @@ const std::vector<Demand>& of_paper() {
                                            {"stack-groups", {"off"}},
                                            {"residual-activations", {"off"}},
                                            {"deflated", {"off"}},
-                                           {"rank-allocation", {"uniform"}},
                                            {"export-for", {"native"}}};
   return demands;
 }
@@ -48,23 +47,23 @@ struct Preference {
 };
 
 constexpr bool always(const CalibrateOptions&) { return true; }
-constexpr bool quantizes(const CalibrateOptions& o) { return o.activation_bits != 16; }
+bool quantizes(const CalibrateOptions& o) { return o.quantizes_activations(); }
 
 constexpr std::array<Preference, 9> kBest{
     {{"center-activations", "on", always},
-     {"stack-groups", "on", [](const CalibrateOptions& o) { return o.has_low_rank(); }},
-     {"residual-activations", "on", [](const CalibrateOptions& o) { return o.has_low_rank() && o.stack_groups; }},
-     {"factor-bits", "8", [](const CalibrateOptions& o) { return o.has_low_rank(); }},
+     {"stack-groups", "on", [](const CalibrateOptions& o) { return o.corrects(); }},
+     {"residual-activations", "on", [](const CalibrateOptions& o) { return o.corrects() && o.stack_groups; }},
+     {"factor-bits", "8", [](const CalibrateOptions& o) { return o.corrects(); }},
      {"activation-clip", "fitted", quantizes},
      {"activation-scale", "signed", quantizes},
      {"activation-group-size", "32", quantizes},
-     {"rotate-heads", "on", [](const CalibrateOptions& o) { return o.rotation == "full"; }},
+     {"rotate-heads", "on", [](const CalibrateOptions& o) { return o.rotation == RotationKind::full; }},
      {"moments", "diagonal", always}}};
 
 // Likewise, of what stock loaders run.
 constexpr std::array<Preference, 2> kBestOfStock{
     {{"activation-group-size", "32", quantizes},
-     {"deflated", "on", [](const CalibrateOptions& o) { return o.has_low_rank(); }}}};
+     {"deflated", "on", [](const CalibrateOptions& o) { return o.corrects(); }}}};
 
 void prefer(OptionTable& table, const CalibrateOptions& options, std::span<const Preference> preferences) {
   for (const Preference& best : preferences) {
@@ -90,20 +89,21 @@ std::string default_text(const std::string& usual, const std::string& best, cons
 
 void apply_presets(OptionTable& table, const CalibrateOptions& options) {
   if (options.paper) apply(table, of_paper(), "--paper");
-  if (options.export_for == "stock") apply(table, of_stock(), "--export-for stock");
-  if (options.method != "lrc" || options.paper) return;
-  prefer(table, options, options.export_for == "stock" ? std::span<const Preference>(kBestOfStock) : kBest);
+  if (options.export_for == Loaders::stock) apply(table, of_stock(), "--export-for stock");
+  if (options.method != Method::lrc || options.paper) return;
+  prefer(table, options, options.export_for == Loaders::stock ? std::span<const Preference>(kBestOfStock) : kBest);
 }
 
 void describe_presets(OptionTable& table) {
-  const auto values_for = [](const char* loaders) {
+  const auto values_for = [](Loaders loaders) {
     CalibrateOptions options;
     OptionTable untouched = option_table(options);
     options.export_for = loaders;
     apply_presets(untouched, options);
     return untouched.effective();
   };
-  const nlohmann::ordered_json usual = table.effective(), native = values_for("native"), stock = values_for("stock");
+  const nlohmann::ordered_json usual = table.effective(), native = values_for(Loaders::native),
+                               stock = values_for(Loaders::stock);
   for (const auto& [name, value] : usual.items()) {
     if (name != "export-for" && (native[name] != value || stock[name] != value))
       table.describe_default(name, default_text(value, native[name], stock[name]));

@@ -4,6 +4,7 @@
 
 #include "lrc/core/interrupt.hpp"
 #include "lrc/core/phase.hpp"
+#include "lrc/core/units.hpp"
 #include "lrc/pipeline/stored_records.hpp"
 #include "lrc/pipeline/work_costs.hpp"
 
@@ -12,10 +13,6 @@ namespace {
 
 double bytes_of(const MatrixF& matrix) {
   return static_cast<double>(sizeof(float)) * static_cast<double>(matrix.size());
-}
-
-double seconds_since(CalibrationPass::Clock::time_point start) {
-  return std::chrono::duration<double>(CalibrationPass::Clock::now() - start).count();
 }
 
 }  // namespace

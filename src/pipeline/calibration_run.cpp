@@ -9,6 +9,7 @@
 #include "lrc/io/hash.hpp"
 #include "lrc/io/json.hpp"
 #include "lrc/linalg/blas_core.hpp"
+#include "lrc/options/rules.hpp"
 #include "lrc/pipeline/export_phase.hpp"
 #include "lrc/pipeline/fingerprint.hpp"
 #include "lrc/pipeline/kept_dtype.hpp"
@@ -16,7 +17,6 @@
 #include "lrc/pipeline/propagate_phase.hpp"
 #include "lrc/pipeline/shared_commits.hpp"
 #include "lrc/pipeline/solve_phase.hpp"
-#include "lrc/pipeline/spectra_phase.hpp"
 #include "lrc/pipeline/unread_tensors.hpp"
 #include "lrc/pipeline/work_costs.hpp"
 #include "lrc/plan/space_plan.hpp"
@@ -81,9 +81,9 @@ void CalibrationRun::open_inputs() {
   fingerprint_["lrc version"] = version_text();
   fingerprint_["blas"] = blas_of_all(world_, options_.allow_mixed);
   equalized_ = equalized(world_, *stored_);
-  if (options_.rotation_kind() != RotationKind::none) {
+  if (options_.rotation != RotationKind::none) {
     rotated_ = std::make_unique<RotatedModel>(equalized_ ? static_cast<const Model&>(*equalized_) : *stored_,
-                                              options_.rotation_kind(), options_.rotate_heads,
+                                              options_.rotation, options_.rotate_heads,
                                               static_cast<std::uint64_t>(options_.seed));
     log_info("rotation: " + rotated_->description());
   }
@@ -106,7 +106,7 @@ void CalibrationRun::plan_memory() {
   const double mine = given ? options_.memory : memory_of_a_rank(ranks_on_this_host(world_));
   const double limit = -world_.max(-mine);
   world_.agree([&] {
-    demand_model(options_, stored_->config());
+    check_rules(options_, stored_->config());
     demand_teams(stored_->config(), options_, world_.size());
     memory_ = MemoryPlan({.model = stored_->config(),
                           .options = options_,
@@ -131,7 +131,7 @@ bool CalibrationRun::output_is_done() {
     if (done) place.finish();  // it may have been interrupted
     if (!done && !place.is_free()) refuse_output(options_.output);
   });
-  done = world_.broadcast(done ? "done" : "") == "done";
+  done = world_.broadcast(Index{done}) != 0;
   if (done) log_info(fmt::format("{} is already there, made by this very run: nothing to do", options_.output));
   return done;
 }
@@ -179,11 +179,6 @@ void CalibrationRun::work() {
   RunContext run{world_,     options_, exec_,        *stored_, rotated_.get(), model,      kept_dtype(world_, model),
                  sequences_, memory_,  *checkpoint_, report_,  progress,       solve_pace_};
   expect_work(run);
-  if (options_.allocates_ranks()) {
-    SpectraPhase(run).run();
-    share_commits(world_, *checkpoint_);
-    world_.agree([&] { run.ranks = StackRanks::allocated(options_, model.config(), *checkpoint_); });
-  }
   const WorkPlan plan = WorkPlan::of(model, options_.stack_groups, *checkpoint_);
   world_.agree([&] {
     if (world_.is_root()) drop_needless_moments(run);
@@ -220,10 +215,10 @@ nlohmann::ordered_json CalibrationRun::memory_facts() const {
 }
 
 nlohmann::ordered_json CalibrationRun::facts() const {
-  return {{"program", "lrc_calibrate"},  {"version", version_text()},
-          {"method", options_.method},   {"options", effective_options_},
-          {"fingerprint", fingerprint_}, {"ranks", world_.size()},
-          {"threads", exec_.threads()},  {"resumes", checkpoint_->earlier_openings()},
+  return {{"program", "lrc_calibrate"},       {"version", version_text()},
+          {"method", options_.method_name()}, {"options", effective_options_},
+          {"fingerprint", fingerprint_},      {"ranks", world_.size()},
+          {"threads", exec_.threads()},       {"resumes", checkpoint_->earlier_openings()},
           {"memory", memory_facts()}};
 }
 

@@ -33,12 +33,12 @@ void for_each_stack(const RunContext& run, const std::function<void(const GroupL
 }
 
 // All that is stored of a stack: codes, scales, factors, and, where inputs are centred, W μ, and μ with the group's
-// first stack; its clip likewise.
+// first stack.
 double bits_of(const RunContext& run, const GroupLayout& group, const LinearStack& stack) {
-  constexpr double kBiasBits = 16, kMeanBits = 16, kClipBits = 32, kSizeBits = 32;
+  constexpr double kBiasBits = 16, kMeanBits = 16, kSizeBits = 32;
   const CalibrateOptions& options = run.options;
-  const Index inputs = group.inputs(), rank = run.ranks.of(stack, inputs);
-  const auto factor_bits = static_cast<int>(options.factor_bits);
+  const Index inputs = group.inputs(), rank = options.rank(stack, inputs);
+  const auto factor_bits = options.factor_bits;
   double bits = stored_bits(stack.rows, inputs, static_cast<int>(options.weight_bits), options.grid().groups(inputs),
                             rank, factor_bits) +
                 factor_scale_bits(rank, factor_bits);
@@ -46,7 +46,6 @@ double bits_of(const RunContext& run, const GroupLayout& group, const LinearStac
   if (rank > 0 && parts > 1) bits += kSizeBits * static_cast<double>(parts);
   if (options.center_activations) bits += kBiasBits * static_cast<double>(stack.rows);
   if (options.center_activations && stack.first == 0) bits += kMeanBits * static_cast<double>(inputs);
-  if (options.chooses_clip() && stack.first == 0) bits += kClipBits;
   return bits;
 }
 
@@ -59,13 +58,13 @@ QuantizedFormat format_of(const RunContext& run) {
   for_each_stack(run, [&](const GroupLayout& group, const LinearStack& stack) {
     bits += bits_of(run, group, stack);
     weights += static_cast<double>(stack.rows) * static_cast<double>(group.inputs());
-    corrected = corrected || run.ranks.of(stack, group.inputs()) > 0;
+    corrected = corrected || options.rank(stack, group.inputs()) > 0;
   });
-  QuantizedFormat format{.method = options.method,
+  QuantizedFormat format{.method = options.method_name(),
                          .weight_bits = static_cast<int>(options.weight_bits),
                          .weight_group_size = options.weight_group_size,
                          .activations = options.quantizer(),
-                         .online_rotation = options.rotation_kind() == RotationKind::full,
+                         .online_rotation = options.rotation == RotationKind::full,
                          .rotated_heads = options.rotate_heads,
                          .has_adapter = corrected && !options.is_native(),
                          .native = options.is_native(),
@@ -83,7 +82,7 @@ SolvedStack to_solved(const SolveRecord& record) {
   const auto vector_of = [](const StoredMatrix<float>& row) {
     return VectorF(Eigen::Map<const VectorF>(row.values.data(), static_cast<Index>(row.values.size())));
   };
-  return {to_result(record), vector_of(record.mean), vector_of(record.center_bias), static_cast<float>(record.clip)};
+  return {to_result(record), vector_of(record.mean), vector_of(record.center_bias)};
 }
 
 }  // namespace
@@ -104,14 +103,13 @@ Exporter exporter_of(const RunContext& run, const fs::path& directory, StackFact
            .format = format_of(run),
            .kept_dtype = run.kept_dtype,
            .rotations = run.rotated ? &run.rotated->online_rotations() : nullptr,
-           .rank = [&run](const LinearStack& stack, Index d_in) { return run.ranks.of(stack, d_in); },
-           .factor_bits = static_cast<int>(run.options.factor_bits),
+           .rank = [&run](const LinearStack& stack, Index d_in) { return run.options.rank(stack, d_in); },
+           .factor_bits = run.options.factor_bits,
            .adapter_dtype = run.options.factor_dtype(),
-           .own_clips = run.options.chooses_clip(),
            .solved =
                [&run, &facts](const std::string& stack) {
                  const SolveRecord record = run.checkpoint.load_solve(stack);
-                 facts[stack] = {{"facts", record.facts}, {"clip", record.clip}};
+                 facts[stack] = record.facts;
                  return to_solved(record);
                }},
           directory};
@@ -144,20 +142,17 @@ void write_report(const RunContext& run, const nlohmann::ordered_json& facts, co
   for (const auto& [key, value] : facts.items()) report.set(key, value);
   report.set("bits_per_weight", format_of(run).bits_per_weight);
   for_each_stack(run, [&](const GroupLayout& group, const LinearStack& stack) {
-    const StackFacts& of_stack = solved.at(stack.name);
     for (std::size_t i = stack.first; i < stack.first + stack.count; ++i) {
       const LinearLayout& linear = group.linears[i];
       nlohmann::ordered_json entry = {
-          {"name", linear.name}, {"shape", {linear.rows, linear.cols}}, {"rank", run.ranks.of(stack, linear.cols)}};
+          {"name", linear.name}, {"shape", {linear.rows, linear.cols}}, {"rank", run.options.rank(stack, linear.cols)}};
       if (stack.count > 1) entry["stack"] = stack.name;
       const GridShape grid = run.options.solve_grid(stack, linear.cols);  // of the ranks that solved it
       entry["grid"] = {grid.rows, grid.cols};
-      nlohmann::ordered_json of_solve = of_stack.at("facts");
+      nlohmann::ordered_json of_solve = solved.at(stack.name);
       entry.update(of_solve.at("losses").at(i - stack.first));
       of_solve.erase("losses");
       entry.update(of_solve);
-      if (run.options.chooses_clip())
-        entry["clip"] = std::round(of_stack.at("clip").get<double>() * 1e4) / 1e4;  // 0.8, not what a float holds
       report.add_linear(entry);
     }
   });

@@ -7,7 +7,6 @@
 #include "lrc/core/log.hpp"
 #include "lrc/pipeline/stack_weight.hpp"
 #include "lrc/quantization/centred.hpp"
-#include "lrc/quantization/clip_choice.hpp"
 #include "lrc/quantization/damping.hpp"
 #include "lrc/quantization/propagated_target.hpp"
 #include "lrc/quantization/residual_directions.hpp"
@@ -22,7 +21,7 @@ struct Group {
   int owner;
   MatrixD weight{};               // on the owner: all linears, one above the other, Σ d_out×d_in
   MatrixD xx{};                   // on the owner: of the inputs, centred where that is asked for, d_in×d_in
-  SummedMoments first{}, last{};  // on the owner: of the first pass, and of the second one with the chosen clip
+  SummedMoments first{}, last{};  // on the owner: of the first pass, and of the second one
   bool centred = false;           // the mean of the inputs is taken out
   GroupPreparation preparation{};
   MatrixF drift{};  // on the owner: (X̄ − X̂) X̂ᵀ as xx, d_in×d_in; empty where the inputs are the original model's
@@ -31,10 +30,6 @@ struct Group {
 // Directions that fewer tokens say are directions of these tokens alone: taking them out leaves nothing of the tokens,
 // and of others what the solve knows nothing of.
 constexpr Index kTokensADirection = 4;
-
-Directions kind_of(const std::string& name) {
-  return name == "pca" ? Directions::pca : name == "weighted" ? Directions::weighted : Directions::mixed;
-}
 
 // Where all inputs are one and the same, their mean says nothing of others': it is left at 0.
 void find_mean(const RunContext& run, Group& group) {
@@ -72,11 +67,10 @@ void find_target(const RunContext& run, Group& group) {
 
 void find_directions(const RunContext& run, Group& group) {
   if (!run.options.residual_activations) return;
-  const Index rank = run.ranks.of(stacks_of(group.layout, true).front(), group.layout.inputs());
+  const Index rank = run.options.rank(stacks_of(group.layout, true).front(), group.layout.inputs());
   MatrixD directions = MatrixD::Zero(group.xx.rows(), rank);  // d_in×rank
   const auto find = [&](double damping) {
-    directions =
-        residual_directions(run.exec, kind_of(run.options.residual_directions), group.weight, group.xx, rank, damping);
+    directions = residual_directions(run.exec, group.weight, group.xx, rank, damping);
   };
   if (group.sums.weighted_tokens() < static_cast<double>(kTokensADirection * rank)) {
     log_warning(fmt::format("{}: {:g} tokens say too little of {} directions; none is taken out of its inputs",
@@ -89,7 +83,7 @@ void find_directions(const RunContext& run, Group& group) {
       log_warning(fmt::format("{}; no direction is taken out of its inputs", failure.what()));
     }
   }
-  group.preparation.directions = stored_factor(directions, static_cast<int>(run.options.factor_bits));
+  group.preparation.directions = stored_factor(directions, run.options.factor_bits);
 }
 
 void send(const Communicator& world, int owner, MatrixF& matrix) {
@@ -108,46 +102,13 @@ Preparation broadcast(const RunContext& run, Group& group) {
   return {mean.reshaped(), directions};
 }
 
-// The second pass with each clip; on the owner the sums of each.
-std::vector<SummedMoments> second_pass(const RunContext& run, Group& group, MomentKind kind,
-                                       const Preparation& preparation, const std::vector<float>& clips) {
-  run.world.agree([&] { group.sums.sum_second(run.exec, kind, preparation, clips); });
-  group.sums.reduce_second(run.world, group.owner);
-  if (run.world.rank() != group.owner) return {};
-  return group.sums.second();
-}
-
-// Which of the clips loses least, on the owner.
-std::size_t best_clip(const RunContext& run, const Group& group, const std::vector<SummedMoments>& sums) {
-  std::vector<ClipCandidate> candidates;
-  for (const SummedMoments& one : sums)
-    candidates.push_back({one.xy.row(0).cast<double>().transpose(), one.yy.row(0).cast<double>().transpose()});
-  const MatrixF& directions = group.preparation.directions.values;
-  const VectorD powers =
-      directions.size() > 0 ? residual_powers(run.exec, group.xx, directions) : VectorD(group.xx.diagonal());
-  return static_cast<std::size_t>(choose_clip(group.weight, powers, candidates));
-}
-
+// The second pass; on the owner its sums.
 void measure(const RunContext& run, Group& group) {
   const Preparation preparation = broadcast(run, group);
-  const bool mine = run.world.rank() == group.owner, exact = run.options.moments == "exact";
-  std::vector<float> clips = run.options.clips();
-  std::vector<SummedMoments> sums;
-  if (!exact || run.options.chooses_clip()) sums = second_pass(run, group, MomentKind::diagonals, preparation, clips);
-  float clip = clips.front();
-  if (run.options.chooses_clip()) {
-    std::size_t best = 0;
-    run.world.agree([&] {
-      if (mine) best = best_clip(run, group, sums);
-    });
-    const std::string told = run.world.broadcast(std::to_string(best), group.owner);
-    best = std::stoul(told);
-    clip = clips[best];
-    group.preparation.clip = static_cast<double>(clip);
-    if (mine) sums = {std::move(sums[best])};
-  }
-  if (exact) sums = second_pass(run, group, MomentKind::cross, preparation, {clip});
-  if (mine) group.last = std::move(sums.front());
+  const MomentKind kind = run.options.moments == MomentKind::exact ? MomentKind::cross : MomentKind::diagonals;
+  run.world.agree([&] { group.sums.sum_second(run.exec, kind, preparation); });
+  group.sums.reduce_second(run.world, group.owner);
+  if (run.world.rank() == group.owner) group.last = group.sums.second();
 }
 
 PreparedMoments finished(Group& group) {

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <cstring>
 #include <thread>
 
 #include "lrc/core/log.hpp"
@@ -30,8 +29,8 @@ std::vector<std::int32_t> tokenize(const std::string& file, TextSource& text, co
   Progress progress("tokenize", total);
   const auto show = [&](std::size_t bytes, std::size_t ids) {
     const auto done = static_cast<double>(most > 0 ? ids : bytes);
-    progress.update(std::min(done, total), fmt::format("{} of {}", human_bytes(static_cast<double>(bytes)),
-                                                       human_bytes(std::max(file_bytes, static_cast<double>(bytes)))));
+    progress.update(std::min(done, total), fmt::format("{} of {}", bytes_text(static_cast<double>(bytes)),
+                                                       bytes_text(std::max(file_bytes, static_cast<double>(bytes)))));
   };
   return encode_stream(*tokenizer, text, {.most = static_cast<std::size_t>(most), .progress = show});
 }
@@ -114,10 +113,8 @@ Sequences load_sequences(const Communicator& world, const DataFile& data, const 
     check_tokens(data.path, stream, model.config().vocabulary_size);
     sequences = cut(data.path, std::move(stream), count, length);
   });
-  const std::string bytes = world.broadcast(
-      {reinterpret_cast<const char*>(sequences.tokens.data()), sequences.tokens.size() * sizeof(std::int32_t)});
-  sequences.tokens.resize(bytes.size() / sizeof(std::int32_t));
-  std::memcpy(sequences.tokens.data(), bytes.data(), bytes.size());
+  sequences.tokens.resize(static_cast<std::size_t>(world.broadcast(std::ssize(sequences.tokens))));
+  world.broadcast_in_place(std::span(sequences.tokens));
   sequences.length = length;
   sequences.count = static_cast<Index>(sequences.tokens.size()) / length;
   return sequences;

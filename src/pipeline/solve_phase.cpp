@@ -5,6 +5,7 @@
 
 #include "lrc/core/log.hpp"
 #include "lrc/core/phase.hpp"
+#include "lrc/core/units.hpp"
 #include "lrc/pipeline/solve_inputs.hpp"
 #include "lrc/pipeline/work_costs.hpp"
 #include "lrc/quantization/centred.hpp"
@@ -14,12 +15,8 @@
 namespace lrc {
 namespace {
 
-double seconds_since(std::chrono::steady_clock::time_point start) {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
-
 SolveOptions options_of(const RunContext& run, const SolveTask& task) {
-  return run.options.solve_options(task.stack.name, run.ranks.of(task.stack, task.group.inputs()));
+  return run.options.solve_options(task.stack.name, run.options.rank(task.stack, task.group.inputs()));
 }
 
 // A correction that does harm is no secret.
@@ -78,7 +75,7 @@ void solve(const RunContext& run, const SolveTask& task, SolveInputs<Matrix> inp
                           {.name = task.stack.name, .blend = run.options.target_blend, .damping = run.options.damping});
     drift = {};
   }
-  SolveResult result = lrc::solve(run.exec, run.options.solve_method(), weight, moments, options);
+  SolveResult result = lrc::solve(run.exec, run.options.method, weight, moments, options);
   agree(weight, [&] {
     if (result.codes.rows() == 0) return;  // the first rank has them
     multiply_by_size(result, parts.sizes, parts.rows);

@@ -68,8 +68,7 @@ SolveRecord to_record(const std::string& name, const SolveResult& result, const 
           .v_codes = {to_stored(result.v_codes), to_stored(result.v_scales)},
           .u_sizes = to_stored(result.u_sizes),
           .mean = row_of(preparation.mean),
-          .center_bias = row_of(bias),
-          .clip = preparation.clip};
+          .center_bias = row_of(bias)};
 }
 
 StoredPreparation to_stored(const GroupPreparation& preparation) {
@@ -77,13 +76,11 @@ StoredPreparation to_stored(const GroupPreparation& preparation) {
   return {row_of(preparation.mean),
           to_stored(e.values),
           {to_stored(e.codes), to_stored(e.scales)},
-          preparation.clip,
           row_of(preparation.target_mean)};
 }
 
 GroupPreparation to_preparation(const StoredPreparation& stored) {
-  return {vector_of(stored.mean), factor_of(stored.directions, stored.direction_codes), stored.clip,
-          vector_of(stored.target_mean)};
+  return {vector_of(stored.mean), factor_of(stored.directions, stored.direction_codes), vector_of(stored.target_mean)};
 }
 
 SolveResult to_result(const SolveRecord& record) {

@@ -23,7 +23,7 @@ BlockCosts costs_of_block(const RunContext& run) {
   constexpr double kEigen = 20, kProducts = 12, kOfAWeight = 500;
   const CalibrateOptions& options = run.options;
   const double tokens = real(run.sequences.count * run.sequences.length);
-  const double sums = options.moments == "exact" ? 4 : 1;
+  const double sums = options.moments == MomentKind::exact ? 4 : 1;
   BlockCosts costs;
   for (const GroupLayout& group : block_layout(run.model.config(), 0).groups) {
     const double in = real(group.inputs()), seen = tokens * share_of(run.model.config(), group);
@@ -84,13 +84,12 @@ double solve_costs(const RunContext& run) {
 
 void expect_work(const RunContext& run) {
   const Index blocks = run.model.config().blocks;
-  if (run.options.allocates_ranks()) expect_pass(run, "spectra", {blocks, blocks});
   expect_pass(run, "calibrate", {blocks, blocks});
   const BlockCosts costs = costs_of_block(run);
   const double done =
       solve_costs(run, [&](const std::string& stack) { return run.checkpoint.is_committed(stack); }) / solve_costs(run);
   const double of_all = real(blocks) / run.world.size();
-  run.progress.expect("solve", 1, of_all * costs.solve * share_of_method(run.options.solve_method()), done);
+  run.progress.expect("solve", 1, of_all * costs.solve * share_of_method(run.options.method), done);
   run.progress.expect("export", 1, of_all * costs.write);
 }
 

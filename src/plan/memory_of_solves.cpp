@@ -11,7 +11,8 @@ bool drifts(const MemoryInputs& in) { return in.options.propagates() && in.optio
 
 // What expanding diagonals takes beside Sx and one more matrix: those of residual activations, d_in×k.
 double directions_bytes(const MemoryInputs& in, Index inputs, Index rank) {
-  return in.options.residual_activations && in.options.moments != "exact" ? 7 * kDouble * real(inputs * rank) : 0;
+  return in.options.residual_activations && in.options.moments != MomentKind::exact ? 7 * kDouble * real(inputs * rank)
+                                                                                    : 0;
 }
 
 // By the ranks of a team: while the matrices are made, panel by panel; while they are solved; what the first rank
@@ -19,13 +20,13 @@ double directions_bytes(const MemoryInputs& in, Index inputs, Index rank) {
 double team_solve_bytes(const MemoryInputs& in, const GroupLayout& group, const LinearStack& stack, int ranks) {
   constexpr double kPanelRows = 256, kPanels = 4;  // that are sent at a time; how many copies
   const double rows = real(stack.rows), d = real(group.inputs()), w = rows * d;
-  const Index rank = in.options.largest_rank(stack, group.inputs());
+  const Index rank = in.options.rank(stack, group.inputs());
   const double sent = kPanels * kDouble * kPanelRows * d;
   const double matrices =
       (kDouble * (w + (drifts(in) ? 5 : 4) * d * d) + directions_bytes(in, group.inputs(), rank)) / ranks;
   const double making = std::max(reading(group) + kDouble * w / ranks, matrices + 2 * kStoredPanel);
   const double blending = drifts(in) ? kDouble * (2 * w + 5 * d * d) / ranks : 0;
-  const double work = team_workspace_bytes(in.options.solve_method(), stack.rows, group.inputs(), rank) / ranks;
+  const double work = team_workspace_bytes(in.options.method, stack.rows, group.inputs(), rank) / ranks;
   const double gathered = 2 * kByte * w + 2 * (kFloat + kByte) * real(rank) * (rows + d);
   return std::max({making, work + sent, blending, work + gathered});
 }
@@ -33,12 +34,12 @@ double team_solve_bytes(const MemoryInputs& in, const GroupLayout& group, const 
 // By one rank. The stored moments are gone when they are expanded.
 double own_solve_bytes(const MemoryInputs& in, const GroupLayout& group, const LinearStack& stack) {
   const double rows = real(stack.rows), d = real(group.inputs()), w = rows * d;
-  const Index rank = in.options.largest_rank(stack, group.inputs());
-  const bool exact = in.options.moments == "exact";
+  const Index rank = in.options.rank(stack, group.inputs());
+  const bool exact = in.options.moments == MomentKind::exact;
   const double stored = kFloat * d * d * ((exact ? 3 : 1) + (drifts(in) ? 1 : 0)), expanded = 3 * kDouble * d * d;
   const double expanding = directions_bytes(in, group.inputs(), rank);
   const double loading = stored + std::min(stored, kStoredPanel);
-  const double work = solve_workspace_bytes(in.options.solve_method(), stack.rows, group.inputs(), rank);
+  const double work = solve_workspace_bytes(in.options.method, stack.rows, group.inputs(), rank);
   const double blending = drifts(in) ? kFloat * d * d + 2 * kDouble * d * d + 2 * kDouble * w : 0;
   return std::max({loading, stored + expanded + expanding, expanded + reading(group),
                    expanded + (kFloat + kDouble) * weights(group), expanded + kDouble * w + std::max(work, blending)});

@@ -47,7 +47,7 @@ double storing(const MemoryInputs& in, const Measurement& measured, const GroupL
 // factor or the eigenvectors of them, and copies.
 double finding(const MemoryInputs& in, const Measurement& measured, const GroupLayout& group) {
   const double d = real(group.inputs()), w = weights(group),
-               rank = real(in.options.largest_rank(stacks_of(group, true).front(), group.inputs()));
+               rank = real(in.options.rank(stacks_of(group, true).front(), group.inputs()));
   const double rows = w / d, smaller = std::min(rows, d);
   const double centring = in.options.center_activations ? kDouble * d * d : 0;
   const double drift = measured.drifts ? (kFloat + 3 * kDouble) * d * d + 2 * kDouble * w : 0;
@@ -60,7 +60,7 @@ double finding(const MemoryInputs& in, const Measurement& measured, const GroupL
 
 // The second pass over a group's inputs: its sums on all ranks, and what its owner has kept and makes of them.
 double summing_anew(const MemoryInputs& in, const Measurement& measured, const GroupLayout& group) {
-  const bool exact = in.options.moments == "exact";
+  const bool exact = in.options.moments == MomentKind::exact;
   const double d = real(group.inputs()), sets = may_starve(in, group) ? 2 : 1;
   const double sums = sets * all_channels(exact ? MomentKind::cross : MomentKind::diagonals, group);
   const double owned =
@@ -72,23 +72,8 @@ double summing_anew(const MemoryInputs& in, const Measurement& measured, const G
 double preparing(const MemoryInputs& in, const Measurement& measured, const GroupLayout& group) {
   const double d = real(group.inputs());
   const double stored =
-      (in.options.moments == "exact" ? 3 : 1) * kFloat * d * d + (measured.drifts ? kFloat * d * d : 0);
+      (in.options.moments == MomentKind::exact ? 3 : 1) * kFloat * d * d + (measured.drifts ? kFloat * d * d : 0);
   return std::max({finding(in, measured, group), summing_anew(in, measured, group), stored + kStoredPanel});
-}
-
-// Sx and what it says of the ranks of a group's stacks, one group after the other.
-double finding_spectra(const MemoryInputs& in, const GroupLayout& group) {
-  const double d = real(group.inputs());
-  double largest = 0;
-  for (const LinearStack& stack : stacks_of(group, in.options.stack_groups)) {
-    const double w = real(stack.rows) * d, smaller = std::min(real(stack.rows), d);
-    const double most = real(in.options.largest_rank(stack, group.inputs()));
-    const double gains = in.options.residual_activations ? d * d + 2 * d * most
-                                                         : 6 * d * d + w + 2 * smaller * smaller + 2 * smaller * most;
-    largest = std::max(largest, kDouble * (w + std::max(gains, w)));
-  }
-  const double moments = (kFloat + 2 * kDouble) * d * d;  // as floats, as doubles, centred
-  return std::max(moments + reading(group), moments + kFloat * weights(group) + largest);
 }
 
 template <class Bytes>
@@ -121,9 +106,6 @@ std::vector<MemoryTerm> sums_terms(const MemoryInputs& in, const Measurement& me
 }
 
 MemoryTerm using_sums(const MemoryInputs& in, const Measurement& measured) {
-  if (measured.name == "spectra")
-    return largest_of(in, measured.roles, "spectra",
-                      [&](const GroupLayout& group) { return finding_spectra(in, group); });
   if (measured.prepared)
     return largest_of(in, measured.roles, "preparing inputs",
                       [&](const GroupLayout& group) { return preparing(in, measured, group); });

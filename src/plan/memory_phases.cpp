@@ -39,7 +39,7 @@ std::vector<MemoryTerm> propagated(const MemoryInputs& in, GroupRole stage) {
   for (const GroupLayout& group : block_layout(in.model, 0).groups) {
     if (group.role == stage) staged += share_of_tokens(in.model, group) * real(group.inputs());
     for (const LinearStack& stack : stacks_of(group, in.options.stack_groups))
-      factors += real(in.options.largest_rank(stack, group.inputs()) * (stack.rows + group.inputs()));
+      factors += real(in.options.rank(stack, group.inputs()) * (stack.rows + group.inputs()));
   }
   return {hidden_states(in, streams),
           {"both blocks", 2 * block_weights(in) + kFloat * factors},
@@ -70,10 +70,11 @@ PhaseMemory solving(const MemoryInputs& in, const std::vector<MemoryTerm>& there
   return phase(in, name, joined(there, {largest_solve(in, roles)}));
 }
 
-// Weights are read a piece at a time, as stored and as floats; the tokens come through MPI as two copies more.
+// Weights are read a piece at a time, as stored and as floats; what was read of the tokens is
+// cut to their number by a copy.
 PhaseMemory checking(const MemoryInputs& in) {
   return phase(in, "check inputs",
-               {{"copies of the tokens", 2 * sizeof(std::int32_t) * tokens_of(in).all},
+               {{"a copy of the tokens", sizeof(std::int32_t) * tokens_of(in).all},
                 {"a piece of the weights", 2 * kFloat * real(kCheckedAtOnce)}});
 }
 
@@ -130,8 +131,6 @@ std::vector<PhaseMemory> measuring_phases(const MemoryInputs& in) { return block
 
 std::vector<PhaseMemory> memory_phases(const MemoryInputs& in) {
   std::vector<PhaseMemory> all{checking(in)};
-  if (in.options.allocates_ranks())
-    append(all, block_by_block(in, {.name = "spectra", .kind = MomentKind::inputs, .prepared = false}));
   if (in.options.propagates()) {
     append(all, propagating_phases(in));
     return all;
@@ -139,11 +138,6 @@ std::vector<PhaseMemory> memory_phases(const MemoryInputs& in) {
   append(all, measuring_phases(in));
   all.push_back(solving(in, {hidden_states(in, 1)}, plain_measurement(in).roles, "solve"));
   return all;
-}
-
-std::string bytes_text(double bytes) {
-  return bytes >= 1024 * kMiB ? fmt::format("{:.2f} GiB", bytes / kMiB / 1024)
-                              : fmt::format("{:.0f} MiB", bytes / kMiB);
 }
 
 }  // namespace lrc

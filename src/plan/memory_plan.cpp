@@ -88,10 +88,10 @@ void demand_teams(const ModelConfig& model, const CalibrateOptions& options, int
       if (needed <= ranks) continue;
       const bool slow = options.is_slow_alone(group.inputs());
       throw InputError(
-          slow ? "--group-inputs" : "--solve-memory",
+          slow ? "--team-inputs" : "--solve-memory",
           fmt::format("with {}, the solve of {} ({}×{}) needs a team of {} ranks, but the job has {}; take "
                       "more ranks or more {} for a solve",
-                      slow ? std::to_string(options.group_inputs) : bytes_text(options.solve_memory), stack.name,
+                      slow ? std::to_string(options.team_inputs) : bytes_text(options.solve_memory), stack.name,
                       stack.rows, group.inputs(), needed, ranks, slow ? "inputs" : "memory"));
     }
   }

@@ -28,7 +28,7 @@ void add_stack(SpacePlan& plan, const CalibrateOptions& options, const LinearSta
 }
 
 double moments_bytes(const CalibrateOptions& options, Index inputs) {
-  return (options.moments == "exact" ? 8.0 : 2.0) * real(inputs) * real(inputs);
+  return (options.moments == MomentKind::exact ? 8.0 : 2.0) * real(inputs) * real(inputs);
 }
 
 // What is below a directory already will be used, or makes room when it is thrown away.
@@ -65,7 +65,7 @@ void demand_bytes(const std::string& option, const fs::path& directory, const st
   const Disk disk = disk_of(directory);
   const auto text = [&](double free, const char* how, double bytes) {
     return fmt::format("{} has {} free, but {} will take {} {}: make room, or name a directory elsewhere",
-                       existing_above(directory).string(), human_bytes(free), what, how, human_bytes(bytes));
+                       existing_above(directory).string(), bytes_text(free), what, how, bytes_text(bytes));
   };
   if (least > disk.free) throw InputError(option, text(disk.free, "at least", least));
   if (most > disk.for_users) log_warning(option + ": " + text(disk.for_users, "up to about", most));

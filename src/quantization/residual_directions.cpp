@@ -30,19 +30,6 @@ MatrixD weighted_directions(Execution& exec, const MatrixD& weight, const Matrix
   return orthonormalized(exec, product(exec, weight, outputs, Op::transpose));
 }
 
-// `leading` of pca, then the weighted ones of what those leave.
-MatrixD joined_directions(Execution& exec, const MatrixD& weight, const MatrixD& xx, Index leading, Index k,
-                          double damping) {
-  if (leading == 0) return weighted_directions(exec, weight, xx, k, damping);
-  MatrixD e(xx.rows(), k);
-  const MatrixD first = leading_eigenvectors(exec, xx, leading).vectors;  // d_in×leading
-  MatrixD rest = weight;                                                  // W (I − E Eᵀ)
-  gemm(exec, Op::none, Op::transpose, -1.0, product(exec, weight, first), first, 1.0, rest);
-  e.leftCols(leading) = first;
-  e.rightCols(k - leading) = weighted_directions(exec, rest, xx, k - leading, damping);
-  return e;
-}
-
 // Each column divided by its norm; one below `least` becomes zero.
 void normalize_columns(MatrixD& v, double least) {
   for (Index j = 0; j < v.cols(); ++j) {
@@ -75,13 +62,16 @@ MatrixD orthonormalized(Execution& exec, MatrixD v) {
   return v;
 }
 
-MatrixD residual_directions(Execution& exec, Directions kind, const MatrixD& weight, const MatrixD& xx, Index k,
-                            double damping) {
+MatrixD residual_directions(Execution& exec, const MatrixD& weight, const MatrixD& xx, Index k, double damping) {
   assert(weight.cols() == xx.rows() && 0 <= k && k <= xx.rows());
-  if (kind == Directions::pca) return leading_eigenvectors(exec, xx, k).vectors;
-  const Index wanted = kind == Directions::weighted ? 0 : ceil_div(k, 2);
-  // d_out outputs make something of d_out directions at most: those of pca fill up the rank.
-  return joined_directions(exec, weight, xx, std::max(wanted, k - weight.rows()), k, damping);
+  const Index leading = std::max(ceil_div(k, 2), k - weight.rows());
+  MatrixD e(xx.rows(), k);
+  const MatrixD first = leading_eigenvectors(exec, xx, leading).vectors;  // d_in×leading
+  MatrixD rest = weight;                                                  // W (I − E Eᵀ)
+  gemm(exec, Op::none, Op::transpose, -1.0, product(exec, weight, first), first, 1.0, rest);
+  e.leftCols(leading) = first;
+  e.rightCols(k - leading) = weighted_directions(exec, rest, xx, k - leading, damping);
+  return e;
 }
 
 }  // namespace lrc

@@ -11,6 +11,7 @@
 
 #include "lrc/core/interrupt.hpp"
 #include "lrc/core/phase.hpp"
+#include "lrc/core/units.hpp"
 #include "lrc/mpi/session.hpp"
 #include "lrc/scheduling/ledger.hpp"
 
@@ -142,10 +143,6 @@ class Team {
  private:
   MPI_Comm handle_ = MPI_COMM_SELF;
 };
-
-double seconds_since(std::chrono::steady_clock::time_point start) {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
 
 // What a rank of a group throws by itself leaves the others in a collective call for ever.
 [[noreturn]] void fail(const std::vector<int>& team, const Error& error) {

@@ -62,17 +62,14 @@ std::vector<KindOfRun> all_kinds(const fs::path& work) {
       kinds.push_back(make_kind(work, model("llama", blocks),
                                 {"--method", method, "--moments", blocks == 1 ? "exact" : "diagonal"}));
   }
-  const std::vector<std::string> beyond{"--rank-fraction",   "0.4",  "--stack-groups",         "on",
-                                        "--factor-bits",     "8",    "--residual-activations", "on",
-                                        "--activation-clip", "auto", "--center-activations",   "on"};
+  const std::vector<std::string> beyond{"--rank-fraction",   "0.4",    "--stack-groups",         "on",
+                                        "--factor-bits",     "8",      "--residual-activations", "on",
+                                        "--activation-clip", "fitted", "--center-activations",   "on"};
   kinds.push_back(make_kind(work, model("mixtral", 1), beyond));
   kinds.push_back(make_kind(work, model("llama", 2), beyond));
-  // Stage by stage through the quantized model, and two passes that share hidden states.
-  for (const char* family : {"llama", "mixtral"}) {
-    const fs::path two = model(family, 2);
-    kinds.push_back(make_kind(work, two, {"--rank-fraction", "0.4", "--propagate", "quantized"}));
-    kinds.push_back(make_kind(work, two, {"--rank-fraction", "0.4", "--rank-allocation", "adaptive"}));
-  }
+  // Stage by stage through the quantized model.
+  for (const char* family : {"llama", "mixtral"})
+    kinds.push_back(make_kind(work, model(family, 2), {"--rank-fraction", "0.4", "--propagate", "quantized"}));
   return kinds;
 }
 

@@ -107,8 +107,6 @@ void load(Checkpoint& checkpoint, const std::string& part, const std::string& st
   const std::string before = stem.substr(0, dot), after = stem.substr(dot + 1);
   if (part == "solves") {
     checkpoint.load_solve(stem);
-  } else if (part == "spectra") {
-    checkpoint.load_spectra(stem);
   } else if (part == "moments") {
     checkpoint.load_moments({before, std::stoll(after)});
   } else {

@@ -114,9 +114,7 @@ class Scenario {
 
   void choose_options() {
     const auto method =
-        pick<std::string>({"lrc", "lrc --residual-activations off --iterations 30", "lrc --propagate quantized",
-                           "lrc --rank-allocation adaptive", "lrc --propagate quantized --rank-allocation adaptive",
-                           "lrc --rank-allocation adaptive --residual-activations off", "gptq",
+        pick<std::string>({"lrc", "lrc --residual-activations off --iterations 30", "lrc --propagate quantized", "gptq",
                            "gptq --propagate quantized", "svd", "rtn"});
     story_ = fmt::format("--method {} --moments {} --rotation {}", method, pick<std::string>({"exact", "diagonal"}),
                          pick<std::string>({"full", "offline", "none"}));

@@ -8,8 +8,11 @@
 namespace lrc {
 namespace {
 
+enum class Method { lrc, gptq };
+
 struct Values {
-  std::string model, method = "lrc";
+  std::string model;
+  Method method = Method::lrc;
   Index sequences = 128;
   double clip = 0.9, memory = 0;
   bool restart = false;
@@ -21,7 +24,7 @@ OptionTable table(Values& v) {
       .number("sequences", v.sequences, 1, 1000, "how many")
       .real("clip", v.clip, 0.05, 1, "ratio")
       .bytes("memory", v.memory, "size")
-      .choice("method", v.method, {"lrc", "gptq"}, "how")
+      .choice("method", v.method, {{"lrc", Method::lrc}, {"gptq", Method::gptq}}, "how")
       .flag("restart", v.restart, "anew");
   return options;
 }
@@ -50,7 +53,7 @@ TEST(Options, FillTheirFields) {
   EXPECT_EQ(v.sequences, 7);
   EXPECT_DOUBLE_EQ(v.clip, 14.0 / 15);
   EXPECT_TRUE(v.restart);
-  EXPECT_EQ(v.method, "gptq");
+  EXPECT_EQ(v.method, Method::gptq);
 }
 
 TEST(Options, SizesAreInPowersOf1024) {
@@ -86,7 +89,7 @@ TEST(Options, RefusalsNameTheOptionAndWhatItMayBe) {
   EXPECT_NE(refusal({"stray"}).find("stray: belongs to no option"), std::string::npos);
   EXPECT_NE(refusal({"--sequences", "1", "--sequences", "2"}).find("--sequences"), std::string::npos);
   EXPECT_NE(refusal({"--config", "/does/not/exist.ini"}).find("/does/not/exist.ini"), std::string::npos);
-  EXPECT_NE(refusal({"--config", "/tmp"}).find("/tmp: the file of --config"), std::string::npos);
+  EXPECT_NE(refusal({"--config", "/tmp"}).find("/tmp: the config file"), std::string::npos);
 }
 
 TEST(Options, MistypedOnesAreGuessed) {
@@ -143,7 +146,7 @@ TEST(Options, ADemandSetsWhatWasNotGivenAndRefusesWhatContradicts) {
   const char* arguments[] = {"program", "--sequences", "3", "--clip", "0.50"};
   options.parse(5, arguments);
   options.demand("method", {"gptq"}, "--plain");
-  EXPECT_EQ(v.method, "gptq");
+  EXPECT_EQ(v.method, Method::gptq);
   options.demand("clip", {"0.9", "1/2"}, "--plain");  // given as one of them, in other words
   EXPECT_DOUBLE_EQ(v.clip, 0.5);
   try {
@@ -160,7 +163,7 @@ TEST(Options, APreferenceSetsWhatWasNotGiven) {
   const char* arguments[] = {"program", "--clip", "0.9"};  // its default, but given
   options.parse(3, arguments);
   options.prefer("method", "gptq");
-  EXPECT_EQ(v.method, "gptq");
+  EXPECT_EQ(v.method, Method::gptq);
   options.prefer("clip", "0.5");
   EXPECT_DOUBLE_EQ(v.clip, 0.9);
 }

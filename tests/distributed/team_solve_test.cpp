@@ -137,8 +137,8 @@ TEST_P(TeamSolve, HasTheLossOfOneRankWithResidualActivations) {
     for (const Case& c : kCases) {
       const Problem plain = outlier_problem(c.d_out, c.d_in, 3 * c.d_in + 50, 2);
       for (const int bits : {8, 16}) {
-        const StoredFactor e = stored_factor(
-            residual_directions(exec, Directions::mixed, plain.weight, plain.moments.xx, c.rank, 0.01), bits);
+        const StoredFactor e =
+            stored_factor(residual_directions(exec, plain.weight, plain.moments.xx, c.rank, 0.01), bits);
         SolveOptions options = options_for(c.rank, c.group_size);
         options.factor_bits = bits;
         options.directions = &e;
@@ -161,8 +161,7 @@ TEST_P(TeamSolve, OfDiagonalMomentsHasTheLossOfOneRank) {
     Execution exec;
     const Problem plain = outlier_problem(61, 97, 500, 6);
     for (const Index k : {0, 9}) {
-      const StoredFactor e =
-          stored_factor(residual_directions(exec, Directions::pca, plain.weight, plain.moments.xx, k, 0.01), 8);
+      const StoredFactor e = stored_factor(residual_directions(exec, plain.weight, plain.moments.xx, k, 0.01), 8);
       const MatrixD directions = e.values.cast<double>();
       const Problem problem = residual_problem(plain, directions);
       const SummedMoments sums = diagonal_sums(problem, problem.x - directions * (directions.transpose() * problem.x));

@@ -17,7 +17,7 @@ struct Tensor {
 using Tensors = std::map<std::string, Tensor>;
 
 constexpr const char* kGroup = "model.layers.1.mlp.gate_up";  // 2·48×32
-const ExportCase kAll{.stacked = true, .centered = true, .residual = true, .own_clips = true, .factor_bits = 8};
+const ExportCase kAll{.stacked = true, .centered = true, .residual = true, .factor_bits = 8};
 
 std::string floats(std::vector<float> values) {
   return {reinterpret_cast<const char*>(values.data()), values.size() * sizeof(float)};
@@ -85,17 +85,13 @@ TEST_F(HostileLowRank, TensorsThatNobodyReads) {
   const auto add = [](Tensors&, Tensor& tensor) { tensor = {Dtype::f32, {1}, floats({1})}; };
   expect_refused(".V", add);
   expect_refused(".mean", add, {.stacked = true});
-  expect_refused(".clip", add, {.stacked = true, .fitted = true});  // each scale finds its own
 }
 
 TEST_F(HostileLowRank, WrongShapes) {
   const auto transposed = [](Tensors&, Tensor& tensor) { std::reverse(tensor.shape.begin(), tensor.shape.end()); };
   for (const char* part : {".u", ".v"}) expect_refused(part, transposed);
   const auto column = [](Tensors&, Tensor& tensor) { tensor.shape.push_back(1); };
-  for (const char* part : {".u", ".v", ".u_scale", ".v_scale", ".mean", ".center_bias", ".clip"})
-    expect_refused(part, column);
-  const auto scalar = [](Tensors&, Tensor& tensor) { tensor.shape.clear(); };
-  expect_refused(".clip", scalar);
+  for (const char* part : {".u", ".v", ".u_scale", ".v_scale", ".mean", ".center_bias"}) expect_refused(part, column);
 }
 
 TEST_F(HostileLowRank, RanksThatDoNotFit) {
@@ -128,7 +124,7 @@ TEST_F(HostileLowRank, WrongNumberFormats) {
     expect_refused(part, become(Dtype::i32));
     expect_refused(part, become(Dtype::f32));
   }
-  for (const char* part : {".u_scale", ".mean", ".center_bias", ".clip"}) {
+  for (const char* part : {".u_scale", ".mean", ".center_bias"}) {
     expect_refused(part, [](Tensors&, Tensor& tensor) {
       const Index elements = tensor.shape[0];
       tensor = {Dtype::i8, {elements}, std::string(static_cast<std::size_t>(elements), 1)};
@@ -138,7 +134,7 @@ TEST_F(HostileLowRank, WrongNumberFormats) {
 
 TEST_F(HostileLowRank, NumbersThatAreNotFinite) {
   for (const float bad : {NAN, INFINITY, -INFINITY}) {
-    for (const char* part : {".u_scale", ".u_size", ".v_scale", ".mean", ".center_bias", ".clip"}) {
+    for (const char* part : {".u_scale", ".u_size", ".v_scale", ".mean", ".center_bias"}) {
       expect_refused(part, [bad](Tensors&, Tensor& tensor) {
         std::vector<float> values(static_cast<std::size_t>(tensor.shape[0]), 0.5F);
         values.back() = bad;
@@ -160,12 +156,6 @@ TEST_F(HostileLowRank, SizesThatAreNotAboveZero) {
     values.back() = 0;
     tensor = {Dtype::f32, tensor.shape, floats(values)};
   });
-}
-
-TEST_F(HostileLowRank, ClipsOutOfRange) {
-  for (const float clip : {0.0F, -0.5F, 1.001F}) {
-    expect_refused(".clip", [clip](Tensors&, Tensor& tensor) { tensor = {Dtype::f32, {1}, floats({clip})}; });
-  }
 }
 
 TEST_F(HostileLowRank, AFormatThatContradictsItself) {

@@ -16,7 +16,7 @@ namespace lrc {
 
 struct ExportCase {
   std::string family = "llama";
-  bool stacked = false, centered = false, residual = false, own_clips = false, rotated = false;
+  bool stacked = false, centered = false, residual = false, rotated = false;
   int factor_bits = 16;
   Dtype adapter = Dtype::f16;
   Index rank = 5;              ///< of every stack
@@ -24,7 +24,7 @@ struct ExportCase {
   Index activation_group = 0;  ///< channels of a token
   bool fitted = false;         ///< a signed scale and a fitted clip
 
-  bool is_native() const { return stacked || centered || residual || own_clips || factor_bits != 16; }
+  bool is_native() const { return stacked || centered || residual || factor_bits != 16; }
 };
 
 class SolvedModel {
@@ -74,7 +74,6 @@ class SolvedModel {
                              .rank = [this](const LinearStack&, Index) { return what_.rank; },
                              .factor_bits = what_.factor_bits,
                              .adapter_dtype = what_.adapter,
-                             .own_clips = what_.own_clips,
                              .solved = [this](const std::string& stack) { return solved(stack); }},
                             output());
     for (Index shard = 0; shard < exporter.shards(); ++shard) exporter.write_shard(shard);
@@ -100,10 +99,9 @@ class SolvedModel {
 
   void solve(const GroupLayout& group) {
     const VectorF mean = what_.centered ? random_half(group.inputs()) : VectorF();
-    const float clip = what_.own_clips ? std::uniform_real_distribution<float>(0.5F, 0.95F)(random_) : 0;
     for (const LinearStack& stack : stacks_of(group, what_.stacked)) {
       SolvedStack& solved = solved_[stack.name];
-      solved = {random_result(stack.rows, group.inputs()), mean, {}, clip};
+      solved = {random_result(stack.rows, group.inputs()), mean, {}};
       if (what_.centered) solved.center_bias = random_half(stack.rows);
       const std::vector<Index> parts = part_rows(group, stack);
       if (parts.size() > 1) give_sizes(solved.result, parts);

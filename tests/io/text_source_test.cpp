@@ -122,7 +122,7 @@ TEST(JsonLines, ThatHoldSomethingElseAreRefusedByTheirLine) {
            {"{\"text\":\"a\"}\n{\"text\":\n", "line 2: not valid JSON"},
            {"{\"text\":\"a\"}\n\nand so on\n", "line 3: is no JSON object"},
            {"[{\"text\":\"a\"}]\n", "jq"},
-           {"{\"id\":1,\"content\":\"a\"}\n", "line 1: has no 'text' (--text-key); its keys are content, id"},
+           {"{\"id\":1,\"content\":\"a\"}\n", "line 1: has no 'text' (the text key); its keys are content, id"},
            {"{\"text\":null}\n", "line 1: has null under 'text', not a string"},
            {"{\"text\":[\"a\"]}\n", "has array under 'text'"},
            {"{\"text\":\"\xE9\"}\n", "0xE9"}}) {

@@ -67,7 +67,7 @@ TEST(Damage, OfSolvesIsFoundAtTheExportAndMended) {
 TEST(Damage, OfMomentsIsFoundByGroupsOfRanksAndMended) {
   const TemporaryDirectory directory;
   const fs::path checkpoint = directory / "out.checkpoint";
-  const std::string options = "--paper --rank-fraction 0.4 --iterations 150 --group-inputs 64";
+  const std::string options = "--paper --rank-fraction 0.4 --iterations 150 --team-inputs 64";
   ASSERT_EQ(run_program("lrc_calibrate", tiny_run(directory, "whole", options), 3).exit_code, 0);
   std::istringstream words(tiny_run(directory, "out", options));
   {

@@ -124,7 +124,7 @@ TEST_F(LargeModels, LinearsOfManyInputsAreSolvedByTeamsWhereThatIsAskedFor) {
     most = std::max(most, linear["shape"][1].get<Index>());
     EXPECT_EQ(linear["grid"], (nlohmann::json{1, 1}));
   }
-  const std::string options = fmt::format("--threads 1 --method gptq --group-inputs {}", most);
+  const std::string options = fmt::format("--threads 1 --method gptq --team-inputs {}", most);
   run("shared", options, 2);
   for (const auto& linear : linears("shared")) {
     const bool wide = linear["shape"][1] == most;
@@ -132,7 +132,7 @@ TEST_F(LargeModels, LinearsOfManyInputsAreSolvedByTeamsWhereThatIsAskedFor) {
   }
   const Outcome alone = run_program("lrc_calibrate", arguments("refused", options), 1);
   EXPECT_EQ(alone.exit_code, 2);
-  EXPECT_NE(alone.output.find("--group-inputs: with "), std::string::npos) << alone.output;
+  EXPECT_NE(alone.output.find("--team-inputs: with "), std::string::npos) << alone.output;
   EXPECT_NE(alone.output.find("needs a team of 2 ranks, but the job has 1"), std::string::npos) << alone.output;
 }
 
@@ -146,7 +146,7 @@ TEST_F(LargeModels, TeamsSolveWhatOneRankSolves) {
     SCOPED_TRACE(form);
     const std::string one = fmt::format("one{}", runs), several = fmt::format("several{}", runs++);
     run(one, "--threads 1 " + form, 2);
-    run(several, "--threads 1 --group-inputs 1 " + form, 4);
+    run(several, "--threads 1 --team-inputs 1 " + form, 4);
     const nlohmann::json alone = linears(one), team = linears(several);
     ASSERT_EQ(alone.size(), team.size());
     for (std::size_t i = 0; i < alone.size(); ++i) {

@@ -52,14 +52,14 @@ TEST_F(Places, ThatAreNoDirectoriesAreRefused) {
   for (const std::string option : {"--output", "--checkpoint"}) {
     const std::string other = option == "--output" ? "" : "--output " + quoted("out") + " ";
     const auto refused = [&](const std::string& name, const std::string& said) {
-      expect_refused(other + option + " " + quoted(name), option + ": " + (directory_ / said).string());
+      expect_refused(other + option + " " + quoted(name), (directory_ / said).string());
     };
-    refused("file", "file is not a directory; name another, or remove it");
-    refused("broken", "broken is a link that leads to nothing; make what it leads to, or remove it");
-    refused("loop", "loop is a link that leads to nothing");
-    refused("file/out", "file is not a directory");
-    refused("broken/out", "broken is a link that leads to nothing");
-    refused(std::string(300, 'x'), std::string(300, 'x') + " can't be looked at: File name too long");
+    refused("file", "file: is not a directory; name another, or remove it");
+    refused("broken", "broken: is a link that leads to nothing; make what it leads to, or remove it");
+    refused("loop", "loop: is a link that leads to nothing");
+    refused("file/out", "file: is not a directory");
+    refused("broken/out", "broken: is a link that leads to nothing");
+    refused(std::string(300, 'x'), std::string(300, 'x') + ": can't be looked at: File name too long");
   }
 }
 
@@ -93,7 +93,8 @@ TEST_F(Places, ThatMayNotBeWrittenAreRefused) {
   expect_refused("--output " + quoted("mine/a/b"), (directory_ / "mine").string() + ": Permission denied", nobody);
   fs::create_directory(directory_ / "open");
   fs::permissions(directory_ / "open", fs::perms::all);
-  expect_refused("--output " + quoted("open/out") + " --checkpoint " + quoted("mine/c"), "--checkpoint: ", nobody);
+  expect_refused("--output " + quoted("open/out") + " --checkpoint " + quoted("mine/c"), "mine/c: can't be written",
+                 nobody);
   fs::create_directory(directory_ / "hidden");
   fs::permissions(directory_ / "hidden", fs::perms::owner_all);
   expect_refused("--output " + quoted("hidden/out"), "can't be looked at: Permission denied", nobody);

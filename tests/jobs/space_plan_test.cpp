@@ -20,7 +20,7 @@ double bytes_below(const fs::path& directory, const std::string& ending) {
 TEST(SpacePlan, IsWhatLiesThereAtTheEnd) {
   const TemporaryDirectory directory;
   CalibrateOptions gptq, stacked;
-  gptq.method = "gptq";
+  gptq.method = Method::gptq;
   gptq.weight_group_size = 32;
   stacked.stack_groups = true;
   stacked.factor_bits = 8;

@@ -118,17 +118,15 @@ TEST_F(WholeRuns, TheSameBytesOnAnyNumberOfRanksAndThreads) {
   // 10 divides neither 32 nor 48 inputs: the last group of a row, and of a token, is shorter.
   expect_same_bytes({3}, "llama",
                     "--rank-fraction 0.4 --moments exact --weight-group-size 10 --activation-group-size 10 " + kBest);
-  expect_same_bytes({3}, "qwen2", "--method gptq --center-activations on --activation-clip auto");
+  expect_same_bytes({3}, "qwen2", "--method gptq --center-activations on --activation-clip fitted");
   expect_same_bytes(
       {2}, "llama",
       "--rank-fraction 0.4 --center-activations on --factor-bits 8 --residual-activations off --deflated on");
-  for (const char* moments : {"exact", "diagonal"})
-    expect_same_bytes({2}, "llama", fmt::format("--rank-fraction 0.4 --activation-clip auto --moments {}", moments));
+  expect_same_bytes({2}, "llama", "--rank-fraction 0.4 --moments exact");
 }
 
 TEST_F(WholeRuns, TheSameBytesWhereStatisticsSeeTheQuantizedModel) {
-  expect_same_bytes({2, 3}, "mixtral",
-                    "--rank-fraction 0.4 --moments diagonal --propagate quantized --rank-allocation adaptive " + kBest);
+  expect_same_bytes({2, 3}, "mixtral", "--rank-fraction 0.4 --moments diagonal --propagate quantized " + kBest);
   expect_same_bytes({3}, "qwen2", "--rank-fraction 0.4 --propagate quantized --target-blend 0.5");
   expect_same_bytes({3}, "llama", "--method gptq --propagate quantized --target-blend 0");
 }
@@ -150,7 +148,7 @@ void WholeRuns::expect_resume(const std::string& options) {
 }
 
 TEST_F(WholeRuns, GoesOnAfterSigkillOnAnotherNumberOfRanks) {
-  expect_resume("--threads 1 --rank-fraction 0.4 --residual-directions weighted " + kBest);
+  expect_resume("--threads 1 --rank-fraction 0.4 " + kBest);
 }
 
 TEST_F(WholeRuns, GoesOnAfterSigkillWhereStatisticsSeeTheQuantizedModel) {
@@ -198,9 +196,7 @@ TEST_F(WholeRuns, BitsAreCountedAsTheyAreStored) {
 }
 
 TEST_F(WholeRuns, MoreDirectionsThanOutputsAreNoHarm) {
-  for (const std::string kind : {"weighted", "mixed"})
-    expect_bits_with("--rank-fraction 1 --residual-directions " + kind);
-  expect_bits_with("--rank-fraction 0.3 --rank-allocation adaptive --residual-directions weighted");
+  for (const char* fraction : {"0.3", "1"}) expect_bits_with(fmt::format("--rank-fraction {}", fraction));
 }
 
 TEST_F(WholeRuns, StockLoadersFindAllThatTheyNeed) {
@@ -256,39 +252,10 @@ TEST_F(WholeRuns, WeightsAreFoundWhereTheyWereBefore) {
   }
 }
 
-TEST_F(WholeRuns, OptionsThatContradictAreRefusedByName) {
+TEST_F(WholeRuns, OptionsThatContradictAreRefusedByName) {  // tests/options has all of them
   expect_refused("--paper --factor-bits 8", "--factor-bits: 8 does not go with --paper; it must be 16");
-  expect_refused("--paper --method gptq", "--method: gptq does not go with --paper; it must be lrc");
-  expect_refused("--paper --export-for stock", "--export-for: stock does not go with --paper; it must be native");
-  for (const std::string option : {"stack-groups", "center-activations", "residual-activations"})
-    expect_refused("--export-for stock --" + option + " on",
-                   "--" + option + ": on does not go with --export-for stock");
-  expect_refused("--export-for stock --activation-clip auto", "--activation-clip: auto does not go with");
+  expect_refused("--deflated on", "--deflated: on needs --residual-activations off");
   expect_refused("--export-for stock", "--activation-group-size: 32 does not divide the 48 inputs of");
-  expect_refused("--export-for stock --activation-scale signed", "--activation-scale: signed does not go with");
-  expect_refused("--export-for stock --activation-group-size 16", "--export-for: stock does not go with experts",
-                 "mixtral");
-  expect_refused("--rotate-heads on --rotation offline", "--rotate-heads: does not go with --rotation offline");
-  expect_refused("--iterations 5", "take --paper");
-  expect_refused("--target-blend 0.5", "--target-blend: needs --propagate quantized");
-  expect_refused("--residual-activations on --stack-groups on --method gptq", "does not go with --method gptq");
-}
-
-TEST_F(WholeRuns, OptionsWithoutEffectAreRefusedByName) {
-  expect_refused("--deflated on",
-                 "--deflated: on has no effect: it needs --method lrc with --residual-activations off");
-  expect_refused("--method svd --deflated on", "--deflated: on has no effect");
-  expect_refused("--residual-activations off --residual-directions pca", "it needs --residual-activations on");
-  expect_refused("--method svd --iterations 3", "--iterations: 3 has no effect: it needs --method lrc");
-  expect_refused("--method gptq --rank-fraction 0.2",
-                 "--rank-fraction: 0.2 has no effect: it needs --method lrc or svd");
-  expect_refused("--method gptq --factor-bits 8", "--factor-bits: 8 has no effect: it needs a low-rank part");
-  expect_refused("--method svd --rank-fraction 0 --stack-groups on", "--stack-groups: on has no effect");
-  expect_refused("--activation-bits 16 --activation-clip auto",
-                 "--activation-clip: auto has no effect: it needs activ");
-  expect_refused("--activation-bits 16 --activation-clip 0.8", "--activation-clip: 0.8 has no effect");
-  expect_refused("--method rtn --damping 0.1", "--damping: 0.1 has no effect: it needs --method lrc, gptq or svd");
-  expect_refused("--min-expert-tokens 5", "--min-expert-tokens: 5 has no effect: the model has no experts");
 }
 
 // Nothing is in the way of a config that serves all methods, and nothing of lrc's defaults where they have no effect.

@@ -100,12 +100,12 @@ TEST(ActivationQuantizer, OfAPartIsThatOfTheWhole) {
   for (const Index group : {0, 5, 128}) {
     MatrixF whole = token;
     ActivationQuantizer{.clip = 0.7F, .group_size = group}.apply(whole);
-    const ActivationQuantizer quantizer{.clip = 1, .group_size = group};
+    const ActivationQuantizer quantizer{.clip = 0.7F, .group_size = group};
     std::vector<float> extremes(static_cast<std::size_t>(quantizer.groups(kChannels)));
     quantizer.find_extremes(token.data(), kChannels, extremes.data());
     for (const auto& [first, end] : {std::pair<Index, Index>{0, 37}, {0, 1}, {4, 12}, {36, 37}}) {
       MatrixF part = token.middleCols(first, end - first);
-      quantizer.apply(part.data(), first, end, extremes.data(), 0.7F);
+      quantizer.apply(part.data(), first, end, extremes.data());
       EXPECT_EQ(part, whole.middleCols(first, end - first)) << group << " " << first;
     }
   }

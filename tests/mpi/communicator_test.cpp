@@ -40,6 +40,16 @@ TEST(Communicator, TextsAreBroadcastAndGathered) {
   for (std::size_t i = 0; i < all.size(); ++i) EXPECT_EQ(all[i], std::string(i, 'x'));
 }
 
+TEST(Communicator, ValuesAreBroadcastFromAnyRank) {
+  const Communicator world;
+  const int root = world.size() - 1;
+  EXPECT_EQ(world.broadcast((Index{1} << 40) + world.rank(), root), (Index{1} << 40) + root);
+  std::vector<float> values{0.5F, static_cast<float>(world.rank())}, none;
+  world.broadcast_in_place(std::span(values), root);
+  EXPECT_EQ(values, (std::vector<float>{0.5F, static_cast<float>(root)}));
+  world.broadcast_in_place(std::span(none), root);
+}
+
 TEST(Communicator, AnErrorOfOneRankIsThrownByAll) {
   const Communicator world;
   const int failing = world.size() - 1;

@@ -62,7 +62,7 @@ TEST(ExpandMoments, ResidualActivationsAreRegressedOnWhatIsQuantized) {
 TEST(ExpandMoments, OneMatrixSolvesNearlyAsWellAsThree) {
   Execution exec(2);
   const Problem plain = outlier_problem(80, 60, 2000, 6);
-  const MatrixD e = residual_directions(exec, Directions::pca, plain.weight, plain.moments.xx, 8, 0.01);
+  const MatrixD e = residual_directions(exec, plain.weight, plain.moments.xx, 8, 0.01);
   const StoredFactor directions = stored_factor(e, 8);
   const MatrixD stored = directions.values.cast<double>();
   const Problem problem = residual_problem(plain, stored);

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "lrc/linalg/eigen.hpp"
 #include "lrc/quantization/residual_directions.hpp"
 #include "quantization/explicit.hpp"
 
@@ -28,15 +29,12 @@ void PrintTo(const Case& c, std::ostream* out) {
 
 class Residual : public testing::TestWithParam<Case> {
  protected:
-  StoredFactor stored_directions(Directions kind) {
-    return stored_factor(residual_directions(exec_, kind, plain_.weight, plain_.moments.xx, k_, 0.01), bits_);
-  }
-
   Index k_ = GetParam().k;
   int bits_ = GetParam().factor_bits;
   Problem plain_ = outlier_problem(GetParam().d_out, GetParam().d_in, 3 * GetParam().d_in + 50, 1);
   Execution exec_{2};
-  StoredFactor directions_ = stored_directions(Directions::pca);
+  StoredFactor directions_ =
+      stored_factor(residual_directions(exec_, plain_.weight, plain_.moments.xx, k_, 0.01), bits_);
   Problem problem_ = residual_problem(plain_, directions_.values.cast<double>());
   SolveOptions options_ = options_for(k_, bits_, &directions_);
 };
@@ -85,12 +83,10 @@ TEST(ResidualSolve, BeatsThePapersFormOnInputsWithAHeavyMean) {
   Execution exec(2);
   const Problem plain = outlier_problem(96, 64, 600, 5);
   const double paper = solve(exec, Method::lrc, plain.weight, plain.moments, options_for(6, 16)).relative_loss;
-  for (const Directions kind : {Directions::pca, Directions::weighted, Directions::mixed}) {
-    const StoredFactor e = stored_factor(residual_directions(exec, kind, plain.weight, plain.moments.xx, 6, 0.01), 16);
-    const Problem residual = residual_problem(plain, e.values.cast<double>());
-    const SolveResult result = solve(exec, Method::lrc, residual.weight, residual.moments, options_for(6, 16, &e));
-    EXPECT_LT(result.relative_loss, 0.7 * paper) << static_cast<int>(kind);
-  }
+  const StoredFactor e = stored_factor(residual_directions(exec, plain.weight, plain.moments.xx, 6, 0.01), 16);
+  const Problem residual = residual_problem(plain, e.values.cast<double>());
+  const SolveResult result = solve(exec, Method::lrc, residual.weight, residual.moments, options_for(6, 16, &e));
+  EXPECT_LT(result.relative_loss, 0.7 * paper);
 }
 
 // An expert that few tokens reached: the sums, rounded to fp32 as they are stored, say nothing of most directions, and
@@ -98,8 +94,7 @@ TEST(ResidualSolve, BeatsThePapersFormOnInputsWithAHeavyMean) {
 TEST(ResidualSolve, WhereTheDataHasNoSayTheBranchPassesItsInputOn) {
   Execution exec(2);
   const Problem plain = outlier_problem(12, 30, 4, 7);
-  const StoredFactor e =
-      stored_factor(residual_directions(exec, Directions::pca, plain.weight, plain.moments.xx, 10, 0.01), 16);
+  const StoredFactor e = stored_factor(leading_eigenvectors(plain.moments.xx, 10).vectors, 16);
   Problem problem = residual_problem(plain, e.values.cast<double>());
   for (MatrixD* moments : {&problem.moments.xx, &problem.moments.xy, &problem.moments.yy}) {
     *moments = moments->cast<float>().cast<double>().eval();
@@ -114,7 +109,7 @@ TEST(ResidualSolve, WhereTheDataHasNoSayTheBranchPassesItsInputOn) {
 TEST(ResidualSolve, AStackIsItsLinearsOneBelowTheOther) {
   Execution exec(2);
   const Problem plain = outlier_problem(50, 33, 300, 6);
-  const MatrixD e = residual_directions(exec, Directions::mixed, plain.weight, plain.moments.xx, 7, 0.01);
+  const MatrixD e = residual_directions(exec, plain.weight, plain.moments.xx, 7, 0.01);
   const StoredFactor directions = stored_factor(e, 16);
   const Problem problem = residual_problem(plain, directions.values.cast<double>());
   const SolveOptions options = options_for(7, 16, &directions);

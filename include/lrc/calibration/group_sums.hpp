@@ -27,10 +27,8 @@ class TokenSums {
   MomentSums& now() { return *sums_; }
   const MomentSums& now() const { return *sums_; }
 
-  /// The second pass: the sums of the prepared inputs, quantized with each of these clips. `kind` is cross or
-  /// diagonals, of which any number of clips costs little more than one.
-  std::vector<MomentSums> second(Execution& exec, MomentKind kind, const Preparation& preparation,
-                                 std::span<const float> clips) const;
+  /// The second pass: the sums of the prepared inputs. `kind` is cross or diagonals.
+  MomentSums second(Execution& exec, MomentKind kind, const Preparation& preparation) const;
 
   /// Nothing yet, for what the inputs fall short of: of the kind drift.
   MomentSums empty_drift() const { return {group_, MomentKind::drift, scales_}; }
@@ -41,10 +39,6 @@ class TokenSums {
 
  private:
   void add_to_sums(Execution& exec, const ConstViewF& inputs);
-  void add_diagonals(Execution& exec, const Preparation& preparation, std::span<const float> clips, MatrixF rest,
-                     std::vector<MomentSums>& sums) const;
-  void add_cross(Execution& exec, const Preparation& preparation, std::span<const float> clips, const MatrixF& inputs,
-                 std::vector<MomentSums>& sums) const;
 
   std::string group_;
   MomentKind kind_;
@@ -75,11 +69,10 @@ class GroupSums {
   void want_all() { all_ = routed_.empty_like(); }
   bool wants_all() const { return all_.has_value(); }
 
-  /// The second pass with each of these clips, in place of what was summed before. Then reduce_second(), and on
-  /// `owner` second(), one a clip.
-  void sum_second(Execution& exec, MomentKind kind, const Preparation& preparation, std::span<const float> clips);
+  /// The second pass. Then reduce_second(), and on `owner` second().
+  void sum_second(Execution& exec, MomentKind kind, const Preparation& preparation);
   void reduce_second(const Communicator& world, int owner);
-  std::vector<SummedMoments> second() const;
+  SummedMoments second() const;
 
   /// Where these inputs X̂ come from the quantized model: by how much they fall short of the original's X̄, on the same
   /// tokens. A unit's drift = X̄ − X̂ and inputs = X̂, both tokens×d_in.
@@ -108,8 +101,7 @@ class GroupSums {
   TokenSums routed_;
   Index enough_;
   std::optional<TokenSums> all_;
-  std::vector<MomentSums> second_routed_, second_all_;  // one a clip
-  std::optional<MomentSums> drift_routed_, drift_all_;
+  std::optional<MomentSums> second_routed_, second_all_, drift_routed_, drift_all_;
 };
 
 }  // namespace lrc

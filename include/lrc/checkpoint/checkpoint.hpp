@@ -3,7 +3,6 @@
 //   manifest.json        what the run is: its fingerprint
 //   solves/LINEAR.h5     one finished solve each
 //   moments/GROUP.P.h5   second moments, a panel of rows each, whose solves are not all in yet
-//   spectra/GROUP.h5     what each rank of its corrections buys, where ranks are allocated by that
 //   hidden/B.U.h5        hidden states of unit U that enter block B (kept for the first block not measured yet)
 //   journal/WRITER.log   a line for each commit: file, its size, XXH3-128 of its bytes
 //   leases/N             the job that works on it, the N-th (lease.hpp)
@@ -14,7 +13,7 @@
 // hash that stands there, is not committed. To open a checkpoint is to look at names and sizes, however much it holds;
 // a file is hashed when it is loaded, before HDF5 opens it.
 //
-// Moments and hidden states, which are large and soon dropped again, and spectra, which are quickly made again, are
+// Moments and hidden states, which are large and soon dropped again, are
 // brought to the disk while the run goes on: make_durable() waits for that, and what they replace is kept until then. A
 // killed run loses none of them; after a power loss those that were under way are found damaged by their hash, and the
 // run goes on from what is older.
@@ -59,7 +58,6 @@ class Checkpoint {
   bool is_committed(const std::string& linear) const;
   bool has_moments(const MomentsKey& key) const;
   bool has_hidden(const HiddenKey& key) const;
-  bool has_spectra(const std::string& group) const;
   Index committed_solves() const;
   const CommittedFiles& committed() const { return committed_; }
 
@@ -68,7 +66,6 @@ class Checkpoint {
   /// When these return, the record outlives this process; after make_durable() it is on the disk, too.
   void commit(const MomentsKey& key, const MomentsToStore& moments);
   void commit(const HiddenKey& key, const MatrixToStore& hidden);
-  void commit(const SpectraRecord& spectra);
   void make_durable();
 
   /// What this object has committed since the last call, for learn() of the job's other processes: lines of a journal.
@@ -80,7 +77,6 @@ class Checkpoint {
   SolveRecord load_solve(const std::string& linear);
   MomentsRecord load_moments(const MomentsKey& key);
   StoredMatrix<float> load_hidden(const HiddenKey& key);
-  SpectraRecord load_spectra(const std::string& group);
 
   /// Whether any load has found its record damaged or gone.
   bool meets_damage() const { return meets_damage_; }

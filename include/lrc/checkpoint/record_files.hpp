@@ -11,11 +11,9 @@ namespace lrc {
 void write_record(const std::filesystem::path& file, const SolveRecord& record);
 void write_record(const std::filesystem::path& file, const MomentsToStore& moments);
 void write_record(const std::filesystem::path& file, const MatrixToStore& hidden);
-void write_record(const std::filesystem::path& file, const SpectraRecord& spectra);
 
 SolveRecord read_solve(const std::filesystem::path& file);
 MomentsRecord read_moments(const std::filesystem::path& file);
 StoredMatrix<float> read_hidden(const std::filesystem::path& file);
-SpectraRecord read_spectra(const std::filesystem::path& file);
 
 }  // namespace lrc

@@ -35,7 +35,6 @@ struct StoredPreparation {
   StoredMatrix<float> mean{};        ///< 1×d_in
   StoredMatrix<float> directions{};  ///< d_in×k, of residual activations
   StoredCodes direction_codes{};
-  double clip = 0;                    ///< of the activation quantizer
   StoredMatrix<float> target_mean{};  ///< 1×d_in: what the bias answers for where that is not the mean; or empty
 };
 
@@ -51,7 +50,6 @@ struct SolveRecord {
   StoredMatrix<float> u_sizes{};      ///< 1×parts of a stack: u is stored divided by them; or empty
   StoredMatrix<float> mean{};         ///< 1×d_in, taken off the inputs; or empty
   StoredMatrix<float> center_bias{};  ///< 1×d_out: what that takes off the outputs
-  double clip = 0;                    ///< of the activation quantizer, where the group has its own; else 0
 };
 
 /// Names a panel of rows of the summed moments of one group of linears, which are kept until its solves are in.
@@ -73,13 +71,6 @@ struct MomentsToStore {
   MatrixToStore xx, xy, yy;
   StoredPreparation preparation{};
   MatrixToStore drift{};
-};
-
-/// What each rank of the corrections of a group buys, before anything is solved (rank_gains.hpp).
-struct SpectraRecord {
-  std::string group;
-  StoredMatrix<float> gains;   ///< stacks×ranks, 0 where a stack can have no more
-  StoredMatrix<float> powers;  ///< stacks×1: of the outputs
 };
 
 /// Names hidden states: a unit of sequences (sequences.hpp), as it enters a block.

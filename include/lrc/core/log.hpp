@@ -2,12 +2,12 @@
 // the others whenever all meet (Communicator::agree).
 #pragma once
 
-#include <chrono>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "lrc/core/types.hpp"
+#include "lrc/core/units.hpp"
 
 namespace lrc {
 
@@ -43,17 +43,11 @@ class Progress {
   void advance(double more, std::string_view detail) { update(done_ + more, detail); }
 
  private:
-  using Clock = std::chrono::steady_clock;
   std::string line(Clock::time_point now, std::string_view detail) const;
 
   std::string phase_, detail_;
   double total_, done_ = 0;
   Clock::time_point started_ = Clock::now(), shown_;
 };
-
-/// "7 s", "3 min 20 s", "2 h 05 min".
-std::string human_duration(double seconds);
-/// "1.5 GB".
-std::string human_bytes(double bytes);
 
 }  // namespace lrc

@@ -1,15 +1,32 @@
 // The one table of a program's options: it feeds the command line, the config file, --help and the echo in the report.
 #pragma once
 
+#include <algorithm>
 #include <boost/program_options.hpp>
+#include <cassert>
 #include <functional>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "lrc/core/types.hpp"
 
 namespace lrc {
+
+/// Words and what they stand for.
+template <class Value>
+using Words = std::vector<std::pair<std::string, Value>>;
+
+/// Precondition: there is one.
+template <class Value>
+const std::string& word_of(const Value& value, const Words<Value>& words) {
+  const auto at = std::find_if(words.begin(), words.end(), [&](const auto& one) { return one.second == value; });
+  assert(at != words.end());
+  return at->first;
+}
 
 class OptionTable {
  public:
@@ -24,11 +41,25 @@ class OptionTable {
   OptionTable& number(const std::string& name, Index& field, Index lowest, Index highest, const std::string& meaning);
   /// A decimal number or a fraction such as 14/15.
   OptionTable& real(const std::string& name, double& field, double lowest, double highest, const std::string& meaning);
+  /// The same, or one of some words, which stand for values out of the range.
+  OptionTable& real_or(const std::string& name, double& field, double lowest, double highest,
+                       const Words<double>& words, const std::string& meaning);
   /// Bytes, with or without a suffix K, M, G or T (powers of 1024).
   OptionTable& bytes(const std::string& name, double& field, const std::string& meaning);
-  OptionTable& choice(const std::string& name, std::string& field, const std::vector<std::string>& allowed,
-                      const std::string& meaning);
+  /// One of some values, such as an enum's, each by its word. Precondition: `allowed` has the default.
+  template <class Value>
+  OptionTable& choice(const std::string& name, Value& field, const Words<std::type_identity_t<Value>>& allowed,
+                      const std::string& meaning) {
+    std::vector<std::string> words;
+    for (const auto& [word, value] : allowed) words.push_back(word);
+    return one_of(
+        name, words, meaning, [=, &field] { return word_of(field, allowed); },
+        [=, &field](std::size_t number) { field = allowed[number].second; });
+  }
   OptionTable& flag(const std::string& name, bool& field, const std::string& meaning);
+
+  /// An option that has another name now, which the refusal of the old one says.
+  OptionTable& renamed(const std::string& before, const std::string& now);
 
   /// What --help says about the default where it is more than one value. Precondition: the option exists.
   void describe_default(const std::string& name, const std::string& text);
@@ -62,8 +93,11 @@ class OptionTable {
   };
 
   OptionTable& add(Option option);
+  OptionTable& one_of(const std::string& name, const std::vector<std::string>& words, const std::string& meaning,
+                      std::function<std::string()> shown, const std::function<void(std::size_t)>& assign);
   const Option* find(const std::string& name) const;
   std::vector<std::string> names(const std::string& before = "") const;
+  std::string why_unknown(const std::string& name) const;
   std::string help() const;
   void refuse_unknown(const boost::program_options::parsed_options& line) const;
   void take_line(const boost::program_options::parsed_options& line);
@@ -72,6 +106,7 @@ class OptionTable {
 
   std::string program_, summary_, group_ = "Options", config_file_;
   std::vector<Option> options_;
+  std::map<std::string, std::string> renamed_;
   std::vector<std::string> given_;
 };
 

@@ -1,10 +1,11 @@
 // The progress of a whole run that does several kinds of work, with the time that all of it will take.
 #pragma once
 
-#include <chrono>
 #include <map>
 #include <string>
 #include <string_view>
+
+#include "lrc/core/units.hpp"
 
 namespace lrc {
 
@@ -12,8 +13,6 @@ namespace lrc {
 /// at a time.
 class RunProgress {
  public:
-  using Clock = std::chrono::steady_clock;
-
   ~RunProgress();  // leaves the finished line
   RunProgress() = default;
   RunProgress(const RunProgress&) = delete;

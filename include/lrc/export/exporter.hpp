@@ -18,7 +18,6 @@ struct SolvedStack {
   SolveResult result;
   VectorF mean{};         ///< d_in
   VectorF center_bias{};  ///< d_out
-  float clip = 0;
 };
 
 /// Throws Error where the solve of a stack does not have the size of its linears, stack.rows×inputs.
@@ -33,7 +32,6 @@ struct ExportSource {
   std::function<Index(const LinearStack& stack, Index d_in)> rank;  ///< of its correction
   int factor_bits = 16;
   Dtype adapter_dtype = Dtype::f16;                             ///< of the adapter's factors: F16 or BF16
-  bool own_clips = false;                                       ///< each group has its own
   std::function<SolvedStack(const std::string& stack)> solved;  ///< the committed solve of a stack
 };
 

@@ -38,9 +38,9 @@ class OutputPlace {
 /// Throws InputError: there is something else at this place.
 [[noreturn]] void refuse_output(const std::string& output);
 
-/// Throws InputError, naming the option and what to do, where the output or the checkpoint could not be written: one of
-/// them is no directory, is foreign, lies in the other, may not be written, or can't be made. Not where an output with
-/// a report is there, which may be the one of this run.
+/// Throws InputError, naming the directory and what to do, where the output or the checkpoint could not be written: one
+/// of them is no directory, is foreign, lies in the other, may not be written, or can't be made. Not where an output
+/// with a report is there, which may be the one of this run.
 void demand_places(const std::string& output, const std::string& checkpoint);
 
 /// The directory, or the nearest one above it that there is.

@@ -29,12 +29,12 @@ struct ActivationQuantizer {
   /// Fake quantization: each row (a token's inputs) becomes codes·scale.
   void apply(ViewF tokens) const;
 
-  /// In two halves, for more than one clip: the extremes of the groups of a token's `channels` inputs, which are their
-  /// largest magnitudes, signed where scales are, and times the clip where that is fitted ...
+  /// In two halves, for parts of the channels: the extremes of the groups of a token's `channels` inputs, which are
+  /// their largest magnitudes, signed where scales are, and times the clip where that is fitted ...
   Index groups(Index channels) const { return group_size == 0 ? 1 : ceil_div(channels, group_size); }
   void find_extremes(const float* token, Index channels, float* extremes) const;
-  /// ... and the fake quantization of its channels [first, end) with a clip other than `clip`: values[0 … end − first).
-  void apply(float* values, Index first, Index end, const float* extremes, float other_clip) const;
+  /// ... and the fake quantization of its channels [first, end) : values[0 … end − first).
+  void apply(float* values, Index first, Index end, const float* extremes) const;
 
  private:
   float scale_of(float extreme) const;

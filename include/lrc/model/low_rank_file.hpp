@@ -1,4 +1,4 @@
-// low_rank.safetensors beside a quantized model: corrections, means and clips that a PEFT adapter can't express.
+// low_rank.safetensors beside a quantized model: corrections and means that a PEFT adapter can't express.
 //
 //   STACK.u, STACK.v               d_out×k, d_in×k: F16, or I8 with one scale a column in STACK.u_scale, STACK.v_scale;
 //                                  neither where the rank is 0
@@ -6,7 +6,6 @@
 //                                  are times
 //   STACK.center_bias              d_out: W μ
 //   GROUP.mean                     d_in: μ
-//   GROUP.clip                     1: the clip ratio of the activation quantizer, where it is the group's own
 #pragma once
 
 #include <filesystem>
@@ -25,7 +24,7 @@ class LowRankFile {
   LowRankFile(const std::filesystem::path& directory, const QuantizedFormat& format);
 
   /// Throws InputError naming file and tensor: one is missing, has another shape or number format, no place in the
-  /// model, a rank beyond 1 … d_in, a clip beyond (0, 1], or, of all but factors, a value that is not finite. (Those of
+  /// model, a rank beyond 1 … d_in, or, of all but factors, a value that is not finite. (Those of
   /// factors are refused when they are read.)
   void check(const ModelConfig& config) const;
   /// Adds to the linears as they are stored what this file has for them.

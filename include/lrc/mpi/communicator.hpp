@@ -49,7 +49,14 @@ class Communicator {
   /// Adds all ranks' values into those of `root`, at most 2^27 elements a call; the others' are left as they are.
   void reduce_sum(std::span<std::int64_t> values, int root) const;
 
+  /// What `root` has, on every rank.
   std::string broadcast(const std::string& text, int root = 0) const;
+  Index broadcast(Index value, int root = 0) const;
+  /// The same in place; spans of one length, at most 1 GiB a message.
+  template <class Element>
+  void broadcast_in_place(std::span<Element> values, int root = 0) const {
+    broadcast_bytes(std::as_writable_bytes(values), root);
+  }
   /// On root: the texts of all ranks, in their order; elsewhere empty.
   std::vector<std::string> gather(const std::string& text, int root = 0) const;
 
@@ -59,6 +66,7 @@ class Communicator {
   void agree(const std::function<void()>& step) const;
 
  private:
+  void broadcast_bytes(std::span<std::byte> bytes, int root) const;
   void say_warnings() const;
 
   MPI_Comm handle_;

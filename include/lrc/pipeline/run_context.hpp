@@ -12,7 +12,6 @@
 #include "lrc/model/stored_model.hpp"
 #include "lrc/mpi/communicator.hpp"
 #include "lrc/options/calibrate_options.hpp"
-#include "lrc/pipeline/stack_ranks.hpp"
 #include "lrc/plan/memory_plan.hpp"
 #include "lrc/report/run_report.hpp"
 #include "lrc/rotation/rotated_model.hpp"
@@ -33,7 +32,6 @@ struct RunContext {
   RunReport& report;
   RunProgress& progress;
   double& solve_pace;  ///< on rank 0: seconds per cost of the slowest solve so far; 0 = none yet
-  StackRanks ranks{options};
 };
 
 /// One solve of the work queue.

@@ -11,7 +11,6 @@ namespace lrc {
 struct GroupPreparation {
   VectorF mean;             ///< d_in, or empty
   StoredFactor directions;  ///< d_in×k; no values where there are none
-  double clip = 0;          ///< 0 = that of the options
   VectorF target_mean{};    ///< d_in: what the bias W μ answers for, where the target's mean is not that of the inputs
 };
 

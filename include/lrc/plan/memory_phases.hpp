@@ -26,7 +26,4 @@ StarvedExperts evenly_starved(const MemoryInputs& inputs);
 std::vector<PhaseMemory> measuring_phases(const MemoryInputs& inputs);
 std::vector<PhaseMemory> memory_phases(const MemoryInputs& inputs);
 
-/// 1.5 GiB
-std::string bytes_text(double bytes);
-
 }  // namespace lrc

@@ -1,0 +1,185 @@
+// Presets and rules: what becomes of options that are given together.
+#include "lrc/options/rules.hpp"
+
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "lrc/options/presets.hpp"
+
+namespace lrc {
+namespace {
+
+using Setting = std::pair<std::string, std::string>;
+
+struct Resolved {
+  CalibrateOptions options{};
+  nlohmann::ordered_json effective{};  // of each option
+  std::string refusal{};               // empty: accepted
+};
+
+Resolved resolved(const std::vector<Setting>& given) {
+  Resolved result;
+  OptionTable table = option_table(result.options);
+  std::vector<std::string> words{"lrc_calibrate"};
+  for (const auto& [name, value] : given) words.push_back("--" + name + "=" + value);
+  std::vector<const char*> arguments;
+  for (const std::string& word : words) arguments.push_back(word.c_str());
+  try {
+    table.parse(static_cast<int>(arguments.size()), arguments.data());
+    apply_presets(table, result.options);
+    check_rules(table, result.options);
+  } catch (const InputError& error) {
+    result.refusal = error.what();
+  }
+  result.effective = table.effective();
+  return result;
+}
+
+// Values that an option doesn't have by itself, in one method or the other.
+const std::vector<Setting> kSettings{{"method", "gptq"},
+                                     {"method", "svd"},
+                                     {"method", "rtn"},
+                                     {"paper", "on"},
+                                     {"export-for", "stock"},
+                                     {"rank-fraction", "0"},
+                                     {"rank-fraction", "0.3"},
+                                     {"iterations", "3"},
+                                     {"rotation", "offline"},
+                                     {"rotation", "none"},
+                                     {"rotate-heads", "on"},
+                                     {"propagate", "quantized"},
+                                     {"target-blend", "0.5"},
+                                     {"moments", "exact"},
+                                     {"moments", "diagonal"},
+                                     {"damping", "0.1"},
+                                     {"weight-group-size", "64"},
+                                     {"activation-bits", "8"},
+                                     {"activation-bits", "16"},
+                                     {"activation-clip", "0.8"},
+                                     {"activation-clip", "fitted"},
+                                     {"activation-scale", "absmax"},
+                                     {"activation-scale", "signed"},
+                                     {"activation-group-size", "64"},
+                                     {"factor-bits", "8"},
+                                     {"factor-bits", "16"},
+                                     {"center-activations", "on"},
+                                     {"center-activations", "off"},
+                                     {"stack-groups", "on"},
+                                     {"stack-groups", "off"},
+                                     {"residual-activations", "on"},
+                                     {"residual-activations", "off"},
+                                     {"deflated", "on"},
+                                     {"team-inputs", "64"}};
+
+// What the modules are never asked for.
+void expect_sense(const CalibrateOptions& o) {
+  if (o.residual_activations) {
+    EXPECT_TRUE(o.method == Method::lrc && o.corrects() && o.stack_groups);
+    EXPECT_TRUE(o.iterations == 1 && !o.deflated);
+  }
+  EXPECT_TRUE(o.corrects() || (!o.stack_groups && o.factor_bits == 16));
+  EXPECT_TRUE(o.method == Method::lrc || (o.iterations == 1 && !o.deflated));
+  EXPECT_TRUE(o.rotation == RotationKind::full || !o.rotate_heads);
+  EXPECT_TRUE(o.propagates() || o.target_blend == CalibrateOptions().target_blend);
+  if (o.export_for == Loaders::stock) {
+    EXPECT_TRUE(!o.is_native() && o.rotation != RotationKind::full && !o.signed_scales);
+    EXPECT_EQ(o.activation_clip, 14.0 / 15);
+  }
+  if (o.paper) {
+    EXPECT_TRUE(o.method == Method::lrc && o.moments == MomentKind::exact && !o.is_native() && !o.propagates());
+    EXPECT_TRUE(!o.rotate_heads && !o.deflated && !o.signed_scales && o.activation_clip == 0.9);
+  }
+}
+
+void expect_refused_or_sense(const std::vector<Setting>& given) {
+  const Resolved result = resolved(given);
+  if (result.refusal.empty()) {
+    for (const auto& [name, value] : given) EXPECT_EQ(result.effective[name], value) << name;
+    return expect_sense(result.options);
+  }
+  EXPECT_TRUE(std::any_of(given.begin(), given.end(), [&](const Setting& one) {
+    return result.refusal.starts_with("--" + one.first + ": ");
+  })) << result.refusal;
+}
+
+TEST(Rules, WhatIsGivenIsHadOrRefusedByNameAndTheRestMakesSense) {
+  for (std::size_t a = 0; a < kSettings.size(); ++a) {
+    for (std::size_t b = a + 1; b < kSettings.size(); ++b) {
+      for (std::size_t c = b; c < kSettings.size(); ++c) {
+        std::vector<Setting> given{kSettings[a], kSettings[b]};
+        if (c > b) given.push_back(kSettings[c]);
+        std::set<std::string> names;
+        for (const Setting& one : given) names.insert(one.first);
+        if (names.size() == given.size()) expect_refused_or_sense(given);
+        ASSERT_FALSE(testing::Test::HasFailure()) << testing::PrintToString(given);
+      }
+    }
+  }
+}
+
+TEST(Rules, RefusalsSayWhatIsNeeded) {
+  const std::vector<std::pair<std::vector<Setting>, std::string>> refusals{
+      {{{"paper", "on"}, {"factor-bits", "8"}}, "--factor-bits: 8 does not go with --paper; it must be 16"},
+      {{{"paper", "on"}, {"method", "gptq"}}, "--method: gptq does not go with --paper; it must be lrc"},
+      {{{"paper", "on"}, {"export-for", "stock"}}, "--export-for: stock does not go with --paper; it must be native"},
+      {{{"export-for", "stock"}, {"stack-groups", "on"}}, "--stack-groups: on does not go with --export-for stock"},
+      {{{"export-for", "stock"}, {"activation-clip", "fitted"}}, "--activation-clip: fitted does not go with"},
+      {{{"export-for", "stock"}, {"rotation", "full"}},
+       "--rotation: full does not go with --export-for stock; it must be offline or none"},
+      {{{"rotate-heads", "on"}, {"rotation", "offline"}}, "--rotate-heads: on needs --rotation full"},
+      {{{"iterations", "5"}}, "--iterations: 5 needs --residual-activations off"},
+      {{{"iterations", "3"}, {"method", "svd"}}, "--iterations: 3 needs --method lrc"},
+      {{{"target-blend", "0.5"}}, "--target-blend: 0.5 needs --propagate quantized"},
+      {{{"residual-activations", "on"}, {"stack-groups", "off"}}, "--residual-activations: on needs --stack-groups"},
+      {{{"residual-activations", "on"}, {"method", "gptq"}}, "--residual-activations: on needs --method lrc"},
+      {{{"deflated", "on"}}, "--deflated: on needs --residual-activations off"},
+      {{{"deflated", "on"}, {"method", "svd"}}, "--deflated: on needs --method lrc"},
+      {{{"rank-fraction", "0.2"}, {"method", "gptq"}}, "--rank-fraction: 0.2 needs --method lrc or svd"},
+      {{{"factor-bits", "8"}, {"method", "gptq"}}, "--factor-bits: 8 needs a low-rank part"},
+      {{{"stack-groups", "on"}, {"method", "svd"}, {"rank-fraction", "0"}}, "--stack-groups: on needs a low-rank part"},
+      {{{"activation-bits", "16"}, {"activation-clip", "0.8"}}, "--activation-clip: 0.8 needs activations of"},
+      {{{"activation-bits", "16"}, {"activation-scale", "signed"}}, "--activation-scale: signed needs activations of"},
+      {{{"activation-bits", "16"}, {"activation-group-size", "8"}}, "--activation-group-size: 8 needs activations of"},
+      {{{"damping", "0.1"}, {"method", "rtn"}}, "--damping: 0.1 needs --method lrc, gptq or svd"},
+      {{{"team-inputs", "64"}, {"method", "rtn"}}, "--team-inputs: 64 needs --method lrc, gptq or svd"},
+      {{{"group-inputs", "64"}}, "--group-inputs: is called team-inputs now"},
+      {{{"activation-bits", "12"}}, "--activation-bits: '12' is not allowed; it may be 2, 3, 4, 5, 6, 7, 8, 16"}};
+  for (const auto& [given, said] : refusals) EXPECT_TRUE(resolved(given).refusal.starts_with(said)) << said;
+}
+
+ModelConfig config_of(const std::string& family) {
+  ModelConfig config;
+  config.family = family;
+  config.hidden_size = 32;
+  config.intermediate_size = 48;
+  config.blocks = 1;
+  config.heads = config.kv_heads = 4;
+  config.head_dim = 8;
+  config.experts = family == "mixtral" ? 4 : 0;
+  return config;
+}
+
+TEST(Rules, WhatDoesNotGoWithTheModelIsRefusedByName) {
+  const auto refusal = [](const std::vector<Setting>& given, const std::string& family) -> std::string {
+    try {
+      check_rules(resolved(given).options, config_of(family));
+    } catch (const InputError& error) {
+      return error.what();
+    }
+    return "";
+  };
+  EXPECT_TRUE(
+      refusal({{"min-expert-tokens", "5"}}, "llama").starts_with("--min-expert-tokens: 5 needs a model with experts"));
+  EXPECT_EQ(refusal({{"min-expert-tokens", "5"}}, "mixtral"), "");
+  EXPECT_TRUE(refusal({{"export-for", "stock"}, {"activation-group-size", "16"}}, "mixtral")
+                  .starts_with("--export-for: stock does not go with experts"));
+  EXPECT_TRUE(
+      refusal({{"export-for", "stock"}}, "llama").starts_with("--activation-group-size: 32 does not divide the 48"));
+  EXPECT_TRUE(refusal({{"export-for", "stock"}, {"activation-group-size", "16"}, {"weight-group-size", "20"}}, "llama")
+                  .starts_with("--weight-group-size: 20 does not divide the 32"));
+  EXPECT_EQ(refusal({{"export-for", "stock"}, {"activation-group-size", "16"}}, "llama"), "");
+}
+
+}  // namespace
+}  // namespace lrc
