@@ -22,6 +22,9 @@ namespace {
 
 constexpr int kOne = 1;
 
+// In the reversed order of what is stored.
+Index stored_col(const DistributedMatrix& a, Index local_col) { return a.cols() - 1 - a.col_of(local_col); }
+
 // A = Q T Qᵀ: T has `diagonal` (n) and `beside` (n; the last is 0), the same on every rank; Q is in A and `reflectors`.
 struct Tridiagonal {
   VectorD diagonal, beside;
@@ -38,16 +41,16 @@ void with_workspace(Routine routine) {
 }
 
 // `local` (one value a local column, the same in all grid rows) as a vector that is whole on every rank.
-VectorD replicated(const BlockCyclic& a, const VectorD& local, Index size) {
+VectorD replicated(const DistributedMatrix& a, const VectorD& local, Index size) {
   VectorD result = VectorD::Zero(a.cols());
   for (Index j = 0; j < a.local().cols(); ++j) {
-    if (a.grid().row() == 0 && a.global_col(j) < size) result(a.global_col(j)) = local(j);
+    if (a.grid().row() == 0 && stored_col(a, j) < size) result(stored_col(a, j)) = local(j);
   }
   a.grid().communicator().sum_in_place({result.data(), static_cast<std::size_t>(result.size())});
   return result;
 }
 
-Tridiagonal reduced(BlockCyclic& a) {
+Tridiagonal reduced(DistributedMatrix& a) {
   const int n = narrow<int>(a.rows());
   const auto desc = a.descriptor();
   const Index local_cols = std::max<Index>(1, a.local().cols());
@@ -81,11 +84,11 @@ void call_dstemr(Tridiagonal t, VectorD& values, MatrixD& vectors) {
   if (found != k) throw CallError("dstemr", fmt::format("{} eigenvalues of {}", found, k));
 }
 
-void require_finite(const BlockCyclic& a) {
+void require_finite(const DistributedMatrix& a) {
   bool finite = true;
   for (Index j = 0; j < a.local().cols(); ++j) {
     for (Index i = 0; i < a.local().rows(); ++i) {
-      if (a.global_row(i) >= a.global_col(j)) finite = finite && std::isfinite(a.local()(i, j));
+      if (a.row_of(i) <= a.col_of(j)) finite = finite && std::isfinite(a.local()(i, j));
     }
   }
   if (a.grid().communicator().max(finite ? 0 : 1) > 0) throw CallError("pdsytrd", "the matrix is not finite");
@@ -93,7 +96,7 @@ void require_finite(const BlockCyclic& a) {
 
 }  // namespace
 
-DistributedEigenvectors leading_eigenvectors(BlockCyclic a, Index k) {
+DistributedEigenvectors leading_eigenvectors(Execution& /*exec*/, DistributedMatrix a, Index k) {
   const Index n = a.rows();
   assert(a.cols() == n && 1 <= k && k <= n);
   const ProcessGrid& grid = a.grid();
@@ -101,19 +104,19 @@ DistributedEigenvectors leading_eigenvectors(BlockCyclic a, Index k) {
   const Tridiagonal t = reduced(a);
 
   VectorD ascending = VectorD::Zero(n);  // the first k, on rank 0
-  MatrixD rows;                          // k×n, on rank 0
+  MatrixD rows;                          // k×n, in the order of what is stored, on rank 0
   grid.agree([&] {
     if (!grid.is_root()) return;
     rows.resize(k, n);
     call_dstemr(t, ascending, rows);
   });
-  DistributedEigenvectors leading{VectorD::Zero(k), BlockCyclic(grid, n, k, a.block())};
+  DistributedEigenvectors leading{VectorD::Zero(k), zeros(a, n, k)};
   if (grid.is_root()) leading.values = ascending.head(k).reverse();
   grid.communicator().sum_in_place({leading.values.data(), static_cast<std::size_t>(k)});
   for (Index begin = 0; begin < n; begin += a.block()) {
     const Index end = std::min(n, begin + a.block());
     MatrixD panel;  // (end − begin)×k
-    if (grid.is_root()) panel = rows.middleCols(begin, end - begin).transpose().rowwise().reverse();
+    if (grid.is_root()) panel = rows.middleCols(n - end, end - begin).transpose().reverse();
     leading.vectors.set_rows(0, begin, end, panel);
   }
 

@@ -40,7 +40,7 @@ double sign_of_largest(const MatrixD& rows, Index row) {
 
 }  // namespace
 
-LeadingEigenvectors leading_eigenvectors(MatrixD a, Index k) {
+LeadingEigenvectors leading_eigenvectors(Execution& /*exec*/, MatrixD a, Index k) {
   const Index n = a.rows();
   assert(a.cols() == n && 0 <= k && k <= n);
   LeadingEigenvectors leading{VectorD(k), MatrixD(n, k)};

@@ -162,7 +162,7 @@ Index CalibrateOptions::rank(const LinearStack& linears, Index d_in) const {
 
 GridShape CalibrateOptions::solve_grid(const LinearStack& stack, Index d_in) const {
   if (method == Method::rtn) return {};
-  return group_grid(method, stack.rows, d_in, rank(stack, d_in), solve_memory, is_slow_alone(d_in) ? 2 : 1);
+  return team_grid(method, stack.rows, d_in, rank(stack, d_in), solve_memory, is_slow_alone(d_in) ? 2 : 1);
 }
 
 SolveOptions CalibrateOptions::solve_options(const std::string& name, Index rank) const {

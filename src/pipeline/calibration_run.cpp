@@ -8,6 +8,7 @@
 #include "lrc/core/phase.hpp"
 #include "lrc/io/hash.hpp"
 #include "lrc/io/json.hpp"
+#include "lrc/io/output_place.hpp"
 #include "lrc/linalg/blas_core.hpp"
 #include "lrc/options/rules.hpp"
 #include "lrc/pipeline/export_phase.hpp"
@@ -107,7 +108,7 @@ void CalibrationRun::plan_memory() {
   const double limit = -world_.max(-mine);
   world_.agree([&] {
     check_rules(options_, stored_->config());
-    demand_groups(stored_->config(), options_, world_.size());
+    demand_teams(stored_->config(), options_, world_.size());
     memory_ = MemoryPlan({.model = stored_->config(),
                           .options = options_,
                           .sequences = sequences_.count,

@@ -33,9 +33,8 @@ nlohmann::ordered_json gathered(const Communicator& world, const nlohmann::order
 nlohmann::ordered_json entry_of(const CalibrateOptions& options, const SolveTask& task, std::size_t i,
                                 nlohmann::ordered_json of_solve) {
   const LinearLayout& linear = task.group.linears[task.stack.first + i];
-  nlohmann::ordered_json entry = {{"name", linear.name},
-                                  {"shape", {linear.rows, linear.cols}},
-                                  {"rank", options.rank(task.stack, linear.cols)}};
+  nlohmann::ordered_json entry = {
+      {"name", linear.name}, {"shape", {linear.rows, linear.cols}}, {"rank", options.rank(task.stack, linear.cols)}};
   if (task.stack.count > 1) entry["stack"] = task.stack.name;
   const GridShape grid = options.solve_grid(task.stack, linear.cols);  // of the ranks that solved it
   entry["grid"] = {grid.rows, grid.cols};

@@ -72,8 +72,7 @@ Index MeasurePhase::first_block() const {
 
 bool MeasurePhase::has_all_hidden(Index block) const {
   bool all = store_.has_hidden({block, kProbeUnit});
-  for (Index unit = 0; unit < unit_count(problem_.sequences); ++unit)
-    all = all && store_.has_hidden({block, unit});
+  for (Index unit = 0; unit < unit_count(problem_.sequences); ++unit) all = all && store_.has_hidden({block, unit});
   return all;
 }
 

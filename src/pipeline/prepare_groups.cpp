@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "lrc/core/log.hpp"
-#include "lrc/pipeline/group_source.hpp"
+#include "lrc/pipeline/stack_weight.hpp"
 #include "lrc/plan/memory_plan.hpp"
 #include "lrc/quantization/centred.hpp"
 #include "lrc/quantization/damping.hpp"

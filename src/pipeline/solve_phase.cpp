@@ -12,6 +12,7 @@
 #include "lrc/pipeline/solve_task.hpp"
 #include "lrc/pipeline/stored_records.hpp"
 #include "lrc/pipeline/work_costs.hpp"
+#include "lrc/plan/memory_phases.hpp"
 #include "lrc/scheduling/queue.hpp"
 
 namespace lrc {
@@ -82,8 +83,7 @@ void SolvePhase::solve(const std::vector<SolveTask>& solves, const std::string& 
 }
 
 void SolvePhase::drop_moments(const GroupLayout& group) {
-  for (Index panel = 0; panel < MomentPanels{group.inputs()}.count(); ++panel)
-    store_.drop_moments({group.name, panel});
+  for (Index panel = 0; panel < MomentPanels{group.inputs()}.count(); ++panel) store_.drop_moments({group.name, panel});
 }
 
 void drop_needless_moments(Checkpoint& store, const Problem& problem, const WorkPlan& plan) {

@@ -50,7 +50,7 @@ StoredFactor factor_of(const StoredMatrix<float>& values, const StoredCodes& cod
 }  // namespace
 
 SolveRecord to_record(const std::string& name, const SolveResult& result, const std::vector<Index>& linears,
-                      const Moments& moments, const GroupPreparation& preparation, const VectorF& bias,
+                      Index tokens, Index borrowed, const GroupPreparation& preparation, const VectorF& bias,
                       double seconds) {
   return {.name = name,
           .codes = to_stored(result.codes),
@@ -61,8 +61,8 @@ SolveRecord to_record(const std::string& name, const SolveResult& result, const 
                     {"by_rounding", result.by_rounding},
                     {"damping", result.damping},
                     {"iterations", result.iterations_done},
-                    {"tokens", moments.tokens},
-                    {"borrowed_tokens", moments.borrowed},
+                    {"tokens", tokens},
+                    {"borrowed_tokens", borrowed},
                     {"seconds", seconds}},
           .u_codes = {to_stored(result.u_codes), to_stored(result.u_scales)},
           .v_codes = {to_stored(result.v_codes), to_stored(result.v_scales)},

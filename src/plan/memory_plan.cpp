@@ -80,22 +80,19 @@ void MemoryPlan::expect(const StarvedExperts& starved, Index index) {
   demand();
 }
 
-void demand_groups(const ModelConfig& model, const CalibrateOptions& options, int ranks) {
+void demand_teams(const ModelConfig& model, const CalibrateOptions& options, int ranks) {
   const BlockLayout layout = block_layout(model, 0);
   for (const GroupLayout& group : layout.groups()) {
     for (const LinearStack& stack : stacks_of(group, options.stack_groups)) {
       const int needed = options.solve_grid(stack, group.inputs()).ranks();
-      const bool plain =
-          !options.prepares_inputs() && options.factor_bits == 16 && !options.deflated && !options.propagates();
-      if (needed == 1 || (plain && needed <= ranks)) continue;
-      const std::string why = plain ? fmt::format("but the job has {}; take more ranks or", ranks)
-                                    : "which can't prepare inputs, nor use factors in 8 bits, "
-                                      "--deflated or --propagate quantized; take --paper or";
+      if (needed <= ranks) continue;
       const bool slow = options.is_slow_alone(group.inputs());
-      throw InputError(slow ? "--team-inputs" : "--solve-memory",
-                       fmt::format("with {}, the solve of {} ({}×{}) needs a group of {} ranks, {} more {} for a solve",
-                                   slow ? std::to_string(options.team_inputs) : bytes_text(options.solve_memory),
-                                   stack.name, stack.rows, group.inputs(), needed, why, slow ? "inputs" : "memory"));
+      throw InputError(
+          slow ? "--team-inputs" : "--solve-memory",
+          fmt::format("with {}, the solve of {} ({}×{}) needs a team of {} ranks, but the job has {}; take "
+                      "more ranks or more {} for a solve",
+                      slow ? std::to_string(options.team_inputs) : bytes_text(options.solve_memory), stack.name,
+                      stack.rows, group.inputs(), needed, ranks, slow ? "inputs" : "memory"));
     }
   }
 }

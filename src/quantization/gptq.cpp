@@ -6,6 +6,7 @@
 #include <array>
 #include <cassert>
 #include <cmath>
+#include <optional>
 
 namespace lrc {
 namespace {
@@ -32,46 +33,46 @@ class GptqBand::RowTile {
 
   // Columns [begin, begin + panel.rows()), and what they leave to those after.
   void quantize(Index begin, const MatrixD& panel) {
-    const FactorRows factor{panel, begin};
+    const RootRows root{panel, begin};
     const Index end = begin + panel.rows();
-    quantize(factor, begin, end);
-    if (end < target_.cols()) propagate(factor, begin, end, target_.cols());
+    quantize(root, begin, end);
+    if (end < target_.cols()) propagate(root, begin, end, target_.cols());
   }
 
  private:
   // Rows first, first + 1, ... of R from its column `first` on.
-  struct FactorRows {
+  struct RootRows {
     const MatrixD& rows;
     Index first;
     const double* at(Index i, Index j) const { return rows.data() + (i - first) * rows.cols() + (j - first); }
   };
 
   // Halving the span makes most of the work large products, whatever the size of the caches.
-  void quantize(const FactorRows& factor, Index begin, Index end) {
-    if (end - begin <= kLeaf) return quantize_leaf(factor, begin, end);
+  void quantize(const RootRows& root, Index begin, Index end) {
+    if (end - begin <= kLeaf) return quantize_leaf(root, begin, end);
     const Index middle = begin + ceil_div(ceil_div(end - begin, kLeaf), 2) * kLeaf;
-    quantize(factor, begin, middle);
-    propagate(factor, begin, middle, end);
-    quantize(factor, middle, end);
+    quantize(root, begin, middle);
+    propagate(root, begin, middle, end);
+    quantize(root, middle, end);
   }
 
   // columns[middle, end) += R[begin:middle, middle:end]ᵀ · E[begin, middle)
-  void propagate(const FactorRows& factor, Index begin, Index middle, Index end) {
-    const int factor_distance = narrow<int>(factor.rows.cols()), rows = narrow<int>(rows_);
+  void propagate(const RootRows& root, Index begin, Index middle, Index end) {
+    const int root_distance = narrow<int>(root.rows.cols()), rows = narrow<int>(rows_);
     cblas_dgemm(CblasRowMajor, CblasTrans, CblasNoTrans, narrow<int>(end - middle), rows, narrow<int>(middle - begin),
-                1.0, factor.at(begin, middle), factor_distance, columns_.row(begin).data(), rows, 1.0,
+                1.0, root.at(begin, middle), root_distance, columns_.row(begin).data(), rows, 1.0,
                 columns_.row(middle).data(), rows);
   }
 
-  void quantize_leaf(const FactorRows& factor, Index begin, Index end) {
+  void quantize_leaf(const RootRows& root, Index begin, Index end) {
     for (Index j = begin; j < end; ++j) {
       double* sums = columns_.row(j).data();
       for (Index i = begin; i < j; ++i) {
         const double* errors = columns_.row(i).data();
-        const double coefficient = *factor.at(i, j);
+        const double coefficient = *root.at(i, j);
         for (Index r = 0; r < rows_; ++r) sums[r] += coefficient * errors[r];
       }
-      round_column(j, *factor.at(j, j), sums);
+      round_column(j, *root.at(j, j), sums);
     }
   }
 
@@ -99,34 +100,24 @@ class GptqBand::RowTile {
   MatrixD columns_;  // d_in×rows: E_j in row j once column j is rounded, before that the sum it starts from
 };
 
-double damping_term(const MatrixD& hessian, double damping) {
-  double trace = 0;
-  for (Index i = 0; i < hessian.rows(); ++i) trace += hessian(i, i);
-  return damping * trace / static_cast<double>(std::max<Index>(1, hessian.rows()));
-}
-
-MatrixD damped(const MatrixD& hessian, double damping) {
-  MatrixD result = hessian;
-  result.diagonal().array() += damping_term(hessian, damping);
-  return result;
-}
-
 GptqBand::GptqBand(Execution& exec, const MatrixD& target, const WeightGrid& grid)
     : exec_(exec),
       target_(target),
       grid_(grid),
-      result_{MatrixI8(target.rows(), target.cols()), fit_scales(exec, target, grid)} {
-  for (Index row = 0; row < target.rows(); row += kRows) {
-    tiles_.push_back(std::make_unique<RowTile>(target_, grid_, result_, row));
-  }
-}
+      result_{MatrixI8(target.rows(), target.cols()), fit_scales(exec, target, grid)},
+      tiles_(static_cast<std::size_t>(ceil_div(target.rows(), kRows))) {}
 
 GptqBand::~GptqBand() = default;
 
 void GptqBand::quantize(const MatrixD& panel) {
   assert(done_ + panel.rows() <= target_.cols() && panel.cols() == target_.cols() - done_);
-  exec_.for_each(std::ssize(tiles_),
-                 [&](Index tile) { tiles_[static_cast<std::size_t>(tile)]->quantize(done_, panel); });
+  const bool last = done_ + panel.rows() == target_.cols();
+  exec_.for_each(std::ssize(tiles_), [&](Index i) {
+    std::unique_ptr<RowTile>& tile = tiles_[static_cast<std::size_t>(i)];
+    if (!tile) tile = std::make_unique<RowTile>(target_, grid_, result_, i * kRows);
+    tile->quantize(done_, panel);
+    if (last) tile.reset();  // of a single panel, not all are there at once
+  });
   done_ += panel.rows();
 }
 
@@ -135,12 +126,17 @@ QuantizedWeight GptqBand::result() {
   return std::move(result_);
 }
 
-QuantizedWeight gptq(Execution& exec, const MatrixD& target, const MatrixD& factor, const WeightGrid& grid) {
-  assert(factor.rows() == target.cols() && factor.cols() == target.cols());
-  QuantizedWeight result{MatrixI8(target.rows(), target.cols()), fit_scales(exec, target, grid)};
-  exec.for_each(ceil_div(target.rows(), kRows),
-                [&](Index tile) { GptqBand::RowTile(target, grid, result, tile * kRows).quantize(0, factor); });
-  return result;
+template <class Matrix>
+QuantizedWeight gptq(Execution& exec, const Matrix& target, const Matrix& root, const WeightGrid& grid) {
+  assert(root.rows() == target.cols() && root.cols() == target.cols());
+  const MatrixD& rows = own_rows(target);
+  std::optional<GptqBand> band;
+  agree(target, [&] { band.emplace(exec, rows, grid); });
+  for_each_panel(root, [&](const MatrixD& panel) { agree(target, [&] { band->quantize(panel); }); });
+  return band->result();
 }
+
+template QuantizedWeight gptq(Execution&, const MatrixD&, const MatrixD&, const WeightGrid&);
+template QuantizedWeight gptq(Execution&, const DistributedMatrix&, const DistributedMatrix&, const WeightGrid&);
 
 }  // namespace lrc

@@ -4,26 +4,11 @@
 #include <cmath>
 #include <limits>
 
-#include "lrc/linalg/eigen.hpp"
-#include "lrc/linalg/triangular.hpp"
-
 namespace lrc {
 namespace {
 
-double column_norm(const MatrixD& a, Index col) {
-  double sum = 0;
-  for (Index row = 0; row < a.rows(); ++row) sum += a(row, col) * a(row, col);
-  return std::sqrt(sum);
-}
-
-}  // namespace
-
-MatrixD without(Execution& exec, const MatrixD& weight, const LowRank& correction) {
-  MatrixD rest = weight;
-  gemm(exec, Op::none, Op::transpose, -1.0, correction.u, correction.v, 1.0, rest);
-  return rest;
-}
-
+// 1 / singular value for each eigenvalue (descending, at least one) of aᵀ·a, or 0 where that is zero to working
+// precision; `rows` are those of a.
 VectorD inverse_singular_values(const VectorD& eigenvalues, Index rows) {
   const double zero = eigenvalues(0) * std::numeric_limits<double>::epsilon() * static_cast<double>(rows);
   VectorD result(eigenvalues.size());
@@ -33,43 +18,68 @@ VectorD inverse_singular_values(const VectorD& eigenvalues, Index rows) {
   return result;
 }
 
-MatrixD leading_left_vectors(Execution& exec, const MatrixD& a, Index k) {
+}  // namespace
+
+template <class Matrix>
+Matrix without(Execution& exec, const Matrix& weight, const LowRankOf<Matrix>& correction) {
+  Matrix rest = weight;
+  gemm(exec, Op::none, Op::transpose, -1.0, correction.u, correction.v, 1.0, rest);
+  return rest;
+}
+
+template <class Matrix>
+Matrix leading_left_vectors(Execution& exec, const Matrix& a, Index k) {
   assert(0 <= k && k <= a.rows() && k <= a.cols());
-  if (k == 0) return MatrixD(a.rows(), 0);
-  if (a.rows() <= a.cols()) {
-    return leading_eigenvectors(symmetric_product(exec, a, a, Op::none, Op::transpose), k).vectors;
-  }
-  const LeadingEigenvectors right = leading_eigenvectors(symmetric_product(exec, a, a, Op::transpose, Op::none), k);
-  MatrixD left = product(exec, a, right.vectors);
-  const VectorD scales = inverse_singular_values(right.values, left.rows());
-  for (Index j = 0; j < left.cols(); ++j) left.col(j) *= scales(j);
+  if (k == 0) return zeros(a, a.rows(), 0);
+  if (a.rows() <= a.cols())
+    return leading_eigenvectors(exec, symmetric_product(exec, a, a, Op::none, Op::transpose), k).vectors;
+  const auto right = leading_eigenvectors(exec, symmetric_product(exec, a, a, Op::transpose, Op::none), k);
+  Matrix left = product(exec, a, right.vectors);
+  scale_columns(exec, inverse_singular_values(right.values, left.rows()), left);
   return left;
 }
 
-LowRank best_low_rank(Execution& exec, const MatrixD& scaled, const MatrixD& factor, Index k) {
-  MatrixD u = leading_left_vectors(exec, scaled, k);
-  MatrixD v_transposed = product(exec, u, scaled, Op::transpose, Op::none);  // k×d_in
-  divide_upper(exec, Op::none, factor, v_transposed);
-  return {std::move(u), v_transposed.transpose()};
+template <class Matrix>
+LowRankOf<Matrix> best_low_rank(Execution& exec, const Matrix& scaled, const Matrix& root, Index k) {
+  Matrix u = leading_left_vectors(exec, scaled, k);
+  Matrix v_transposed = product(exec, u, scaled, Op::transpose, Op::none);  // k×d_in
+  divide_upper(exec, Op::none, root, v_transposed);
+  return {std::move(u), transposed(exec, v_transposed)};
 }
 
-LowRank balanced(const LowRank& correction) {
-  const auto& [u, v] = correction;
-  assert(u.cols() == v.cols());
-  LowRank result{MatrixD::Zero(u.rows(), u.cols()), MatrixD::Zero(v.rows(), v.cols())};
-  for (Index j = 0; j < u.cols(); ++j) {
-    const double u_norm = column_norm(u, j), v_norm = column_norm(v, j);
-    if (!(u_norm > 0 && v_norm > 0)) continue;
-    const double balance = std::sqrt(v_norm / u_norm);
-    for (Index i = 0; i < u.rows(); ++i) result.u(i, j) = u(i, j) * balance;
-    for (Index i = 0; i < v.rows(); ++i) result.v(i, j) = v(i, j) / balance;
+template <class Matrix>
+LowRankOf<Matrix> balanced(Execution& exec, const LowRankOf<Matrix>& correction) {
+  assert(correction.u.cols() == correction.v.cols());
+  const VectorD u_norms = column_squares(exec, correction.u).cwiseSqrt();
+  const VectorD v_norms = column_squares(exec, correction.v).cwiseSqrt();
+  VectorD scales(u_norms.size()), divisors(v_norms.size());  // k
+  for (Index j = 0; j < scales.size(); ++j) {
+    const bool is_zero = !(u_norms(j) > 0 && v_norms(j) > 0);
+    scales(j) = is_zero ? 0.0 : std::sqrt(v_norms(j) / u_norms(j));
+    divisors(j) = is_zero ? std::numeric_limits<double>::infinity() : scales(j);
   }
+  LowRankOf<Matrix> result = correction;
+  scale_columns(exec, scales, result.u);
+  divide_columns(exec, divisors, result.v);
   return result;
 }
 
-StoredLowRank stored(const LowRank& correction, int factor_bits, Dtype half) {
-  const LowRank scaled = balanced(correction);
+template <class Matrix>
+StoredLowRank stored(Execution& exec, const LowRankOf<Matrix>& correction, int factor_bits, Dtype half) {
+  const LowRankOf<Matrix> scaled = balanced(exec, correction);
   return {stored_factor(scaled.u, factor_bits, half), stored_factor(scaled.v, factor_bits, half)};
 }
+
+template MatrixD without(Execution&, const MatrixD&, const LowRank&);
+template DistributedMatrix without(Execution&, const DistributedMatrix&, const LowRankOf<DistributedMatrix>&);
+template MatrixD leading_left_vectors(Execution&, const MatrixD&, Index);
+template DistributedMatrix leading_left_vectors(Execution&, const DistributedMatrix&, Index);
+template LowRank best_low_rank(Execution&, const MatrixD&, const MatrixD&, Index);
+template LowRankOf<DistributedMatrix> best_low_rank(Execution&, const DistributedMatrix&, const DistributedMatrix&,
+                                                    Index);
+template LowRank balanced(Execution&, const LowRank&);
+template LowRankOf<DistributedMatrix> balanced(Execution&, const LowRankOf<DistributedMatrix>&);
+template StoredLowRank stored(Execution&, const LowRank&, int, Dtype);
+template StoredLowRank stored(Execution&, const LowRankOf<DistributedMatrix>&, int, Dtype);
 
 }  // namespace lrc

@@ -1,8 +1,10 @@
 #include "lrc/quantization/lrc.hpp"
 
 #include <cassert>
+#include <cmath>
 #include <limits>
 
+#include "lrc/quantization/damped_moments.hpp"
 #include "lrc/quantization/deflated_step.hpp"
 #include "lrc/quantization/gptq.hpp"
 #include "lrc/quantization/lrc_steps.hpp"
@@ -13,45 +15,51 @@
 namespace lrc {
 namespace {
 
-QuantizedWeight quantize_step(Execution& exec, const MatrixD& weight, const Moments& moments, const LowRank& correction,
-                              const MatrixD& yy_factor, double lambda, const SolveOptions& options) {
+template <class Matrix>
+QuantizedWeight quantize_step(Execution& exec, const Matrix& weight, const MomentsOf<Matrix>& moments,
+                              const LowRankOf<Matrix>& correction, const Matrix& yy_root, double lambda,
+                              const SolveOptions& options) {
   if (!options.deflated) {
-    return gptq(exec, quantize_target(exec, weight, correction, moments, yy_factor, lambda), yy_factor, options.grid);
+    return gptq(exec, quantize_target(exec, weight, correction, moments, yy_root, lambda), yy_root, options.grid);
   }
-  const BranchMoments branch = branch_moments(exec, moments.xx, moments.xy, correction.v, options.damping);
-  const DeflatedStep step =
-      deflated_step(exec, weight, without(exec, weight, correction), moments, branch, options.damping);
-  return gptq(exec, step.target, step.factor, options.grid);
+  const auto branch = branch_moments(exec, moments.xx, moments.xy, correction.v, options.damping);
+  const auto step = deflated_step(exec, weight, without(exec, weight, correction), moments, branch, options.damping);
+  return gptq(exec, step.target, step.root, options.grid);
 }
 
 }  // namespace
 
-SolveResult solve_lrc(Execution& exec, const MatrixD& weight, const Moments& moments, const SolveOptions& options) {
+template <class Matrix>
+SolveResult solve_lrc(Execution& exec, const Matrix& weight, const MomentsOf<Matrix>& moments,
+                      const SolveOptions& options) {
   assert(options.iterations >= 1);
   const double lambda = damping_term(moments.xx, options.damping);
-  MatrixD yy_factor = raised_factor(exec, moments.yy, lambda);  // d_in×d_in
-  LowRank correction = initial_correction(exec, weight, moments, yy_factor, lambda, options.rank);
-  if (options.deflated) yy_factor = {};  // those steps have factors of their own
-  const MatrixD xx_factor = raised_factor(exec, moments.xx, lambda);
+  Matrix yy_root = raised_root(exec, moments.yy, lambda);  // d_in×d_in
+  LowRankOf<Matrix> correction = initial_correction(exec, weight, moments, yy_root, lambda, options.rank);
+  if (options.deflated) yy_root = {};  // those steps have roots of their own
+  const Matrix xx_root = raised_root(exec, moments.xx, lambda);
   SolveResult best;
   best.relative_loss = std::numeric_limits<double>::infinity();
   for (Index iteration = 1; iteration <= options.iterations; ++iteration) {
-    QuantizedWeight quantized = quantize_step(exec, weight, moments, correction, yy_factor, lambda, options);
-    const MatrixF values = dequantized(quantized.codes, quantized.scales, options.grid.group_size);
-    correction = refitted_correction(exec, weight, values, moments, xx_factor, lambda, options.rank);
-    StoredLowRank factors = stored_with_refit(exec, weight, values, moments.xx, moments.xy, correction, options);
-    RowLosses losses = row_losses(exec, weight, values, factors.u.values, factors.v.values, moments);
-    if (losses.relative() >= best.relative_loss) continue;  // the quantize step need not descend
-    best.codes = std::move(quantized.codes);
-    best.scales = std::move(quantized.scales);
-    set_factors(best, std::move(factors));
-    set_losses(best, std::move(losses));
+    SolveResult next;
+    set_codes(next, quantize_step(exec, weight, moments, correction, yy_root, lambda, options));
+    const Matrix values = quantized_values(weight, next, options);
+    correction = refitted_correction(exec, weight, values, moments, xx_root, lambda, options.rank);
+    set_factors(next, stored_with_refit(exec, weight, values, moments.xx, moments.xy, correction, options));
+    set_losses(next, row_losses(exec, weight, values, from_own_rows(weight, weight.rows(), next.u),
+                                from_own_rows(weight, weight.cols(), next.v), moments));
+    if (next.relative_loss >= best.relative_loss) continue;  // the quantize step need not descend
+    best = std::move(next);
   }
-  if (options.rank > 0)
-    best.uncorrected = uncorrected_losses(weight, best.scales, options.grid, xx_factor, noise_powers(moments));
+  if (options.rank > 0 && std::isfinite(best.relative_loss))
+    best.uncorrected = uncorrected_losses(weight, best.scales, options.grid, xx_root, noise_powers(moments));
   best.damping = options.damping;
   best.iterations_done = options.iterations;
   return best;
 }
+
+template SolveResult solve_lrc(Execution&, const MatrixD&, const Moments&, const SolveOptions&);
+template SolveResult solve_lrc(Execution&, const DistributedMatrix&, const MomentsOf<DistributedMatrix>&,
+                               const SolveOptions&);
 
 }  // namespace lrc

@@ -1,70 +1,73 @@
 #include "lrc/quantization/lrc_steps.hpp"
 
-#include "lrc/linalg/cholesky.hpp"
-#include "lrc/linalg/triangular.hpp"
-#include "lrc/quantization/gptq.hpp"
+#include "lrc/quantization/damped_moments.hpp"
 
 namespace lrc {
-namespace {
 
-constexpr double kShareOfDamping = 1e-2;
-
-}  // namespace
-
-MatrixD damped_factor(Execution& exec, const MatrixD& moments, double damping) {
-  return raised_factor(exec, moments, damping_term(moments, damping));
-}
-
-MatrixD raised_factor(Execution& exec, const MatrixD& moments, double lambda) {
-  MatrixD factor = moments;
-  factor.diagonal().array() += lambda;
-  upper_cholesky(exec, factor);
-  return factor;
-}
-
-MatrixD relaxed_factor(Execution& exec, const Moments& moments, const MatrixD& yy_factor, double lambda) {
-  MatrixD s;
+template <class Matrix>
+Matrix relaxed_root(Execution& exec, const MomentsOf<Matrix>& moments, const Matrix& yy_root, double lambda) {
+  Matrix explained;  // d_in×d_in: Sxy Sy⁻¹ Sxyᵀ = Z Zᵀ, Z = Sxy Ry⁻ᵀ
   {
-    MatrixD z = moments.xy;  // Sxy Ry⁻ᵀ, so that Sxy Sy⁻¹ Sxyᵀ = Z Zᵀ
-    z.diagonal().array() += lambda;
-    divide_upper(exec, Op::transpose, yy_factor, z);
-    s = symmetric_product(exec, z, z, Op::none, Op::transpose);
+    Matrix z = moments.xy;
+    add_to_diagonal(exec, lambda, z);
+    divide_upper(exec, Op::transpose, yy_root, z);
+    explained = symmetric_product(exec, z, z, Op::none, Op::transpose);
   }
-  s = moments.xx - s;
-  s.diagonal().array() += (1 + kShareOfDamping) * lambda;
-  upper_cholesky(exec, s);
-  return s;
+  Matrix root = moments.xx;
+  add(exec, -1.0, explained, root);
+  add_to_diagonal(exec, (1 + kShareOfDamping) * lambda, root);
+  explained = {};
+  upper_cholesky(exec, root);
+  return root;
 }
 
-LowRank initial_correction(Execution& exec, const MatrixD& weight, const Moments& moments, const MatrixD& yy_factor,
-                           double lambda, Index k) {
-  if (k == 0) return {MatrixD(weight.rows(), 0), MatrixD(weight.cols(), 0)};
-  const MatrixD factor = relaxed_factor(exec, moments, yy_factor, lambda);
-  MatrixD scaled = weight;
-  multiply_upper(exec, Op::none, factor, scaled);
-  return best_low_rank(exec, scaled, factor, k);
+template <class Matrix>
+LowRankOf<Matrix> initial_correction(Execution& exec, const Matrix& weight, const MomentsOf<Matrix>& moments,
+                                     const Matrix& yy_root, double lambda, Index k) {
+  if (k == 0) return {zeros(weight, weight.rows(), 0), zeros(weight, weight.cols(), 0)};
+  const Matrix root = relaxed_root(exec, moments, yy_root, lambda);
+  Matrix scaled = weight;
+  multiply_upper(exec, Op::none, root, scaled);
+  return best_low_rank(exec, scaled, root, k);
 }
 
-MatrixD quantize_target(Execution& exec, const MatrixD& weight, const LowRank& correction, const Moments& moments,
-                        const MatrixD& yy_factor, double lambda) {
-  const MatrixD rest = without(exec, weight, correction);
-  MatrixD target = rest;
+template <class Matrix>
+Matrix quantize_target(Execution& exec, const Matrix& weight, const LowRankOf<Matrix>& correction,
+                       const MomentsOf<Matrix>& moments, const Matrix& yy_root, double lambda) {
+  const Matrix rest = without(exec, weight, correction);
+  Matrix target = rest;
   gemm(exec, Op::none, Op::none, 1.0, rest, moments.xy, lambda, target);
-  divide_upper(exec, Op::transpose, yy_factor, target);
-  divide_upper(exec, Op::none, yy_factor, target);
+  divide_upper(exec, Op::transpose, yy_root, target);
+  divide_upper(exec, Op::none, yy_root, target);
   return target;
 }
 
-LowRank refitted_correction(Execution& exec, const MatrixD& weight, const MatrixF& quantized, const Moments& moments,
-                            const MatrixD& xx_factor, double lambda, Index k) {
-  if (k == 0) return {MatrixD(weight.rows(), 0), MatrixD(weight.cols(), 0)};
-  MatrixD scaled = weight;  // M Rx = W Rx − Ŵ Sxyᵀ Rx⁻ᵀ
-  multiply_upper(exec, Op::none, xx_factor, scaled);
-  MatrixD covered = quantized.cast<double>();
-  gemm(exec, Op::none, Op::transpose, 1.0, quantized.cast<double>(), moments.xy, lambda, covered);
-  divide_upper(exec, Op::transpose, xx_factor, covered);
-  scaled -= covered;
-  return best_low_rank(exec, scaled, xx_factor, k);
+template <class Matrix>
+LowRankOf<Matrix> refitted_correction(Execution& exec, const Matrix& weight, const Matrix& quantized,
+                                      const MomentsOf<Matrix>& moments, const Matrix& xx_root, double lambda, Index k) {
+  if (k == 0) return {zeros(weight, weight.rows(), 0), zeros(weight, weight.cols(), 0)};
+  Matrix scaled = weight;  // M Rx = W Rx − Ŵ Sxyᵀ Rx⁻ᵀ
+  multiply_upper(exec, Op::none, xx_root, scaled);
+  Matrix covered = quantized;
+  gemm(exec, Op::none, Op::transpose, 1.0, quantized, moments.xy, lambda, covered);
+  divide_upper(exec, Op::transpose, xx_root, covered);
+  add(exec, -1.0, covered, scaled);
+  covered = {};
+  return best_low_rank(exec, scaled, xx_root, k);
 }
+
+using Distributed = DistributedMatrix;
+template MatrixD relaxed_root(Execution&, const Moments&, const MatrixD&, double);
+template Distributed relaxed_root(Execution&, const MomentsOf<Distributed>&, const Distributed&, double);
+template LowRank initial_correction(Execution&, const MatrixD&, const Moments&, const MatrixD&, double, Index);
+template LowRankOf<Distributed> initial_correction(Execution&, const Distributed&, const MomentsOf<Distributed>&,
+                                                   const Distributed&, double, Index);
+template MatrixD quantize_target(Execution&, const MatrixD&, const LowRank&, const Moments&, const MatrixD&, double);
+template Distributed quantize_target(Execution&, const Distributed&, const LowRankOf<Distributed>&,
+                                     const MomentsOf<Distributed>&, const Distributed&, double);
+template LowRank refitted_correction(Execution&, const MatrixD&, const MatrixD&, const Moments&, const MatrixD&, double,
+                                     Index);
+template LowRankOf<Distributed> refitted_correction(Execution&, const Distributed&, const Distributed&,
+                                                    const MomentsOf<Distributed>&, const Distributed&, double, Index);
 
 }  // namespace lrc

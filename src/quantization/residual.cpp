@@ -14,43 +14,42 @@ namespace {
 // How far Ŵ is drawn to W where the moments say little. Along weak directions Y is mostly rounding noise, which a small
 // Ŵ keeps out: of SmolLM2-135M, whose strong directions are taken out, that is worth 1 % of perplexity. Of fewer tokens
 // than inputs, though, directions are not weak but unseen.
-double share_of_unseen(const Moments& moments) {
-  const auto tokens = static_cast<double>(std::max<Index>(1, moments.tokens + moments.borrowed));
-  const double inputs_a_token = static_cast<double>(moments.xx.rows()) / tokens;
+double share_of_unseen(Index inputs, Index tokens) {
+  const double inputs_a_token = static_cast<double>(inputs) / static_cast<double>(std::max<Index>(1, tokens));
   return std::min(1.0, inputs_a_token * inputs_a_token);
 }
 
 }  // namespace
 
-SolveResult solve_residual(Execution& exec, const MatrixD& weight, const Moments& moments,
+template <class Matrix>
+SolveResult solve_residual(Execution& exec, const Matrix& weight, const MomentsOf<Matrix>& moments,
                            const SolveOptions& options) {
   assert(options.directions != nullptr);
   const StoredFactor& directions = *options.directions;
-  const MatrixD e = directions.values.cast<double>();  // d_in×k
-  const BranchMoments branch = branch_moments(exec, moments.xx, moments.xy, e, options.damping);
-  const LowRank start{product(exec, weight, e), e};  // with E orthonormal and Y free of its span, U would be W E
-  QuantizedWeight quantized;
-  VectorD uncorrected;  // d_out
-  {
-    MatrixD rest = without(exec, weight, start);
-    rest *= share_of_unseen(moments);
-    const DeflatedStep step = deflated_step(exec, weight, std::move(rest), moments, branch, options.damping);
-    quantized = gptq(exec, step.target, step.factor, options.grid);
-    uncorrected =
-        uncorrected_losses(weight, quantized.scales, options.grid, step.factor, noise_powers(moments, e, branch));
-  }
-  const MatrixF values = dequantized(quantized.codes, quantized.scales, options.grid.group_size);
-  const MatrixD u = fitted_left_factor(exec, weight, values, branch, start.u);
-  StoredFactor stored_u = stored_factor(u, options.factor_bits, options.factor_dtype);
+  const Matrix e = from_own_rows(weight, weight.cols(), directions.values);  // d_in×k
+  const auto branch = branch_moments(exec, moments.xx, moments.xy, e, options.damping);
+  // With E orthonormal and Y free of its span, U would be W E.
+  const LowRankOf<Matrix> start{product(exec, weight, e), e};
   SolveResult result;
-  set_losses(result, row_losses(exec, weight, values, stored_u.values, directions.values, moments));
-  result.uncorrected = std::move(uncorrected);
-  result.codes = std::move(quantized.codes);
-  result.scales = std::move(quantized.scales);
-  set_factors(result, {std::move(stored_u), directions});
+  {
+    Matrix rest = without(exec, weight, start);
+    scale(exec, share_of_unseen(weight.cols(), moments.tokens + moments.borrowed), rest);
+    const auto step = deflated_step(exec, weight, std::move(rest), moments, branch, options.damping);
+    set_codes(result, gptq(exec, step.target, step.root, options.grid));
+    result.uncorrected =
+        uncorrected_losses(weight, result.scales, options.grid, step.root, noise_powers(exec, moments, e, branch));
+  }
+  const Matrix values = quantized_values(weight, result, options);
+  const Matrix u = fitted_left_factor(exec, weight, values, branch, start.u);
+  set_factors(result, {stored_factor(u, options.factor_bits, options.factor_dtype), directions});
+  set_losses(result, row_losses(exec, weight, values, from_own_rows(weight, weight.rows(), result.u), e, moments));
   result.damping = options.damping;
   result.iterations_done = 1;
   return result;
 }
+
+template SolveResult solve_residual(Execution&, const MatrixD&, const Moments&, const SolveOptions&);
+template SolveResult solve_residual(Execution&, const DistributedMatrix&, const MomentsOf<DistributedMatrix>&,
+                                    const SolveOptions&);
 
 }  // namespace lrc

@@ -7,7 +7,8 @@
 #include "lrc/linalg/cholesky.hpp"
 #include "lrc/linalg/eigen.hpp"
 #include "lrc/linalg/triangular.hpp"
-#include "lrc/quantization/lrc_steps.hpp"
+#include "lrc/quantization/damped_moments.hpp"
+#include "lrc/quantization/low_rank.hpp"
 
 namespace lrc {
 namespace {
@@ -16,11 +17,11 @@ namespace {
 MatrixD leading_outputs(Execution& exec, const MatrixD& weight, const MatrixD& xx, Index k, double damping) {
   if (weight.rows() <= weight.cols()) {
     const MatrixD half = product(exec, weight, xx);  // d_out×d_in: W Sx
-    return leading_eigenvectors(symmetric_product(exec, half, weight, Op::none, Op::transpose), k).vectors;
+    return leading_eigenvectors(exec, symmetric_product(exec, half, weight, Op::none, Op::transpose), k).vectors;
   }
-  const MatrixD factor = damped_factor(exec, xx, damping);
+  const MatrixD root = damped_root(exec, xx, damping);
   MatrixD scaled = weight;
-  multiply_upper(exec, Op::none, factor, scaled);
+  multiply_upper(exec, Op::none, root, scaled);
   return leading_left_vectors(exec, scaled, k);
 }
 
@@ -65,8 +66,8 @@ MatrixD residual_directions(Execution& exec, const MatrixD& weight, const Matrix
   assert(weight.cols() == xx.rows() && 0 <= k && k <= xx.rows());
   const Index leading = std::max(ceil_div(k, 2), k - weight.rows());
   MatrixD e(xx.rows(), k);
-  const MatrixD first = leading_eigenvectors(xx, leading).vectors;  // d_in×leading
-  MatrixD rest = weight;                                            // W (I − E Eᵀ)
+  const MatrixD first = leading_eigenvectors(exec, xx, leading).vectors;  // d_in×leading
+  MatrixD rest = weight;                                                  // W (I − E Eᵀ)
   gemm(exec, Op::none, Op::transpose, -1.0, product(exec, weight, first), first, 1.0, rest);
   e.leftCols(leading) = first;
   e.rightCols(k - leading) = weighted_directions(exec, rest, xx, k - leading, damping);

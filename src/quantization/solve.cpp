@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cassert>
 
-#include "lrc/linalg/gemm.hpp"
 #include "lrc/quantization/damping.hpp"
 #include "lrc/quantization/lrc.hpp"
 #include "lrc/quantization/objective.hpp"
@@ -14,43 +13,54 @@
 namespace lrc {
 namespace {
 
-SolveResult solve_rtn(Execution& exec, const MatrixD& weight, const Moments& moments, const SolveOptions& options) {
-  QuantizedWeight quantized = round_to_nearest(exec, weight, options.grid);
-  const MatrixF values = dequantized(quantized.codes, quantized.scales, options.grid.group_size);
-  SolveResult result{std::move(quantized.codes), std::move(quantized.scales), MatrixF(weight.rows(), 0),
-                     MatrixF(weight.cols(), 0)};
-  set_losses(result, row_losses(exec, weight, values, result.u, result.v, moments));
+// Of `result`'s codes and factors.
+template <class Matrix>
+void measure_losses(Execution& exec, const Matrix& weight, const MomentsOf<Matrix>& moments,
+                    const SolveOptions& options, SolveResult& result) {
+  set_losses(result, row_losses(exec, weight, quantized_values(weight, result, options),
+                                from_own_rows(weight, weight.rows(), result.u),
+                                from_own_rows(weight, weight.cols(), result.v), moments));
+}
+
+template <class Matrix>
+SolveResult solve_rtn(Execution& exec, const Matrix& weight, const MomentsOf<Matrix>& moments,
+                      const SolveOptions& options) {
+  SolveResult result;
+  const MatrixD& rows = own_rows(weight);
+  agree(weight, [&] { set_codes(result, round_to_nearest(exec, rows, options.grid)); });
+  set_factors(result,
+              stored(exec, LowRankOf<Matrix>{zeros(weight, weight.rows(), 0), zeros(weight, weight.cols(), 0)}, 16));
+  measure_losses(exec, weight, moments, options, result);
   return result;
 }
 
 // What can be known where the moments tell nothing. U = 0, or, with directions, the part that is not quantized.
-SolveResult solve_by_rounding(Execution& exec, const MatrixD& weight, const Moments& moments,
+template <class Matrix>
+SolveResult solve_by_rounding(Execution& exec, const Matrix& weight, const MomentsOf<Matrix>& moments,
                               const SolveOptions& options, Index rank) {
   SolveResult result = solve_rtn(exec, weight, moments, options);
   result.by_rounding = true;
   if (rank == 0) return result;
-  const MatrixD zero = MatrixD::Zero(weight.cols(), rank);
-  const MatrixD v = options.directions ? MatrixD(options.directions->values.cast<double>()) : zero;
-  StoredFactor stored_v =
-      options.directions ? *options.directions : stored_factor(v, options.factor_bits, options.factor_dtype);
-  set_factors(result, {stored_factor(product(exec, weight, v), options.factor_bits, options.factor_dtype),
-                       std::move(stored_v)});
-  const MatrixF values = dequantized(result.codes, result.scales, options.grid.group_size);
-  set_losses(result, row_losses(exec, weight, values, result.u, result.v, moments));
+  StoredFactor v = options.directions
+                       ? *options.directions
+                       : stored_factor(zeros(weight, weight.cols(), rank), options.factor_bits, options.factor_dtype);
+  const Matrix u = product(exec, weight, from_own_rows(weight, weight.cols(), v.values));
+  set_factors(result, {stored_factor(u, options.factor_bits, options.factor_dtype), std::move(v)});
+  measure_losses(exec, weight, moments, options, result);
   return result;
 }
 
-// Where the directions take out all that the tokens have (fewer tokens than directions), what is left is rounding.
-bool nothing_is_quantized(const Moments& moments) {
+// No token came, or all inputs were zero; or the directions take out all that the tokens have (fewer tokens than
+// directions), so that what is left is rounding.
+template <class Matrix>
+bool nothing_is_quantized(const MomentsOf<Matrix>& moments) {
   constexpr double kRounding = 1e-5;
-  return moments.yy.trace() <= kRounding * moments.xx.trace();
+  const VectorD xx = moments.xx.diagonal(), yy = moments.yy.diagonal();
+  return tells_nothing(xx) || yy.sum() <= kRounding * xx.sum();
 }
 
-bool all_finite(const Moments& moments) {
-  return moments.xx.allFinite() && moments.xy.allFinite() && moments.yy.allFinite();
-}
-
-SolveResult solve_damped(Execution& exec, Method method, const MatrixD& weight, const Moments& moments,
+template <class Matrix>
+SolveResult solve_damped(Execution& exec, Method method, const Matrix& weight, const MomentsOf<Matrix>& moments,
                          SolveOptions options, double damping) {
   options.damping = damping;
   if (method == Method::lrc && options.directions) return solve_residual(exec, weight, moments, options);
@@ -59,11 +69,31 @@ SolveResult solve_damped(Execution& exec, Method method, const MatrixD& weight, 
   return solve_svd(exec, weight, moments, options);
 }
 
+// Of each rank its own rows.
+template <class Matrix>
+SolveResult solve_rows(Execution& exec, Method method, const Matrix& weight, const MomentsOf<Matrix>& moments,
+                       const SolveOptions& options) {
+  if (method == Method::rtn) return solve_rtn(exec, weight, moments, options);
+  const auto by_rounding = [&] {
+    return solve_by_rounding(exec, weight, moments, options, method == Method::gptq ? 0 : options.rank);
+  };
+  if (nothing_is_quantized(moments)) return by_rounding();
+  const auto damped = [&](double damping) { return solve_damped(exec, method, weight, moments, options, damping); };
+  const bool finite = is_finite(moments.xx) && is_finite(moments.xy) && is_finite(moments.yy);
+  return or_by_rounding(
+      finite, [&] { return with_damping(options, damped); }, by_rounding);
+}
+
 }  // namespace
 
 void set_losses(SolveResult& result, RowLosses losses) {
   result.relative_loss = losses.relative();
   result.losses = std::move(losses);
+}
+
+void set_codes(SolveResult& result, QuantizedWeight quantized) {
+  result.codes = std::move(quantized.codes);
+  result.scales = std::move(quantized.scales);
 }
 
 void set_factors(SolveResult& result, StoredLowRank factors) {
@@ -75,23 +105,25 @@ void set_factors(SolveResult& result, StoredLowRank factors) {
   result.v_scales = std::move(factors.v.scales);
 }
 
-SolveResult solve(Execution& exec, Method method, const MatrixD& weight, const Moments& moments,
+template <class Matrix>
+SolveResult solve(Execution& exec, Method method, const Matrix& weight, const MomentsOf<Matrix>& moments,
                   const SolveOptions& options) {
   assert(moments.xx.rows() == weight.cols() && moments.xy.rows() == weight.cols() &&
          moments.yy.rows() == weight.cols());
-  assert(weight.allFinite());
+  assert(is_finite(weight));
   assert(options.rank >= 0 && options.rank <= weight.cols());
-  assert(options.directions
-             ? options.directions->values.rows() == weight.cols() && options.directions->values.cols() == options.rank
-             : options.rank <= weight.rows());
-  if (method == Method::rtn) return solve_rtn(exec, weight, moments, options);
-  const auto by_rounding = [&] {
-    return solve_by_rounding(exec, weight, moments, options, method == Method::gptq ? 0 : options.rank);
-  };
-  if (tells_nothing(moments.xx.diagonal()) || nothing_is_quantized(moments)) return by_rounding();
-  const auto damped = [&](double damping) { return solve_damped(exec, method, weight, moments, options, damping); };
-  return or_by_rounding(
-      all_finite(moments), [&] { return with_damping(options, damped); }, by_rounding);
+  assert(options.directions ? options.directions->values.cols() == options.rank : options.rank <= weight.rows());
+  SolveResult result;
+  try {
+    result = solve_rows(exec, method, weight, moments, options);
+  } catch (const DampingFailure& failure) {  // of all ranks: a factorization fails on all or on none
+    agree(weight, [&] { throw failure; });
+  }
+  const auto gather = [&](auto& rows) { rows = gathered_rows(weight, std::move(rows)); };
+  for (MatrixI8* codes : {&result.codes, &result.u_codes, &result.v_codes}) gather(*codes);
+  for (MatrixF* values : {&result.scales, &result.u, &result.v}) gather(*values);
+  gather(result.uncorrected);
+  return result;
 }
 
 double solve_workspace_bytes(Method method, Index d_out, Index d_in, Index rank) {
@@ -102,5 +134,9 @@ double solve_workspace_bytes(Method method, Index d_out, Index d_in, Index rank)
   const double moments = method == Method::rtn ? 0 : method == Method::lrc ? 3 * inputs : inputs;
   return sizeof(double) * (moments + 4 * weights + eigenproblem + factors);
 }
+
+template SolveResult solve(Execution&, Method, const MatrixD&, const Moments&, const SolveOptions&);
+template SolveResult solve(Execution&, Method, const DistributedMatrix&, const MomentsOf<DistributedMatrix>&,
+                           const SolveOptions&);
 
 }  // namespace lrc

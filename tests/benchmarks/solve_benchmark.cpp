@@ -15,6 +15,7 @@
 #include "lrc/linalg/cholesky.hpp"
 #include "lrc/linalg/eigen.hpp"
 #include "lrc/linalg/gemm.hpp"
+#include "lrc/quantization/damped_moments.hpp"
 #include "lrc/quantization/gptq.hpp"
 #include "lrc/quantization/rank.hpp"
 #include "lrc/quantization/solve.hpp"
@@ -94,15 +95,15 @@ void run(Index size, int threads, double fraction) {
     fmt::print("{:<44}{:>10.2f}{:>10.0f} %\n", what, time, 100 * operations / time / peak);
   };
 
-  MatrixD factor = damped(moments.yy, 0.01);
-  show("Cholesky factorization", seconds([&] { upper_cholesky(exec, factor); }), n * n * n / 3);
+  MatrixD root = damped(exec, moments.yy, 0.01);
+  show("Cholesky factorization", seconds([&] { upper_cholesky(exec, root); }), n * n * n / 3);
   const double scales_time = seconds([&] { fit_scales(exec, weight, WeightGrid{}); });
   fmt::print("{:<44}{:>10.2f}\n", "clip search", scales_time);
-  const double gptq_time = seconds([&] { gptq(exec, weight, factor, WeightGrid{}); }) - scales_time;
+  const double gptq_time = seconds([&] { gptq(exec, weight, root, WeightGrid{}); }) - scales_time;
   show("GPTQ loop (target 40 %)", gptq_time, n * n * n);
 
   const Index rank = rank_of(fraction, size, size);
-  const double eigen_time = seconds([&] { leading_eigenvectors(moments.xx, rank); });
+  const double eigen_time = seconds([&] { leading_eigenvectors(exec, moments.xx, rank); });
   fmt::print("{:<44}{:>10.2f}\n", fmt::format("eigensolve, {} leading vectors", rank), eigen_time);
   const double operations = lrc_operations(n, n, static_cast<double>(rank));
   const double ideal = operations / peak + eigen_time;

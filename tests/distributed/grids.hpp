@@ -7,7 +7,8 @@
 #include <functional>
 #include <memory>
 
-#include "lrc/linalg/block_cyclic.hpp"
+#include "lrc/linalg/distributed_matrix.hpp"
+#include "lrc/linalg/moments.hpp"
 
 namespace lrc {
 
@@ -37,13 +38,19 @@ inline std::string grid_name(const testing::TestParamInfo<GridShape>& info) {
   return fmt::format("{}x{}", info.param.rows, info.param.cols);
 }
 
-/// `a`, which every rank has, as a block-cyclic matrix.
-inline BlockCyclic spread(const ProcessGrid& grid, const MatrixD& a, Index block) {
-  return BlockCyclic::from_panels(grid, a.rows(), a.cols(), block,
-                                  [&](Index begin, Index end) -> MatrixD { return a.middleRows(begin, end - begin); });
+/// `a`, which every rank has, as a distributed matrix.
+inline DistributedMatrix spread(const ProcessGrid& grid, const MatrixD& a, Index block) {
+  return DistributedMatrix::from_panels(grid, a.rows(), a.cols(), block, [&](Index begin, Index end) -> MatrixD {
+    return a.middleRows(begin, end - begin);
+  });
 }
 
-inline MatrixD collected(const BlockCyclic& a) { return a.rows_everywhere(0, a.rows(), a.cols()); }
+inline MomentsOf<DistributedMatrix> spread(const ProcessGrid& grid, const Moments& moments, Index block) {
+  return {moments.tokens, spread(grid, moments.xx, block), spread(grid, moments.xy, block),
+          spread(grid, moments.yy, block), moments.borrowed};
+}
+
+inline MatrixD collected(const DistributedMatrix& a) { return a.rows_everywhere(0, a.rows(), 0); }
 
 inline double largest(const MatrixD& a) { return a.size() == 0 ? 0.0 : a.cwiseAbs().maxCoeff(); }
 

@@ -124,7 +124,7 @@ class SolvedModel {
     result.scales = random_matrix(rows, grid.groups(inputs), 0.02F).cwiseAbs();
     for (float& scale : result.scales.reshaped()) scale = rounded_to(Dtype::bf16, scale);
     const auto factor = [&](Index of, float deviation) {
-      return stored_factor(random_matrix(of, what_.rank, deviation).cast<double>(), what_.factor_bits);
+      return stored_factor(MatrixD(random_matrix(of, what_.rank, deviation).cast<double>()), what_.factor_bits);
     };
     set_factors(result, {factor(rows, 0.3F), factor(inputs, 0.15F)});
     return result;

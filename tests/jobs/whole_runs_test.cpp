@@ -256,7 +256,6 @@ TEST_F(WholeRuns, OptionsThatContradictAreRefusedByName) {  // tests/options has
   expect_refused("--paper --factor-bits 8", "--factor-bits: 8 does not go with --paper; it must be 16");
   expect_refused("--deflated on", "--deflated: on needs --residual-activations off");
   expect_refused("--export-for stock", "--activation-group-size: 32 does not divide the 48 inputs of");
-  expect_refused("--propagate quantized --solve-memory 100K", "--propagate quantized; take");
 }
 
 // Nothing is in the way of a config that serves all methods, and nothing of lrc's defaults where they have no effect.

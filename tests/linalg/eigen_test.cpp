@@ -17,8 +17,9 @@ void PrintTo(const Problem& problem, std::ostream* out) { *out << "n " << proble
 
 class Eigenvectors : public testing::TestWithParam<Problem> {
  protected:
+  Execution exec_;
   MatrixD a_ = random_positive_definite(GetParam().n, 1);
-  LeadingEigenvectors leading_ = leading_eigenvectors(a_, GetParam().k);
+  LeadingEigenvectors leading_ = leading_eigenvectors(exec_, a_, GetParam().k);
 };
 
 TEST_P(Eigenvectors, AreEigenvectors) {
@@ -56,20 +57,23 @@ INSTANTIATE_TEST_SUITE_P(Sizes, Eigenvectors,
                                          Problem{257, 100}));
 
 TEST(EigenvectorsOfSpecialMatrices, NoneAsked) {
-  EXPECT_EQ(leading_eigenvectors(MatrixD::Identity(3, 3), 0).values.size(), 0);
+  Execution exec;
+  EXPECT_EQ(leading_eigenvectors(exec, MatrixD::Identity(3, 3), 0).values.size(), 0);
 }
 
 TEST(EigenvectorsOfSpecialMatrices, RepeatedEigenvaluesStillGiveOrthonormalVectors) {
-  const LeadingEigenvectors leading = leading_eigenvectors(MatrixD::Identity(40, 40) * 2.0, 10);
+  Execution exec;
+  const LeadingEigenvectors leading = leading_eigenvectors(exec, MatrixD::Identity(40, 40) * 2.0, 10);
   EXPECT_LT((leading.vectors.transpose() * leading.vectors - MatrixD::Identity(10, 10)).norm(), 1e-12);
   EXPECT_TRUE(leading.values.isApproxToConstant(2.0));
 }
 
 TEST(EigenvectorsOfSpecialMatrices, NotFiniteIsAnError) {
+  Execution exec;
   MatrixD a = MatrixD::Identity(5, 5);
   a(4, 1) = std::nan("");
   try {
-    leading_eigenvectors(a, 2);
+    leading_eigenvectors(exec, a, 2);
     FAIL() << "no error";
   } catch (const CallError& error) {
     EXPECT_STREQ(error.what(), "dsyevr: the matrix is not finite");

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "lrc/quantization/gptq.hpp"
+#include "lrc/quantization/damped_moments.hpp"
 #include "quantization/explicit.hpp"
 
 namespace lrc {
@@ -18,7 +18,7 @@ void PrintTo(const Case& c, std::ostream* out) { *out << c.d_out << "x" << c.d_i
 
 class DeflatedStepTest : public testing::TestWithParam<Case> {
  protected:
-  DeflatedStep step(double damping) {
+  DeflatedStepOf<MatrixD> step(double damping) {
     const BranchMoments branch = branch_moments(exec_, problem_.moments.xx, problem_.moments.xy, v_, kNoDamping);
     return deflated_step(exec_, problem_.weight, rest_, problem_.moments, branch, damping);
   }
@@ -44,10 +44,11 @@ TEST_P(DeflatedStepTest, TheTargetIsTheBestWeightTogetherWithItsBestLeftFactor) 
 TEST_P(DeflatedStepTest, TheHessianIsThatOfTheDeflatedActivations) {
   constexpr double kDamping = 0.01;
   const MatrixD y = deflated(problem_.y);
-  const MatrixD expected =
-      damped(MatrixD(y * y.transpose() + damped(problem_.moments.yy, 1e-4 * kDamping) - problem_.moments.yy), kDamping);
-  const MatrixD factor = step(kDamping).factor;
-  EXPECT_LT((factor * factor.transpose() - expected).norm(), 1e-6 * expected.norm());
+  const MatrixD expected = damped(
+      exec_, MatrixD(y * y.transpose() + damped(exec_, problem_.moments.yy, 1e-4 * kDamping) - problem_.moments.yy),
+      kDamping);
+  const MatrixD root = step(kDamping).root;
+  EXPECT_LT((root * root.transpose() - expected).norm(), 1e-6 * expected.norm());
 }
 
 // Damping shrinks nothing: it draws Ŵ to what the branch leaves of W.

@@ -9,9 +9,10 @@ namespace lrc {
 namespace {
 
 TEST(ExpandMoments, ThreeMatricesAreTakenAsTheyAre) {
+  Execution exec;
   const Problem problem = random_problem(1, 7, 30, 1);
   const auto& [tokens, xx, xy, yy, borrowed] = problem.moments;
-  const Moments found = expand_moments({tokens, xx.cast<float>(), xy.cast<float>(), yy.cast<float>(), 5});
+  const Moments found = expand_moments(exec, {tokens, xx.cast<float>(), xy.cast<float>(), yy.cast<float>(), 5});
   EXPECT_EQ(found.tokens, tokens);
   EXPECT_EQ(found.borrowed, borrowed + 5);
   EXPECT_EQ(found.xx, xx.cast<float>().cast<double>());
@@ -21,6 +22,7 @@ TEST(ExpandMoments, ThreeMatricesAreTakenAsTheyAre) {
 
 // Y = diag(c) X + noise that is uncorrelated with X and between channels, exactly: the case in which nothing is lost.
 TEST(ExpandMoments, OneMatrixGivesAllThreeWhereTheNoiseIsUncorrelated) {
+  Execution exec;
   const Index d_in = 5;
   const MatrixD xx = random_positive_definite(d_in, 2).cast<float>().cast<double>();
   VectorD c(d_in), noise(d_in);
@@ -29,7 +31,7 @@ TEST(ExpandMoments, OneMatrixGivesAllThreeWhereTheNoiseIsUncorrelated) {
   const MatrixD xy = xx * c.asDiagonal();
   const MatrixD yy = MatrixD(c.asDiagonal() * xy) + MatrixD(noise.asDiagonal());
   const MatrixF xy_sums = xy.diagonal().transpose().cast<float>(), yy_sums = yy.diagonal().transpose().cast<float>();
-  const Moments found = expand_moments({9, xx.cast<float>(), xy_sums, yy_sums});
+  const Moments found = expand_moments(exec, {9, xx.cast<float>(), xy_sums, yy_sums});
   EXPECT_EQ(found.tokens, 9);
   EXPECT_EQ(found.xx, xx);
   EXPECT_LT((found.xy - xy).norm(), 1e-6);
@@ -88,9 +90,10 @@ TEST(ExpandMoments, ThreeMatricesAreTakenAsTheyAreWithDirectionsToo) {
 }
 
 TEST(ExpandMoments, ADeadChannelHasNoSlope) {
+  Execution exec;
   MatrixF xx = MatrixF::Identity(2, 2);
   xx(1, 1) = 0;
-  const Moments found = expand_moments({1, xx, MatrixF::Zero(1, 2), MatrixF::Zero(1, 2)});
+  const Moments found = expand_moments(exec, {1, xx, MatrixF::Zero(1, 2), MatrixF::Zero(1, 2)});
   EXPECT_TRUE(found.xy.allFinite() && found.yy.allFinite());
   EXPECT_EQ(found.yy(1, 1), 0);
 }

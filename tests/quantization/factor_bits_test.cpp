@@ -51,15 +51,15 @@ TEST(StoredFactor, ZeroColumnsAndNoColumnsAreStoredInBothForms) {
 
 TEST(StoredFactor, WhatDoesNotFitIsAnError) {
   for (const int bits : {8, 16}) {
-    EXPECT_THROW(stored_factor(MatrixD::Constant(1, 1, 1e42), bits), Error);
-    EXPECT_THROW(stored_factor(MatrixD::Constant(2, 1, std::nan("")), bits), Error);
+    EXPECT_THROW(stored_factor(MatrixD(MatrixD::Constant(1, 1, 1e42)), bits), Error);
+    EXPECT_THROW(stored_factor(MatrixD(MatrixD::Constant(2, 1, std::nan(""))), bits), Error);
     for (const Index row : {0, 1}) {
       MatrixD factor = MatrixD::Constant(2, 1, 0.5);
       factor(row, 0) = std::nan("");
       EXPECT_THROW(stored_factor(factor, bits), Error) << row;
     }
   }
-  EXPECT_THROW(stored_factor(MatrixD::Ones(1, 1), 4), InputError);
+  EXPECT_THROW(stored_factor(MatrixD(MatrixD::Ones(1, 1)), 4), InputError);
 }
 
 }  // namespace

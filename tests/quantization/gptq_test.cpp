@@ -7,7 +7,7 @@
 #include <cmath>
 
 #include "lrc/linalg/cholesky.hpp"
-#include "lrc/quantization/lrc_steps.hpp"
+#include "lrc/quantization/damped_moments.hpp"
 #include "lrc/quantization/rtn.hpp"
 #include "quantization/problem.hpp"
 
@@ -45,31 +45,31 @@ class Gptq : public testing::TestWithParam<Case> {
  protected:
   Problem problem_ = random_problem(GetParam().d_out, GetParam().d_in, 2 * GetParam().d_in + 5, 1);
   Execution exec_{2};
-  MatrixD hessian_ = damped(problem_.moments.xx, 0.01);
-  MatrixD factor_ = damped_factor(exec_, problem_.moments.xx, 0.01);
+  MatrixD hessian_ = damped(exec_, problem_.moments.xx, 0.01);
+  MatrixD root_ = damped_root(exec_, problem_.moments.xx, 0.01);
 };
 
 TEST_P(Gptq, EqualsTheTextbook) {
-  const QuantizedWeight quantized = gptq(exec_, problem_.weight, factor_, GetParam().grid);
+  const QuantizedWeight quantized = gptq(exec_, problem_.weight, root_, GetParam().grid);
   EXPECT_EQ(quantized.scales, fit_scales(exec_, problem_.weight, GetParam().grid));
   EXPECT_EQ(quantized.codes, textbook_gptq(problem_.weight, hessian_, quantized.scales, GetParam().grid));
 }
 
 TEST_P(Gptq, GivesTheSameBitsOnAnyNumberOfThreads) {
   Execution one(1), three(3);
-  const QuantizedWeight a = gptq(one, problem_.weight, factor_, GetParam().grid);
-  const QuantizedWeight b = gptq(three, problem_.weight, factor_, GetParam().grid);
+  const QuantizedWeight a = gptq(one, problem_.weight, root_, GetParam().grid);
+  const QuantizedWeight b = gptq(three, problem_.weight, root_, GetParam().grid);
   EXPECT_EQ(a.codes, b.codes);
   EXPECT_EQ(a.scales, b.scales);
 }
 
 TEST_P(Gptq, GivesTheSameCodesWhenTheFactorComesInPanels) {
-  const QuantizedWeight whole = gptq(exec_, problem_.weight, factor_, GetParam().grid);
+  const QuantizedWeight whole = gptq(exec_, problem_.weight, root_, GetParam().grid);
   for (const Index rows : {1, 32, 50, 1000}) {
     GptqBand band(exec_, problem_.weight, GetParam().grid);
-    const Index n = factor_.rows();
+    const Index n = root_.rows();
     for (Index begin = 0; begin < n; begin += rows) {
-      band.quantize(factor_.block(begin, begin, std::min(rows, n - begin), n - begin));
+      band.quantize(root_.block(begin, begin, std::min(rows, n - begin), n - begin));
     }
     const QuantizedWeight found = band.result();
     EXPECT_EQ(found.codes, whole.codes) << "panels of " << rows;
@@ -85,9 +85,9 @@ INSTANTIATE_TEST_SUITE_P(Cases, Gptq,
 TEST(GptqOnSpecialHessians, ADiagonalOneIsRoundToNearest) {
   Execution exec;
   const MatrixD weight = random_matrix(9, 70, 1);
-  MatrixD factor = MatrixD::Identity(70, 70);
-  for (Index i = 0; i < 70; ++i) factor(i, i) = 1.0 + static_cast<double>(i);
-  EXPECT_EQ(gptq(exec, weight, factor, WeightGrid{}).codes, round_to_nearest(exec, weight, WeightGrid{}).codes);
+  MatrixD root = MatrixD::Identity(70, 70);
+  for (Index i = 0; i < 70; ++i) root(i, i) = 1.0 + static_cast<double>(i);
+  EXPECT_EQ(gptq(exec, weight, root, WeightGrid{}).codes, round_to_nearest(exec, weight, WeightGrid{}).codes);
 }
 
 TEST(GptqOnSpecialHessians, ADeadChannelIsRoundedToNearestAndDisturbsNoOther) {
@@ -95,12 +95,12 @@ TEST(GptqOnSpecialHessians, ADeadChannelIsRoundedToNearestAndDisturbsNoOther) {
   Problem problem = random_problem(9, 40, 200, 3);
   problem.moments.xx.row(17).setZero();
   problem.moments.xx.col(17).setZero();
-  const MatrixD factor = damped_factor(exec, problem.moments.xx, 0.01);
+  const MatrixD root = damped_root(exec, problem.moments.xx, 0.01);
   MatrixD other = problem.weight;
   other.col(17).setZero();  // small against its row's largest, so the scales stay
   problem.weight.col(17) *= 0.1;
-  const MatrixI8 codes = gptq(exec, problem.weight, factor, {.bits = 4, .group_size = 1}).codes;
-  const MatrixI8 other_codes = gptq(exec, other, factor, {.bits = 4, .group_size = 1}).codes;
+  const MatrixI8 codes = gptq(exec, problem.weight, root, {.bits = 4, .group_size = 1}).codes;
+  const MatrixI8 other_codes = gptq(exec, other, root, {.bits = 4, .group_size = 1}).codes;
   EXPECT_EQ(codes.col(17), round_to_nearest(exec, problem.weight, {.bits = 4, .group_size = 1}).codes.col(17));
   EXPECT_EQ(codes.leftCols(17), other_codes.leftCols(17));
   EXPECT_EQ(codes.rightCols(22), other_codes.rightCols(22));
@@ -109,11 +109,11 @@ TEST(GptqOnSpecialHessians, ADeadChannelIsRoundedToNearestAndDisturbsNoOther) {
 TEST(GptqOnSpecialHessians, BeatsRoundToNearestOnCorrelatedInputs) {
   Execution exec;
   const Problem problem = random_problem(50, 60, 300, 4);
-  const MatrixD factor = damped_factor(exec, problem.moments.xx, 0.01);
+  const MatrixD root = damped_root(exec, problem.moments.xx, 0.01);
   const auto error = [&](const QuantizedWeight& quantized) {
     return ((problem.weight - dequantized(quantized.codes, quantized.scales, 0).cast<double>()) * problem.x).norm();
   };
-  EXPECT_LT(error(gptq(exec, problem.weight, factor, WeightGrid{})),
+  EXPECT_LT(error(gptq(exec, problem.weight, root, WeightGrid{})),
             0.8 * error(round_to_nearest(exec, problem.weight, WeightGrid{})));
 }
 

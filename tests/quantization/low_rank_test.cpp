@@ -33,13 +33,13 @@ TEST_P(LowRankTest, LeadingLeftVectorsAreThoseOfTheSvd) {
 
 // Eckart and Young: what the best product of rank k leaves are the singular values after the k-th.
 TEST_P(LowRankTest, IsTheBestInItsMetric) {
-  MatrixD factor = random_positive_definite(GetParam().d_in, 2);
-  upper_cholesky(exec_, factor);
-  const MatrixD scaled = a_ * factor;
-  const auto [u, v] = best_low_rank(exec_, scaled, factor, k_);
+  MatrixD root = random_positive_definite(GetParam().d_in, 2);
+  upper_cholesky(exec_, root);
+  const MatrixD scaled = a_ * root;
+  const auto [u, v] = best_low_rank(exec_, scaled, root, k_);
   const auto values = Eigen::JacobiSVD<Eigen::MatrixXd>(scaled).singularValues();
   const double least = values.tail(values.size() - k_).norm();
-  EXPECT_NEAR(((a_ - u * v.transpose()) * factor).norm(), least, 1e-9 * scaled.norm());
+  EXPECT_NEAR(((a_ - u * v.transpose()) * root).norm(), least, 1e-9 * scaled.norm());
 }
 
 INSTANTIATE_TEST_SUITE_P(Cases, LowRankTest,
@@ -52,12 +52,13 @@ TEST(LeadingLeftVectors, ARankThatIsNotThereGivesZeros) {
   const MatrixD u = leading_left_vectors(exec, a, 5);
   EXPECT_TRUE(u.allFinite());
   EXPECT_LT((u * (u.transpose() * a) - a).norm(), 1e-9 * a.norm());
-  EXPECT_EQ(leading_left_vectors(exec, MatrixD::Zero(30, 9), 5), MatrixD::Zero(30, 5));
+  EXPECT_EQ(leading_left_vectors(exec, MatrixD(MatrixD::Zero(30, 9)), 5), MatrixD::Zero(30, 5));
 }
 
 TEST(StoredCorrection, IsBalancedAndKeepsTheProduct) {
+  Execution exec;
   const LowRank correction{random_matrix(50, 3, 1) * 1e-4, random_matrix(20, 3, 2) * 1e5};
-  const auto [u, v] = stored(correction, 16);
+  const auto [u, v] = stored(exec, correction, 16);
   for (Index j = 0; j < 3; ++j) EXPECT_NEAR(u.values.col(j).norm() / v.values.col(j).norm(), 1, 1e-3);
   const MatrixD product = correction.u * correction.v.transpose();
   EXPECT_LT((u.values * v.values.transpose()).cast<double>().cwiseAbs().maxCoeff(), 2 * product.cwiseAbs().maxCoeff());
@@ -65,14 +66,16 @@ TEST(StoredCorrection, IsBalancedAndKeepsTheProduct) {
 }
 
 TEST(StoredCorrection, ZeroColumnsStayZero) {
+  Execution exec;
   for (const int bits : {8, 16}) {
-    const auto [u, v] = stored({MatrixD::Zero(3, 1), MatrixD::Ones(4, 1)}, bits);
+    const auto [u, v] = stored(exec, LowRank{MatrixD::Zero(3, 1), MatrixD::Ones(4, 1)}, bits);
     EXPECT_TRUE(u.values.isZero(0) && v.values.isZero(0));
   }
 }
 
 TEST(StoredCorrection, WhatDoesNotFitIsAnError) {
-  EXPECT_THROW(stored({MatrixD::Constant(1, 1, 1e6), MatrixD::Constant(1, 1, 1e6)}, 16), Error);
+  Execution exec;
+  EXPECT_THROW(stored(exec, LowRank{MatrixD::Constant(1, 1, 1e6), MatrixD::Constant(1, 1, 1e6)}, 16), Error);
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "lrc/quantization/damped_moments.hpp"
 #include "quantization/explicit.hpp"
 
 namespace lrc {
@@ -20,8 +21,8 @@ class LrcSteps : public testing::TestWithParam<Case> {
   Index k_ = GetParam().k;
   Problem problem_ = random_problem(GetParam().d_out, GetParam().d_in, 4 * GetParam().d_in + 10, 1);
   Execution exec_{2};
-  MatrixD yy_factor_ = damped_factor(exec_, problem_.moments.yy, kNoDamping);
-  MatrixD xx_factor_ = damped_factor(exec_, problem_.moments.xx, kNoDamping);
+  MatrixD yy_root_ = damped_root(exec_, problem_.moments.yy, kNoDamping);
+  MatrixD xx_root_ = damped_root(exec_, problem_.moments.xx, kNoDamping);
   MatrixD output_ = problem_.weight * problem_.x;
 
   // Alternating least squares on the explicit inputs, from this V on: for U, for V, and for Ŵ where it is free.
@@ -48,21 +49,21 @@ class LrcSteps : public testing::TestWithParam<Case> {
 };
 
 TEST_P(LrcSteps, InitialCorrectionIsOptimalForARelaxedWeight) {
-  const LowRank correction = initial_correction(exec_, problem_.weight, problem_.moments, yy_factor_, kNoDamping, k_);
-  const MatrixD relaxed = quantize_target(exec_, problem_.weight, correction, problem_.moments, yy_factor_, kNoDamping);
+  const LowRank correction = initial_correction(exec_, problem_.weight, problem_.moments, yy_root_, kNoDamping, k_);
+  const MatrixD relaxed = quantize_target(exec_, problem_.weight, correction, problem_.moments, yy_root_, kNoDamping);
   expect_optimal(correction, relaxed, true);
 }
 
 TEST_P(LrcSteps, RefittedCorrectionIsOptimalForItsWeight) {
-  const MatrixF quantized = (problem_.weight + 0.1 * random_matrix(GetParam().d_out, GetParam().d_in, 5)).cast<float>();
+  const MatrixD quantized = problem_.weight + 0.1 * random_matrix(GetParam().d_out, GetParam().d_in, 5);
   const LowRank correction =
-      refitted_correction(exec_, problem_.weight, quantized, problem_.moments, xx_factor_, kNoDamping, k_);
-  expect_optimal(correction, quantized.cast<double>(), false);
+      refitted_correction(exec_, problem_.weight, quantized, problem_.moments, xx_root_, kNoDamping, k_);
+  expect_optimal(correction, quantized, false);
 }
 
 TEST_P(LrcSteps, QuantizeTargetIsTheBestWeightForItsCorrection) {
   const LowRank correction{random_matrix(GetParam().d_out, k_, 3) * 0.1, random_matrix(GetParam().d_in, k_, 4)};
-  const MatrixD target = quantize_target(exec_, problem_.weight, correction, problem_.moments, yy_factor_, kNoDamping);
+  const MatrixD target = quantize_target(exec_, problem_.weight, correction, problem_.moments, yy_root_, kNoDamping);
   const MatrixD expected = least_squares(output_ - correction.u * (correction.v.transpose() * problem_.x), problem_.y);
   EXPECT_LT((target - expected).norm(), 1e-6 * expected.norm());
 }
@@ -80,15 +81,14 @@ TEST_P(LrcSteps, DampingIsATokenForEachChannel) {
     const LowRank correction{random_matrix(GetParam().d_out, k_, 3) * 0.1, random_matrix(d_in, k_, 4)};
     const MatrixD rest = without(exec_, few.weight, correction);
     const MatrixD target = quantize_target(exec_, few.weight, correction, few.moments,
-                                           raised_factor(exec_, few.moments.yy, kLambda), kLambda);
+                                           raised_root(exec_, few.moments.yy, kLambda), kLambda);
     const MatrixD expected = least_squares(rest * x, y);
     EXPECT_LT((target - expected).norm(), 1e-6 * expected.norm());
-    const MatrixF quantized = (few.weight + 0.1 * random_matrix(GetParam().d_out, d_in, 5)).cast<float>();
+    const MatrixD quantized = few.weight + 0.1 * random_matrix(GetParam().d_out, d_in, 5);
     const LowRank refitted = refitted_correction(exec_, few.weight, quantized, few.moments,
-                                                 raised_factor(exec_, few.moments.xx, kLambda), kLambda, k_);
+                                                 raised_root(exec_, few.moments.xx, kLambda), kLambda, k_);
     const Moments all{.tokens = x.cols(), .xx = x * x.transpose(), .xy = x * y.transpose(), .yy = y * y.transpose()};
-    const LowRank of_all =
-        refitted_correction(exec_, few.weight, quantized, all, raised_factor(exec_, all.xx, 0), 0, k_);
+    const LowRank of_all = refitted_correction(exec_, few.weight, quantized, all, raised_root(exec_, all.xx, 0), 0, k_);
     const MatrixD nothing = MatrixD::Zero(GetParam().d_out, d_in);
     EXPECT_LT((without(exec_, nothing, refitted) - without(exec_, nothing, of_all)).norm(), 1e-6 * few.weight.norm());
   }
@@ -98,13 +98,13 @@ INSTANTIATE_TEST_SUITE_P(Cases, LrcSteps,
                          testing::Values(Case{1, 1, 1}, Case{2, 7, 1}, Case{7, 2, 1}, Case{25, 10, 3},
                                          Case{10, 25, 3}));
 
-TEST(DampedFactor, DampsRelativeToTheMeanDiagonal) {
+TEST(DampedRoot, DampsRelativeToTheMeanDiagonal) {
   Execution exec;
   MatrixD moments = MatrixD::Zero(2, 2);
   moments(0, 0) = 6;
-  const MatrixD factor = damped_factor(exec, moments, 0.5);
-  EXPECT_DOUBLE_EQ(factor(0, 0), std::sqrt(7.5));
-  EXPECT_DOUBLE_EQ(factor(1, 1), std::sqrt(1.5));
+  const MatrixD root = damped_root(exec, moments, 0.5);
+  EXPECT_DOUBLE_EQ(root(0, 0), std::sqrt(7.5));
+  EXPECT_DOUBLE_EQ(root(1, 1), std::sqrt(1.5));
 }
 
 }  // namespace

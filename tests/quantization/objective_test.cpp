@@ -21,16 +21,15 @@ class Objective : public testing::TestWithParam<Case> {
 
 TEST_P(Objective, TraceFormulaIsTheLossOnExplicitInputs) {
   const Problem problem = random_problem(d_out_, d_in_, d_in_ + 20, 1);
-  const MatrixF quantized = (problem.weight + 0.2 * random_matrix(d_out_, d_in_, 2)).cast<float>();
-  const MatrixF u = random_matrix(d_out_, k_, 3).cast<float>(), v = random_matrix(d_in_, k_, 4).cast<float>() * 0.1F;
-  const double expected = explicit_loss(problem, quantized.cast<double>(), u.cast<double>(), v.cast<double>());
+  const MatrixD quantized = problem.weight + 0.2 * random_matrix(d_out_, d_in_, 2);
+  const MatrixD u = random_matrix(d_out_, k_, 3), v = random_matrix(d_in_, k_, 4) * 0.1;
+  const double expected = explicit_loss(problem, quantized, u, v);
   const RowLosses found = row_losses(exec_, problem.weight, quantized, u, v, problem.moments);
   EXPECT_NEAR(found.relative(), expected, 1e-10 * (1 + expected));
   for (Index row = 0; row < d_out_; ++row) {  // each as a problem of its own
     Problem one = problem;
     one.weight = problem.weight.row(row);
-    const double own =
-        explicit_loss(one, quantized.row(row).cast<double>(), u.row(row).cast<double>(), v.cast<double>());
+    const double own = explicit_loss(one, quantized.row(row), u.row(row), v);
     EXPECT_NEAR(found.relative(row, 1), own, 1e-9 * (1 + own));
   }
 }
@@ -48,8 +47,8 @@ INSTANTIATE_TEST_SUITE_P(Cases, Objective,
 TEST(ObjectiveOfZeroInputs, IsZero) {
   Execution exec;
   const Moments none{0, MatrixD::Zero(3, 3), MatrixD::Zero(3, 3), MatrixD::Zero(3, 3)};
-  EXPECT_EQ(row_losses(exec, MatrixD::Ones(2, 3), MatrixF::Zero(2, 3), MatrixF(2, 0), MatrixF(3, 0), none).relative(),
-            0);
+  const MatrixD weight = MatrixD::Ones(2, 3), quantized = MatrixD::Zero(2, 3), u(2, 0), v(3, 0);
+  EXPECT_EQ(row_losses(exec, weight, quantized, u, v, none).relative(), 0);
 }
 
 }  // namespace

@@ -193,7 +193,7 @@ TEST_F(SolveFailures, NoCalibrationDataLeavesRoundingToNearest) {
 
 // With directions U carries what the codes do not see.
 TEST_F(SolveFailures, WithoutDataDirectionsStillCarryTheirPart) {
-  const StoredFactor directions = stored_factor(MatrixD::Identity(20, 2), 16);
+  const StoredFactor directions = stored_factor(MatrixD(MatrixD::Identity(20, 2)), 16);
   options_.directions = &directions;
   problem_.moments = {0, MatrixD::Zero(20, 20), MatrixD::Zero(20, 20), MatrixD::Zero(20, 20)};
   const SolveResult result = solve(exec_, Method::lrc, problem_.weight, problem_.moments, options_);
@@ -202,7 +202,7 @@ TEST_F(SolveFailures, WithoutDataDirectionsStillCarryTheirPart) {
 
 // Of three tokens nearly all directions are unseen: the weight stays what it is there.
 TEST_F(SolveFailures, FewTokensLeaveTheWeightWhereTheySayNothing) {
-  const StoredFactor directions = stored_factor(MatrixD::Identity(20, 1), 16);
+  const StoredFactor directions = stored_factor(MatrixD(MatrixD::Identity(20, 1)), 16);
   options_.directions = &directions;
   options_.rank = 1;
   const Problem few = residual_problem(random_problem(problem_.weight.rows(), 20, 3, 7), MatrixD::Identity(20, 1));

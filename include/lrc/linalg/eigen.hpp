@@ -1,6 +1,7 @@
 // The leading part of the spectrum of a symmetric matrix, by LAPACK.
 #pragma once
 
+#include "lrc/core/execution.hpp"
 #include "lrc/linalg/matrix.hpp"
 
 namespace lrc {
@@ -13,6 +14,6 @@ struct LeadingEigenvectors {
 /// The k largest eigenvalues of `a` (n×n, symmetric; its lower triangle is read) and their eigenvectors. `a` is used
 /// up: move it in. Precondition: 0 ≤ k ≤ n. One thread: dsyevr's reduction to tridiagonal form runs inside LAPACK.
 /// Throws CallError where the iteration of dsyevr fails (a matrix that is not finite).
-LeadingEigenvectors leading_eigenvectors(MatrixD a, Index k);
+LeadingEigenvectors leading_eigenvectors(Execution& exec, MatrixD a, Index k);
 
 }  // namespace lrc

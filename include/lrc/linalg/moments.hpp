@@ -7,14 +7,17 @@
 
 namespace lrc {
 
-/// X (d_in×tokens) are the inputs of the group, Y = Q_a(X) the same inputs after activation quantization.
-struct Moments {
+/// X (d_in×tokens) are the inputs of the group, Y = Q_a(X) the same inputs after activation quantization. In matrices
+/// of any kind (matrix_kinds.hpp).
+template <class Matrix>
+struct MomentsOf {
   Index tokens = 0;
-  MatrixD xx;          ///< d_in×d_in: X Xᵀ
-  MatrixD xy;          ///< d_in×d_in: X Yᵀ
-  MatrixD yy;          ///< d_in×d_in: Y Yᵀ
+  Matrix xx;           ///< d_in×d_in: X Xᵀ
+  Matrix xy;           ///< d_in×d_in: X Yᵀ
+  Matrix yy;           ///< d_in×d_in: Y Yᵀ
   Index borrowed = 0;  ///< as in SummedMoments
 };
+using Moments = MomentsOf<MatrixD>;
 
 /// Rows of a matrix: first … end − 1.
 struct RowRange {

@@ -8,9 +8,9 @@
 #include "lrc/model/activation_quantizer.hpp"
 #include "lrc/model/layout.hpp"
 #include "lrc/options/data_file.hpp"
-#include "lrc/quantization/group_problem.hpp"
 #include "lrc/quantization/rank.hpp"
 #include "lrc/quantization/solve.hpp"
+#include "lrc/quantization/team_grid.hpp"
 #include "lrc/rotation/rotated_model.hpp"
 
 namespace lrc {

@@ -15,10 +15,11 @@ struct GroupPreparation {
   VectorF target_mean{};    ///< d_in: what the bias W μ answers for, where the target's mean is not that of the inputs
 };
 
-/// `linears`: rows of each linear of the stack, whose losses are told apart; `moments`, `preparation`: the solve's;
-/// `bias`: W μ (d_out), or empty; `seconds`: what it took.
+/// `linears`: rows of each linear of the stack, whose losses are told apart; `tokens`, `borrowed`: of the moments;
+/// `preparation`: of the inputs; `bias`: W μ (d_out), or empty; `seconds`: what it took.
 SolveRecord to_record(const std::string& name, const SolveResult& result, const std::vector<Index>& linears,
-                      const Moments& moments, const GroupPreparation& preparation, const VectorF& bias, double seconds);
+                      Index tokens, Index borrowed, const GroupPreparation& preparation, const VectorF& bias,
+                      double seconds);
 StoredPreparation to_stored(const GroupPreparation& preparation);
 GroupPreparation to_preparation(const StoredPreparation& stored);
 /// The part of the solve that is exported (the facts stay in the record).

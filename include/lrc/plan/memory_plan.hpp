@@ -31,8 +31,8 @@ class MemoryPlan {
   std::vector<PhaseMemory> phases_;
 };
 
-/// Throws InputError naming the linear whose solve needs a group of more ranks than there are.
-void demand_groups(const ModelConfig& model, const CalibrateOptions& options, int ranks);
+/// Throws InputError naming the linear whose solve needs a team of more ranks than there are.
+void demand_teams(const ModelConfig& model, const CalibrateOptions& options, int ranks);
 
 /// What each rank of this host may use where --memory does not say: its share of nine tenths of the job's memory there.
 double memory_of_a_rank(int ranks_on_host);

@@ -4,26 +4,22 @@
 #include <memory>
 #include <vector>
 
+#include "lrc/linalg/matrix_kinds.hpp"
 #include "lrc/quantization/grid.hpp"
 
 namespace lrc {
 
-/// λ = damping · the mean diagonal of `hessian` (d_in×d_in).
-double damping_term(const MatrixD& hessian, double damping);
-
-/// `hessian` + λ I, λ = damping_term(hessian, damping): what all factorizations of a solve are made of. A dead input
-/// channel (a zero row and column) thereby stands alone and is rounded to nearest.
-MatrixD damped(const MatrixD& hessian, double damping);
-
 /// Quantizes `target` W (d_out×d_in) so as to make tr((W − Ŵ) H (W − Ŵ)ᵀ) small, H = R Rᵀ (damping already in it) being
-/// given by `factor` = R of upper_cholesky (d_in×d_in). Columns are rounded in their order; the scales are those of
+/// given by `root` = R of upper_cholesky (d_in×d_in). Columns are rounded in their order; the scales are those of
 /// fit_scales on the target, fixed before the first column is rounded, for groups too: so they depend on the weights
-/// alone and not on how the columns are blocked. d_out·d_in² operations.
-QuantizedWeight gptq(Execution& exec, const MatrixD& target, const MatrixD& factor, const WeightGrid& grid);
+/// alone and not on how the columns are blocked. Rows are independent given R: each rank quantizes and returns its own
+/// (own_rows). d_out·d_in² operations.
+template <class Matrix>
+QuantizedWeight gptq(Execution& exec, const Matrix& target, const Matrix& root, const WeightGrid& grid);
 
-/// gptq() where R comes in panels of rows, one after the other: what a rank does that owns some rows of the target and
-/// never sees the whole of R. Sums are made in another order than in gptq(); the codes differ at ties only. Between
-/// panels it holds as many doubles as the target has elements.
+/// gptq() of some rows where R comes in panels of rows, one after the other, and no rank sees the whole of it. The
+/// order of sums, and so the codes at ties, depends on the panels. Between panels it holds as many doubles as the
+/// target has elements.
 class GptqBand {
  public:
   /// Fits the scales. `exec` and `target` (rows×d_in) must outlive the band.
@@ -41,7 +37,6 @@ class GptqBand {
 
  private:
   class RowTile;
-  friend QuantizedWeight gptq(Execution& exec, const MatrixD& target, const MatrixD& factor, const WeightGrid& grid);
 
   Execution& exec_;
   const MatrixD& target_;

@@ -7,7 +7,10 @@ namespace lrc {
 
 /// min ‖W X − Ŵ Y − U Vᵀ X‖² by the closed forms of docs/method.md: U, V for a relaxed Ŵ, then options.iterations times
 /// GPTQ for Ŵ and the best U, V for it; the iterate of least loss is kept. Throws CholeskyFailure where options.damping
-/// is too small. Preconditions as in solve(), which calls this.
-SolveResult solve_lrc(Execution& exec, const MatrixD& weight, const Moments& moments, const SolveOptions& options);
+/// is too small. Of each rank its own rows, in matrices of any kind
+/// (matrix_kinds.hpp). Preconditions as in solve(), which calls this.
+template <class Matrix>
+SolveResult solve_lrc(Execution& exec, const Matrix& weight, const MomentsOf<Matrix>& moments,
+                      const SolveOptions& options);
 
 }  // namespace lrc

@@ -1,7 +1,8 @@
 // The loss that all methods are measured by (docs/method.md, "Objective"), from the undamped moments alone.
+// `Matrix` is of any kind (matrix_kinds.hpp).
 #pragma once
 
-#include "lrc/linalg/gemm.hpp"
+#include "lrc/linalg/matrix_kinds.hpp"
 #include "lrc/linalg/moments.hpp"
 
 namespace lrc {
@@ -19,10 +20,12 @@ struct RowLosses {
 
 /// Row i of [R Sx Rᵀ − 2 R Sxy Ŵᵀ + Ŵ Sy Ŵᵀ] on the diagonal, R = W − U Vᵀ; and of W Sx Wᵀ.
 /// weight, quantized: d_out×d_in; u: d_out×k; v: d_in×k.
-RowLosses row_losses(Execution& exec, const MatrixD& weight, const MatrixF& quantized, const MatrixF& u,
-                     const MatrixF& v, const Moments& moments);
+template <class Matrix>
+RowLosses row_losses(Execution& exec, const Matrix& weight, const Matrix& quantized, const Matrix& u, const Matrix& v,
+                     const MomentsOf<Matrix>& moments);
 
 /// diag(A S Aᵀ) (m) for symmetric `s` (n×n, upper triangle read) and `a` (m×n), summed in a fixed order.
-VectorD quadratic_forms(Execution& exec, const MatrixD& a, const MatrixD& s);
+template <class Matrix>
+VectorD quadratic_forms(Execution& exec, const Matrix& a, const Matrix& s);
 
 }  // namespace lrc

@@ -12,8 +12,7 @@
 
 #include <string>
 
-#include "lrc/core/execution.hpp"
-#include "lrc/linalg/matrix.hpp"
+#include "lrc/linalg/matrix_kinds.hpp"
 
 namespace lrc {
 
@@ -23,11 +22,12 @@ struct TargetOptions {
   double damping = 0.01;  ///< λ, relative to the mean diagonal of X̂ X̂ᵀ
 };
 
-/// W' (d_out×d_in) from `weight` = W (d_out×d_in), `xx` = X̂ X̂ᵀ and `drift` = D X̂ᵀ (d_in×d_in), both of deviations from
-/// the means where inputs are centred. W itself, bit by bit, where α = 0. Where the factorization fails, the damping
-/// grows tenfold (from 1e-8 if it was 0), up to 1, with a warning; then Error naming the linear. Preconditions: sizes
-/// fit, 0 ≤ α ≤ 1. d_in³/6 + 2 d_out·d_in² multiply-adds.
-MatrixD propagated_weight(Execution& exec, const MatrixD& weight, const MatrixD& xx, const MatrixD& drift,
-                          const TargetOptions& options);
+/// W' (d_out×d_in), in matrices of any kind (matrix_kinds.hpp), from `weight` = W (d_out×d_in), `xx` = X̂ X̂ᵀ and `drift`
+/// = D X̂ᵀ (d_in×d_in), both of deviations from the means where inputs are centred. W itself, bit by bit, where α = 0.
+/// Where the factorization fails, the damping grows tenfold (from 1e-8 if it was 0), up to 1, with a warning; then
+/// Error naming the linear. Preconditions: sizes fit, 0 ≤ α ≤ 1. d_in³/6 + 2 d_out·d_in² multiply-adds.
+template <class Matrix>
+Matrix propagated_weight(Execution& exec, const Matrix& weight, const Matrix& xx, const Matrix& drift,
+                         const TargetOptions& options);
 
 }  // namespace lrc

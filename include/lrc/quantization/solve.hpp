@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "lrc/linalg/matrix_kinds.hpp"
 #include "lrc/linalg/moments.hpp"
 #include "lrc/quantization/low_rank.hpp"
 #include "lrc/quantization/objective.hpp"
@@ -27,10 +28,12 @@ struct SolveOptions {
   /// What 16 bits are: F16 or BF16.
   Dtype factor_dtype = Dtype::f16;
   /// lrc: E (d_in×rank) of residual activations, with which the moments were measured: Y = Q_a(X − E Eᵀ X). V is E
-  /// then, and iterations and deflated have no meaning (solve_residual). Not owned.
+  /// then, and iterations and deflated have no meaning (solve_residual). Of each rank its own rows. Not owned.
   const StoredFactor* directions = nullptr;
 };
 
+/// On the first rank of a team, all rows; the others have damping, iterations_done, by_rounding and the losses, but no
+/// codes, scales, factors nor `uncorrected`. While it is solved for, each rank has its own rows (matrix_kinds.hpp).
 struct SolveResult {
   MatrixI8 codes;             ///< d_out×d_in
   MatrixF scales;             ///< d_out×groups, bfloat16 values
@@ -52,17 +55,27 @@ struct SolveResult {
 /// Sets losses and relative_loss.
 void set_losses(SolveResult& result, RowLosses losses);
 
-/// Moves U and V into `result`.
+/// Moves codes and scales, U and V into `result`.
+void set_codes(SolveResult& result, QuantizedWeight quantized);
 void set_factors(SolveResult& result, StoredLowRank factors);
+
+/// Ŵ (d_out×d_in), of which `result` has the own rows.
+template <class Matrix>
+Matrix quantized_values(const Matrix& weight, const SolveResult& result, const SolveOptions& options) {
+  return from_own_rows(weight, weight.rows(), dequantized(result.codes, result.scales, options.grid.group_size));
+}
 
 /// Quantizes `weight` (d_out×d_in) for inputs with these moments (d_in×d_in). Where a factorization fails, the damping
 /// grows tenfold (from 1e-8 if it was 0), up to 1, with a warning. Where that is not enough, or the moments are all
 /// zero (no token reached the linear, or its inputs were constant and centred), they tell nothing: the weight is
 /// rounded to nearest, without a correction (with directions U = W E, the part that is not quantized), and the result
 /// says so; but moments that are not finite are an Error naming the linear. rtn needs no moments but for the loss. A
-/// stack of linears that share their input is one tall weight, [Wq; Wk; Wv]. Preconditions: sizes fit, rank ≤
-/// min(d_out, d_in) (with directions: rank = their number), finite weight; factor_bits is 16 or 8, else InputError.
-SolveResult solve(Execution& exec, Method method, const MatrixD& weight, const Moments& moments,
+/// stack of linears that share their input is one tall weight, [Wq; Wk; Wv]. Matrices are of any kind
+/// (matrix_kinds.hpp): of distributed ones the algorithm and its precision are the same, so that losses agree to 1e-6;
+/// the bits depend on grid and block size. Preconditions: sizes fit, rank ≤ min(d_out, d_in) (with directions: rank =
+/// their number), finite weight; factor_bits is 16 or 8, else InputError.
+template <class Matrix>
+SolveResult solve(Execution& exec, Method method, const Matrix& weight, const MomentsOf<Matrix>& moments,
                   const SolveOptions& options);
 
 /// Bytes that a solve holds at its peak beyond weight and moments: three d_in×d_in and four d_out×d_in matrices of

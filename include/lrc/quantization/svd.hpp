@@ -6,7 +6,10 @@
 namespace lrc {
 
 /// Ŵ = GPTQ(W, Sx), then the U Vᵀ of rank options.rank nearest to W − Ŵ in the Sx metric; plain GPTQ with rank 0.
-/// Throws CholeskyFailure where options.damping is too small. Preconditions as in solve(), which calls this.
-SolveResult solve_svd(Execution& exec, const MatrixD& weight, const Moments& moments, const SolveOptions& options);
+/// Throws CholeskyFailure where options.damping is too small. Of each rank its own rows, in matrices of any kind
+/// (matrix_kinds.hpp). Preconditions as in solve(), which calls this.
+template <class Matrix>
+SolveResult solve_svd(Execution& exec, const Matrix& weight, const MomentsOf<Matrix>& moments,
+                      const SolveOptions& options);
 
 }  // namespace lrc

@@ -1,5 +1,5 @@
-// How much faster a group of ranks solves LRC(1) than one rank alone, one thread each, in the same run:
-//   mpirun -n 2 group_solve_benchmark [SIZE=2048] [BLOCK=0: the default] [GRID_ROWS=RANKS]
+// How much faster a team of ranks solves LRC(1) than one rank alone, one thread each, in the same run:
+//   mpirun -n 2 team_solve_benchmark [SIZE=2048] [BLOCK=0: the default] [GRID_ROWS=RANKS]
 // Target: at least 1.6 times on two ranks.
 #include <fmt/core.h>
 
@@ -11,8 +11,8 @@
 
 #include "lrc/linalg/blas_core.hpp"
 #include "lrc/linalg/gemm.hpp"
-#include "lrc/quantization/group_solve.hpp"
 #include "lrc/quantization/rank.hpp"
+#include "lrc/quantization/team_grid.hpp"
 
 namespace {
 using namespace lrc;
@@ -35,9 +35,10 @@ Moments random_moments(Execution& exec, Index d_in) {
           symmetric_product(exec, y, y, Op::transpose)};
 }
 
-// Rows of `a`, which only the caller's rank has to have.
-RowPanels rows_of(const MatrixD& a) {
-  return [&a](Index begin, Index end) -> MatrixD { return a.middleRows(begin, end - begin); };
+DistributedMatrix spread(const ProcessGrid& grid, const MatrixD& a, Index block) {
+  return DistributedMatrix::from_panels(grid, a.rows(), a.cols(), block, [&](Index begin, Index end) -> MatrixD {
+    return a.middleRows(begin, end - begin);
+  });
 }
 
 // Of the slowest rank. Ranks that wait for messages keep their processor busy, so on a quiet machine both are about the
@@ -70,13 +71,13 @@ void run(const Communicator& world, Index size, Index block, int grid_rows) {
   const ProcessGrid grid(world, {grid_rows, world.size() / grid_rows});
   SolveResult together;
   double fill_time = 0;
-  const Times group_times = times(world, [&] {
-    const GroupSource source{
-        size, size, rows_of(weight), rows_of(moments.xx), rows_of(moments.xy), rows_of(moments.yy)};
+  const Times team_times = times(world, [&] {
     const auto start = std::chrono::steady_clock::now();
-    const GroupProblem problem = GroupProblem::from(grid, source, block);
+    const DistributedMatrix spread_weight = spread(grid, weight, block);
+    const MomentsOf<DistributedMatrix> spread_moments{moments.tokens, spread(grid, moments.xx, block),
+                                                      spread(grid, moments.xy, block), spread(grid, moments.yy, block)};
     fill_time = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    together = group_solve(exec, grid, Method::lrc, problem, options);
+    together = solve(exec, Method::lrc, spread_weight, spread_moments, options);
   });
   if (!world.is_root()) return;
   fmt::print("{}\n", blas_description());
@@ -85,9 +86,9 @@ void run(const Communicator& world, Index size, Index block, int grid_rows) {
              alone_times.processor, alone.relative_loss);
   fmt::print(
       "{}×{} ranks: {:8.2f} s, of the processor {:8.2f} s, relative loss {:.9f}; {:.2f} s to spread the matrices\n",
-      grid_rows, world.size() / grid_rows, group_times.wall, group_times.processor, together.relative_loss, fill_time);
+      grid_rows, world.size() / grid_rows, team_times.wall, team_times.processor, together.relative_loss, fill_time);
   fmt::print("{:.2f} times as fast, {:.2f} by the processor's time (target on two ranks: 1.6)\n",
-             alone_times.wall / group_times.wall, alone_times.processor / group_times.processor);
+             alone_times.wall / team_times.wall, alone_times.processor / team_times.processor);
 }
 
 }  // namespace
@@ -101,7 +102,7 @@ int main(int argc, char** argv) {
   single_threaded_blas();
   {
     const Communicator world;
-    run(world, argument(1, 2048), argument(2, kGroupBlock), static_cast<int>(argument(3, world.size())));
+    run(world, argument(1, 2048), argument(2, kTeamBlock), static_cast<int>(argument(3, world.size())));
   }
   MPI_Finalize();
 }
