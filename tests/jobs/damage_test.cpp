@@ -63,7 +63,7 @@ TEST(Damage, OfSolvesIsFoundAtTheExportAndMended) {
   }
 }
 
-// By groups of ranks, of which none may be left waiting for one that finds damage.
+// By teams, of which none may be left waiting for one that finds damage.
 TEST(Damage, OfMomentsIsFoundByGroupsOfRanksAndMended) {
   const TemporaryDirectory directory;
   const fs::path checkpoint = directory / "out.checkpoint";

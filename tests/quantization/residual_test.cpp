@@ -94,7 +94,7 @@ TEST(ResidualSolve, BeatsThePapersFormOnInputsWithAHeavyMean) {
 TEST(ResidualSolve, WhereTheDataHasNoSayTheBranchPassesItsInputOn) {
   Execution exec(2);
   const Problem plain = outlier_problem(12, 30, 4, 7);
-  const StoredFactor e = stored_factor(leading_eigenvectors(plain.moments.xx, 10).vectors, 16);
+  const StoredFactor e = stored_factor(leading_eigenvectors(exec, plain.moments.xx, 10).vectors, 16);
   Problem problem = residual_problem(plain, e.values.cast<double>());
   for (MatrixD* moments : {&problem.moments.xx, &problem.moments.xy, &problem.moments.yy}) {
     *moments = moments->cast<float>().cast<double>().eval();

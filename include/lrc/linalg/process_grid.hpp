@@ -1,4 +1,4 @@
-// A group of ranks as a grid, on which ScaLAPACK works with matrices that none of them could hold alone.
+// A team of ranks as a grid, on which ScaLAPACK works with matrices that none of them could hold alone.
 #pragma once
 
 #include <cstddef>
