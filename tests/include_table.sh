@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Checks that a module includes only the modules its line of src/CMakeLists.txt lists after USES, and nothing of jobs/;
-# and that a source file includes its own header before all else, so that the header is known to compile on its own.
+# that a source file includes its own header before all else, so that the header is known to compile on its own; and
+# that messages of the modules that don't know the options name quantities, not flags.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -36,6 +37,14 @@ while read -r source; do
   grep -m 1 '^#include' "$source" | grep -q "[\"/]$(basename "$header")\"$" ||
     complain "$source: its first #include is to be that of its own header, $header"
 done < <(find src jobs tests -name '*.cpp')
+
+flags='"[^"]*--[a-z]'
+others='--local-dir|--mpi=pmix'  # flags of other programs
+while IFS=: read -r file line text; do
+  module=$(cut -d/ -f2 <<< "$file")
+  [[ $file == src/core/*options.cpp || ${uses[$module]} == *" options "* ]] ||
+    complain "$file:$line: names a flag, which only options and what uses it may: $text"
+done < <(grep -rnE "$flags" src --include='*.cpp' | grep -vE -- "$others")
 
 echo "$files includes of ${#uses[@]} modules, $errors errors"
 [[ $files -gt 0 && $errors -eq 0 ]]

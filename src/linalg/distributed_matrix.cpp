@@ -58,7 +58,7 @@ DistributedMatrix::DistributedMatrix(const ProcessGrid& grid, Index rows, Index 
   if (largest > std::numeric_limits<int>::max()) {
     throw Error(
         fmt::format("a {}×{} matrix is too large for a grid of {}×{} ranks: one would hold {} elements, "
-                    "ScaLAPACK counts to 2^31; use more ranks (a smaller --solve-memory)",
+                    "ScaLAPACK counts to 2^31; use more ranks, by less memory a solve",
                     rows, cols, grid.shape().rows, grid.shape().cols, largest));
   }
   local_ = Eigen::MatrixXd::Zero(local_rows, local_cols);

@@ -26,7 +26,7 @@ constexpr std::size_t kLargestMessage = std::size_t{1} << 30;
 ProcessGrid::ProcessGrid(const Communicator& communicator, GridShape shape)
     : communicator_(communicator), shape_(shape) {
   if (shape.rows < 1 || shape.cols < 1 || shape.ranks() != communicator.size()) {
-    throw Error(fmt::format("a grid of {}×{} needs as many ranks, the group has {}", shape.rows, shape.cols,
+    throw Error(fmt::format("a grid of {}×{} needs as many ranks, the team has {}", shape.rows, shape.cols,
                             communicator.size()));
   }
   single_threaded_blas();

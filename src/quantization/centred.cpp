@@ -56,7 +56,7 @@ VectorF stored_half(const VectorD& values, const std::string& what) {
   for (Index i = 0; i < values.size(); ++i) {
     result(i) = rounded_to(Dtype::f16, static_cast<float>(values(i)));
     if (!std::isfinite(result(i)))
-      throw Error(fmt::format("{}: {:g} overflows fp16; run without --center-activations", what, values(i)));
+      throw Error(fmt::format("{}: {:g} overflows fp16; leave the inputs uncentred", what, values(i)));
   }
   return result;
 }

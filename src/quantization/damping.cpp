@@ -35,7 +35,7 @@ SolveResult with_damping(const SolveOptions& options, const std::function<SolveR
   if (!std::isfinite(result.relative_loss)) {
     throw Error(
         fmt::format("{}: the loss of its solve is {}; are its moments finite? Remove its file of moments from the "
-                    "checkpoint to have them measured again, or --restart",
+                    "checkpoint to have them measured again, or restart",
                     options.name, result.relative_loss));
   }
   return result;

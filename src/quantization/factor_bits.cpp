@@ -51,7 +51,7 @@ StoredFactor in_half(const MatrixD& rows, Dtype half) {
 template <class Matrix>
 StoredFactor stored_factor(const Matrix& factor, int factor_bits, Dtype half) {
   if (factor_bits != 8 && factor_bits != 16)
-    throw InputError("--factor-bits", fmt::format("{} is not supported; it may be 16 or 8", factor_bits));
+    throw InputError("factor bits", fmt::format("{} is not supported; it may be 16 or 8", factor_bits));
   const MatrixD& rows = own_rows(factor);
   const VectorD largest = factor_bits == 8 ? column_maxima(factor) : VectorD();
   StoredFactor result;

@@ -27,7 +27,7 @@ GridShape team_grid(Method method, Index d_out, Index d_in, Index rank, double b
   for (int ranks = 1; ranks <= kLargestTeam; ranks += ranks == 1 ? 1 : 2) {
     if (ranks >= least && bytes / ranks <= bytes_per_rank) return squarest(ranks);
   }
-  throw InputError("--solve-memory", fmt::format("{:.3g} bytes per rank are too few for a {}×{} linear: its solve "
+  throw InputError("solve memory", fmt::format("{:.3g} bytes per rank are too few for a {}×{} linear: its solve "
                                                  "needs {:.3g} in all, and may use up to {} ranks",
                                                  bytes_per_rank, d_out, d_in, bytes, kLargestTeam));
 }

@@ -34,7 +34,7 @@ std::vector<Assignment> Ledger::ask(int rank) {
   together_.push_back(rank);
   Waiting::iterator next = next_in_time(ranks_);
   if (next == waiting_.end()) return dismiss_all();
-  if (ranks_of(*next) > ranks_ - in_groups_) {  // a group must end before this one can begin
+  if (ranks_of(*next) > ranks_ - in_teams_) {  // a team must end before this one can begin
     if (const auto single = next_in_time(1); single != waiting_.end()) next = single;
   }
   const auto task = static_cast<Index>(*next);
@@ -46,7 +46,7 @@ std::vector<Assignment> Ledger::ask(int rank) {
   }
   if (static_cast<int>(together_.size()) < needed) return {};
   waiting_.erase(next);
-  in_groups_ += needed;
+  in_teams_ += needed;
   std::vector<int> team(together_.begin(), together_.begin() + needed);
   together_.erase(together_.begin(), together_.begin() + needed);
   std::sort(team.begin(), team.end());
@@ -59,7 +59,7 @@ void Ledger::finish(std::size_t task, double seconds) {
   const std::lock_guard lock(mutex_);
   ++done_;
   done_cost_ += tasks_[task].cost;
-  if (ranks_of(task) > 1) in_groups_ -= ranks_of(task);
+  if (ranks_of(task) > 1) in_teams_ -= ranks_of(task);
   if (tasks_[task].cost > 0) seconds_per_cost_ = std::max(seconds_per_cost_, seconds / tasks_[task].cost);
 }
 

@@ -144,7 +144,7 @@ class Team {
   MPI_Comm handle_ = MPI_COMM_SELF;
 };
 
-// What a rank of a group throws by itself leaves the others in a collective call for ever.
+// What a rank of a team throws by itself leaves the others in a collective call for ever.
 [[noreturn]] void fail(const std::vector<int>& team, const Error& error) {
   if (team.size() > 1) abort_job(error);
   throw error;
@@ -161,7 +161,7 @@ double run_task(const Task& task, std::size_t index, const Communicator& world, 
     const Team team(world, ranks);
     work(index, Communicator(team.handle()));
   } catch (const Interrupted&) {
-    throw;  // the others of a group have heard of it, too, or end when their time is up (interruption_watch.hpp)
+    throw;  // the others of a team have heard of it, too, or end when their time is up (interruption_watch.hpp)
   } catch (const AgreedError& error) {
     throw named(error, error.code());
   } catch (const Error& error) {

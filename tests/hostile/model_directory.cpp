@@ -68,7 +68,7 @@ Situations model_directory_situations() {
                   write_adapter_config(directory);
                 }),
           model("with an adapter, too", {"PEFT adapter", "merge"}, write_adapter_config),
-          model("above the model", {"--model", "model/Llama"},
+          model("above the model", {"take ", "model/Llama"},
                 [](const fs::path& directory) { move_down(directory, "Llama"); }),
           model("of the hub's cache", {"cache", "model/snapshots/0123abc"},
                 [](const fs::path& directory) { move_down(directory, "snapshots/0123abc"); }),

@@ -276,7 +276,7 @@ TEST_F(SpoiltModel, OptionsOutOfRangeOrUnknown) {
 }
 
 TEST_F(SpoiltModel, OptionsThatDoNotGoTogether) {
-  expect_refused("--solve-memory: 1.02e+03 bytes per rank are too few", "--solve-memory 1K");
+  expect_refused("solve memory: 1.02e+03 bytes per rank are too few", "--solve-memory 1K");
   write_file(directory_ / "run.ini", "rotation = full\n");
   expect_refused("--rotation: full does not go with --export-for stock; it must be offline or none",
                  "--export-for stock --config " + (directory_ / "run.ini").string());

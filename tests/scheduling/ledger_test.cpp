@@ -28,14 +28,14 @@ std::string told(const std::vector<Assignment>& assignments) {
   return text;
 }
 
-TEST(Ledger, AGroupWaitsUntilItIsComplete) {
-  const std::vector<Task> tasks{{"small", 1}, {"group", 100, 3}, {"middle", 10}};
+TEST(Ledger, ATeamWaitsUntilItIsComplete) {
+  const std::vector<Task> tasks{{"small", 1}, {"team", 100, 3}, {"middle", 10}};
   Ledger ledger(tasks, 3);
   EXPECT_EQ(told(ledger.ask(2)), "");
   EXPECT_EQ(told(ledger.ask(0)), "");
-  const std::vector<Assignment> group = ledger.ask(1);
-  EXPECT_EQ(told(group), "0:1 1:1 2:1");
-  EXPECT_EQ(group.front().team, (std::vector<int>{0, 1, 2}));
+  const std::vector<Assignment> team = ledger.ask(1);
+  EXPECT_EQ(told(team), "0:1 1:1 2:1");
+  EXPECT_EQ(team.front().team, (std::vector<int>{0, 1, 2}));
   ledger.finish(1, 1);
   EXPECT_EQ(told(ledger.ask(1)), "1:2");
   EXPECT_EQ(told(ledger.ask(0)), "0:0");
@@ -43,19 +43,19 @@ TEST(Ledger, AGroupWaitsUntilItIsComplete) {
   EXPECT_EQ(told(ledger.ask(0)), "0:-");
 }
 
-TEST(Ledger, WhileAGroupRunsThatTheNextOneNeedsOthersDoSingleTasks) {
+TEST(Ledger, WhileATeamRunsThatTheNextOneNeedsOthersDoSingleTasks) {
   const std::vector<Task> tasks{{"first", 100, 2}, {"second", 90, 2}, {"single", 10}};
   Ledger ledger(tasks, 3);
   EXPECT_EQ(told(ledger.ask(0)), "");
   EXPECT_EQ(told(ledger.ask(1)), "0:0 1:0");
   EXPECT_EQ(told(ledger.ask(2)), "2:2");
-  EXPECT_EQ(told(ledger.ask(2)), "") << "waits for one of the group";
+  EXPECT_EQ(told(ledger.ask(2)), "") << "waits for one of the team";
   ledger.finish(0, 1);
   EXPECT_EQ(told(ledger.ask(1)), "1:1 2:1");
   EXPECT_EQ(told(ledger.ask(0)), "0:-");
 }
 
-TEST(Ledger, TwoGroupsMayRunAtOnce) {
+TEST(Ledger, TwoTeamsMayRunAtOnce) {
   const std::vector<Task> tasks{{"first", 100, 2}, {"second", 90, 2}};
   Ledger ledger(tasks, 4);
   ledger.ask(0);
@@ -65,7 +65,7 @@ TEST(Ledger, TwoGroupsMayRunAtOnce) {
 }
 
 TEST(Ledger, ThoseWhoWaitAreToldWhenItStops) {
-  const std::vector<Task> tasks{{"group", 100, 3}};
+  const std::vector<Task> tasks{{"team", 100, 3}};
   Ledger ledger(tasks, 3);
   ledger.ask(0);
   ledger.ask(2);

@@ -68,8 +68,8 @@ TEST(Queue, ProgressTellsWhatIsDone) {
   }
 }
 
-// Tasks of one rank and of several, more groups than fit at once.
-TEST(Queue, GroupsDoTheirTasksTogetherBesideOthers) {
+// Tasks of one rank and of several, more teams than fit at once.
+TEST(Queue, TeamsDoTheirTasksTogetherBesideOthers) {
   const Communicator world;
   std::vector<Task> all = tasks(30);
   for (std::size_t i = 0; i < all.size(); i += 4)
@@ -89,7 +89,7 @@ TEST(Queue, GroupsDoTheirTasksTogetherBesideOthers) {
   }
 }
 
-TEST(Queue, AFailedGroupIsNamedAndHoldsNobodyUp) {
+TEST(Queue, AFailedTeamIsNamedAndHoldsNobodyUp) {
   const Communicator world;
   std::vector<Task> all = tasks(12);
   for (Task& task : all) task.ranks = std::min(world.size(), 2);

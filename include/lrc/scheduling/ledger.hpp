@@ -26,7 +26,7 @@ class Ledger {
 
   /// `rank` is free. Returns whom to tell what: the rank gets the most expensive task left that would be done before
   /// the time limit. Where that needs several ranks, the rank waits, and all are told when enough have come; while too
-  /// few are outside of running groups for that, it gets the next task for one rank instead. Nothing is left, or would
+  /// few are outside of running teams for that, it gets the next task for one rank instead. Nothing is left, or would
   /// be done in time, or the queue was stopped or interrupted: it is told so, and those who wait are, too.
   std::vector<Assignment> ask(int rank);
 
@@ -53,8 +53,8 @@ class Ledger {
   int ranks_;
   mutable std::mutex mutex_;
   Waiting waiting_;            // the most expensive first; this and what follows guarded by mutex_
-  std::vector<int> together_;  // ranks that wait until they are enough for the next group
-  int in_groups_ = 0;          // ranks that work in groups now
+  std::vector<int> together_;  // ranks that wait until they are enough for the next team
+  int in_teams_ = 0;          // ranks that work in teams now
   std::size_t done_ = 0;
   double done_cost_ = 0, seconds_per_cost_;  // of the slowest task so far
 };

@@ -29,13 +29,13 @@ using Work = std::function<void(std::size_t task, const Communicator& team)>;
 using QueueProgress = std::function<void(std::size_t done, double cost)>;
 
 /// Runs `work` once for each task, on one of the ranks, or on as many as the task needs: these are the first that are
-/// free, and whoever is free while they gather waits for the others, or does a task of one rank where a group that runs
+/// free, and whoever is free while they gather waits for the others, or does a task of one rank where a team that runs
 /// must end first. Collective; `tasks` is the same list on every rank, and each needs at most world.size() ranks.
 /// Rank 0 hands the tasks out from a thread of its own, so that no rank waits while another computes; a waiting rank
 /// sleeps. `on_progress` is called on rank 0 between its own tasks.
 ///
 /// Where `work` throws on a rank, nothing more is handed out, what is in flight elsewhere is finished, and then all
-/// ranks throw the error, which names the task; but a rank of a group that throws what its group has not agreed on
+/// ranks throw the error, which names the task; but a rank of a team that throws what its team has not agreed on
 /// takes the job down, because the others would wait for it. A task that would not be done before the time limit
 /// (interrupt.hpp), judged by the slowest task so far relative to its cost, is not started; where tasks are left for
 /// that reason or for an interruption, all ranks throw Interrupted's AgreedError. `seconds_per_cost`: what an earlier
