@@ -40,8 +40,8 @@ MatrixF embedded_probe(const Model& model, const Sequences& sequences) {
 
 void replace(MatrixF& old, MatrixF stored) {
   if (stored.rows() != old.rows() || stored.cols() != old.cols()) {
-    throw Error(fmt::format("stored hidden states are {}×{}, not {}×{}; restart", stored.rows(),
-                            stored.cols(), old.rows(), old.cols()));
+    throw Error(fmt::format("stored hidden states are {}×{}, not {}×{}; restart", stored.rows(), stored.cols(),
+                            old.rows(), old.cols()));
   }
   old = std::move(stored);
 }

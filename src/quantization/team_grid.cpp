@@ -28,8 +28,8 @@ GridShape team_grid(Method method, Index d_out, Index d_in, Index rank, double b
     if (ranks >= least && bytes / ranks <= bytes_per_rank) return squarest(ranks);
   }
   throw InputError("solve memory", fmt::format("{:.3g} bytes per rank are too few for a {}×{} linear: its solve "
-                                                 "needs {:.3g} in all, and may use up to {} ranks",
-                                                 bytes_per_rank, d_out, d_in, bytes, kLargestTeam));
+                                               "needs {:.3g} in all, and may use up to {} ranks",
+                                               bytes_per_rank, d_out, d_in, bytes, kLargestTeam));
 }
 
 }  // namespace lrc

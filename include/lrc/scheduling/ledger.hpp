@@ -54,7 +54,7 @@ class Ledger {
   mutable std::mutex mutex_;
   Waiting waiting_;            // the most expensive first; this and what follows guarded by mutex_
   std::vector<int> together_;  // ranks that wait until they are enough for the next team
-  int in_teams_ = 0;          // ranks that work in teams now
+  int in_teams_ = 0;           // ranks that work in teams now
   std::size_t done_ = 0;
   double done_cost_ = 0, seconds_per_cost_;  // of the slowest task so far
 };
