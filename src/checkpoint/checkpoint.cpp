@@ -177,10 +177,9 @@ void Checkpoint::commit(const SolveRecord& record) {
   enter(name, bytes);
 }
 
-template <class Record>
-void Checkpoint::commit_soon(const std::string& name, const Record& record) {
+void Checkpoint::commit_soon(const std::string& name, const std::function<void(const fs::path&)>& write) {
   const TemporaryFile file(directory_ / name);
-  write_record(file.path(), record);
+  write(file.path());
   start_writing_back(file.path());
   const FileBytes bytes = bytes_of_file(file.path());
   rename_path(file.path(), directory_ / name);
@@ -188,10 +187,12 @@ void Checkpoint::commit_soon(const std::string& name, const Record& record) {
   on_their_way_.push_back(name);
 }
 
-void Checkpoint::commit(const MomentsKey& key, const MomentsToStore& moments) {
-  commit_soon(moments_file(key), moments);
+void Checkpoint::commit(const MomentsKey& key, const SummedMoments& moments, const InputTransform& transform) {
+  commit_soon(moments_file(key), [&](const fs::path& file) { write_record(file, moments, transform); });
 }
-void Checkpoint::commit(const HiddenKey& key, const MatrixToStore& hidden) { commit_soon(hidden_file(key), hidden); }
+void Checkpoint::commit(const HiddenKey& key, const MatrixF& hidden) {
+  commit_soon(hidden_file(key), [&](const fs::path& file) { write_record(file, hidden); });
+}
 
 void Checkpoint::make_durable() {
   for (const std::string& name : on_their_way_) {
@@ -217,7 +218,7 @@ fs::path Checkpoint::checked(const std::string& name) {
 
 SolveRecord Checkpoint::load_solve(const std::string& linear) { return read_solve(checked(solve_file(linear))); }
 MomentsRecord Checkpoint::load_moments(const MomentsKey& key) { return read_moments(checked(moments_file(key))); }
-StoredMatrix<float> Checkpoint::load_hidden(const HiddenKey& key) { return read_hidden(checked(hidden_file(key))); }
+MatrixF Checkpoint::load_hidden(const HiddenKey& key) { return read_hidden(checked(hidden_file(key))); }
 
 void Checkpoint::drop(const std::string& name) {
   committed_.erase(name);

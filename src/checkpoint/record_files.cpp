@@ -10,40 +10,50 @@ namespace {
 
 namespace fs = std::filesystem;
 
-template <class Element>
-void write_matrix(Hdf5Writer& writer, const std::string& name, const StoredMatrix<Element>& matrix) {
-  writer.write(name, {matrix.rows, matrix.cols}, std::span<const Element>(matrix.values));
+template <class Matrix>
+void write_matrix(Hdf5Writer& writer, const std::string& name, const Matrix& matrix) {
+  writer.write(name, {matrix.rows(), matrix.cols()},
+               std::span<const typename Matrix::Scalar>(matrix.data(), static_cast<std::size_t>(matrix.size())));
 }
 
-void write_matrix(Hdf5Writer& writer, const std::string& name, const MatrixToStore& matrix) {
-  writer.write(name, {matrix.rows, matrix.cols}, matrix.values);
-}
-
-template <class Element>
-StoredMatrix<Element> read_matrix(const Hdf5Reader& reader, const std::string& name, const fs::path& file) {
+template <class Matrix>
+Matrix read_matrix(const Hdf5Reader& reader, const std::string& name, const fs::path& file) {
   const std::vector<Index> sizes = reader.dimensions(name);
   if (sizes.size() != 2) throw Error(fmt::format("{}: dataset '{}' is not a matrix", file.string(), name));
-  return {sizes[0], sizes[1], reader.read<Element>(name)};
+  const auto values = reader.read<typename Matrix::Scalar>(name);
+  return Eigen::Map<const Matrix>(values.data(), sizes[0], sizes[1]);
 }
 
 // Nothing where it is empty.
-template <class Element>
-void write_if_any(Hdf5Writer& writer, const std::string& name, const StoredMatrix<Element>& matrix) {
-  if (!matrix.values.empty()) write_matrix(writer, name, matrix);
+template <class Matrix>
+void write_if_any(Hdf5Writer& writer, const std::string& name, const Matrix& matrix) {
+  if (matrix.size() > 0) write_matrix(writer, name, matrix);
 }
 
-template <class Element>
-StoredMatrix<Element> read_if_any(const Hdf5Reader& reader, const std::string& name, const fs::path& file) {
-  return reader.has(name) ? read_matrix<Element>(reader, name, file) : StoredMatrix<Element>{};
+template <class Matrix>
+Matrix read_if_any(const Hdf5Reader& reader, const std::string& name, const fs::path& file) {
+  return reader.has(name) ? read_matrix<Matrix>(reader, name, file) : Matrix();
 }
 
-void write_codes(Hdf5Writer& writer, const std::string& name, const StoredCodes& codes) {
-  write_if_any(writer, name + "_codes", codes.codes);
-  write_if_any(writer, name + "_scales", codes.scales);
+// A vector is a matrix of one row.
+void write_row(Hdf5Writer& writer, const std::string& name, const VectorF& vector) {
+  write_if_any(writer, name, MatrixF(vector.transpose()));
 }
 
-StoredCodes read_codes(const Hdf5Reader& reader, const std::string& name, const fs::path& file) {
-  return {read_if_any<std::int8_t>(reader, name + "_codes", file), read_if_any<float>(reader, name + "_scales", file)};
+VectorF read_row(const Hdf5Reader& reader, const std::string& name, const fs::path& file) {
+  return read_if_any<MatrixF>(reader, name, file).reshaped();
+}
+
+void write_codes(Hdf5Writer& writer, const std::string& name, const StoredFactor& factor) {
+  write_if_any(writer, name + "_codes", factor.codes);
+  write_if_any(writer, name + "_scales", factor.scales);
+}
+
+// `values`: the name of its values, the codes are those of `name`.
+StoredFactor read_factor(const Hdf5Reader& reader, const std::string& values, const std::string& name,
+                         const fs::path& file) {
+  return {read_if_any<MatrixF>(reader, values, file), read_if_any<MatrixI8>(reader, name + "_codes", file),
+          read_if_any<MatrixF>(reader, name + "_scales", file)};
 }
 
 // The name and whatever is small, as JSON.
@@ -59,35 +69,36 @@ nlohmann::ordered_json read_facts(const Hdf5Reader& reader, const fs::path& file
 }  // namespace
 
 void write_record(const fs::path& file, const SolveRecord& record) {
+  const QuantizedStack& stack = record.stack;
   Hdf5Writer writer(file);
   write_facts(writer, record.name, record.facts);
-  write_matrix(writer, "codes", record.codes);
-  write_matrix(writer, "scales", record.scales);
-  write_matrix(writer, "u", record.u);
-  write_matrix(writer, "v", record.v);
-  write_codes(writer, "u", record.u_codes);
-  write_codes(writer, "v", record.v_codes);
-  write_if_any(writer, "u_sizes", record.u_sizes);
-  write_if_any(writer, "mean", record.mean);
-  write_if_any(writer, "center_bias", record.center_bias);
+  write_matrix(writer, "codes", stack.codes);
+  write_matrix(writer, "scales", stack.scales);
+  write_matrix(writer, "u", stack.u.values);
+  write_matrix(writer, "v", stack.v.values);
+  write_codes(writer, "u", stack.u);
+  write_codes(writer, "v", stack.v);
+  write_if_any(writer, "u_sizes", stack.u_sizes);
+  write_row(writer, "mean", stack.mean);
+  write_row(writer, "center_bias", stack.center_bias);
   writer.close();
 }
 
-void write_record(const fs::path& file, const MomentsToStore& moments) {
+void write_record(const fs::path& file, const SummedMoments& moments, const InputTransform& transform) {
   Hdf5Writer writer(file, DatasetKind::plain);
   write_facts(writer, file.stem().string(), {{"tokens", moments.tokens}, {"borrowed", moments.borrowed}});
-  write_if_any(writer, "mean", moments.preparation.mean);
-  write_if_any(writer, "directions", moments.preparation.directions);
-  write_codes(writer, "direction", moments.preparation.direction_codes);
-  write_if_any(writer, "target_mean", moments.preparation.target_mean);
+  write_row(writer, "mean", transform.mean);
+  write_if_any(writer, "directions", transform.directions.values);
+  write_codes(writer, "direction", transform.directions);
+  write_row(writer, "target_mean", transform.target_mean);
   write_matrix(writer, "xx", moments.xx);
   write_matrix(writer, "xy", moments.xy);
   write_matrix(writer, "yy", moments.yy);
-  if (!moments.drift.values.empty()) write_matrix(writer, "drift", moments.drift);
+  write_if_any(writer, "drift", moments.drift);
   writer.close();
 }
 
-void write_record(const fs::path& file, const MatrixToStore& hidden) {
+void write_record(const fs::path& file, const MatrixF& hidden) {
   Hdf5Writer writer(file, DatasetKind::plain);
   write_matrix(writer, "hidden", hidden);
   writer.close();
@@ -97,33 +108,30 @@ SolveRecord read_solve(const fs::path& file) {
   const Hdf5Reader reader(file);
   const nlohmann::ordered_json header = read_facts(reader, file);
   return {.name = header.at("name").get<std::string>(),
-          .codes = read_matrix<std::int8_t>(reader, "codes", file),
-          .scales = read_matrix<float>(reader, "scales", file),
-          .u = read_matrix<float>(reader, "u", file),
-          .v = read_matrix<float>(reader, "v", file),
-          .facts = header.at("facts"),
-          .u_codes = read_codes(reader, "u", file),
-          .v_codes = read_codes(reader, "v", file),
-          .u_sizes = read_if_any<float>(reader, "u_sizes", file),
-          .mean = read_if_any<float>(reader, "mean", file),
-          .center_bias = read_if_any<float>(reader, "center_bias", file)};
+          .stack = {.codes = read_matrix<MatrixI8>(reader, "codes", file),
+                    .scales = read_matrix<MatrixF>(reader, "scales", file),
+                    .u = read_factor(reader, "u", "u", file),
+                    .v = read_factor(reader, "v", "v", file),
+                    .u_sizes = read_if_any<MatrixF>(reader, "u_sizes", file),
+                    .mean = read_row(reader, "mean", file),
+                    .center_bias = read_row(reader, "center_bias", file)},
+          .facts = header.at("facts")};
 }
 
 MomentsRecord read_moments(const fs::path& file) {
   const Hdf5Reader reader(file);
   const nlohmann::ordered_json header = read_facts(reader, file);
-  return {.tokens = header.at("facts").at("tokens").get<Index>(),
-          .borrowed = header.at("facts").at("borrowed").get<Index>(),
-          .xx = read_matrix<float>(reader, "xx", file),
-          .xy = read_matrix<float>(reader, "xy", file),
-          .yy = read_matrix<float>(reader, "yy", file),
-          .preparation = {.mean = read_if_any<float>(reader, "mean", file),
-                          .directions = read_if_any<float>(reader, "directions", file),
-                          .direction_codes = read_codes(reader, "direction", file),
-                          .target_mean = read_if_any<float>(reader, "target_mean", file)},
-          .drift = read_if_any<float>(reader, "drift", file)};
+  return {.moments = {.tokens = header.at("facts").at("tokens").get<Index>(),
+                      .xx = read_matrix<MatrixF>(reader, "xx", file),
+                      .xy = read_matrix<MatrixF>(reader, "xy", file),
+                      .yy = read_matrix<MatrixF>(reader, "yy", file),
+                      .borrowed = header.at("facts").at("borrowed").get<Index>(),
+                      .drift = read_if_any<MatrixF>(reader, "drift", file)},
+          .transform = {.mean = read_row(reader, "mean", file),
+                        .directions = read_factor(reader, "directions", "direction", file),
+                        .target_mean = read_row(reader, "target_mean", file)}};
 }
 
-StoredMatrix<float> read_hidden(const fs::path& file) { return read_matrix<float>(Hdf5Reader(file), "hidden", file); }
+MatrixF read_hidden(const fs::path& file) { return read_matrix<MatrixF>(Hdf5Reader(file), "hidden", file); }
 
 }  // namespace lrc

@@ -66,10 +66,10 @@ void Exporter::write_adapter() const {
       const HadamardTransform* rotation = source_.rotations ? source_.rotations->of(group.role) : nullptr;
       for (const LinearStack& stack : stacks_of(group, false)) {
         if (source_.rank(stack, group.inputs()) == 0) continue;
-        const SolveResult solved = source_.solved(stack.name).result;
-        const MatrixF a = unrotated(solved.v, rotation);
+        const QuantizedStack solved = source_.solved(stack.name);
+        const MatrixF a = unrotated(solved.v.values, rotation);
         writer.write({a.data(), static_cast<std::size_t>(a.size())});
-        writer.write({solved.u.data(), static_cast<std::size_t>(solved.u.size())});
+        writer.write({solved.u.values.data(), static_cast<std::size_t>(solved.u.values.size())});
       }
     }
   }

@@ -38,7 +38,7 @@ TensorInfo tensor(std::string name, Dtype dtype, std::vector<Index> shape) {
 
 }  // namespace
 
-void require_size(const SolveResult& solved, const LinearStack& stack, Index inputs) {
+void require_size(const QuantizedStack& solved, const LinearStack& stack, Index inputs) {
   if (solved.codes.rows() == stack.rows && solved.codes.cols() == inputs) return;
   throw Error(fmt::format("{}: the committed solve is {}×{}, but the linear is {}×{}", stack.name, solved.codes.rows(),
                           solved.codes.cols(), stack.rows, inputs));
@@ -150,7 +150,7 @@ void Exporter::write_block(SafetensorsWriter& writer, Index block, const BlockLa
     const bool biased = std::any_of(group.linears.begin(), group.linears.end(), [](const auto& l) { return l.bias; });
     const LinearGroup read = biased ? source_.model.group(block, group) : LinearGroup();
     for (const LinearStack& stack : stacks_of(group, source_.format.stacked)) {
-      const SolveResult solved = source_.solved(stack.name).result;
+      const QuantizedStack solved = source_.solved(stack.name);
       require_size(solved, stack, group.inputs());
       Index row = 0;  // of the stack
       for (std::size_t i = stack.first; i < stack.first + stack.count; ++i) {
@@ -162,7 +162,7 @@ void Exporter::write_block(SafetensorsWriter& writer, Index block, const BlockLa
 }
 
 // The linear is the part of the solve from row `first` on.
-void Exporter::write_linear(SafetensorsWriter& writer, const SolveResult& solved, Index first, const VectorF& bias,
+void Exporter::write_linear(SafetensorsWriter& writer, const QuantizedStack& solved, Index first, const VectorF& bias,
                             const LinearLayout& layout) const {
   assert(first + layout.rows <= solved.codes.rows() && layout.cols == solved.codes.cols());
   if (layout.bias) writer.write(span_of(bias));

@@ -8,29 +8,30 @@ namespace {
 // A tensor and how it is written once the solve of its stack is there.
 struct Entry {
   TensorInfo info;
-  std::function<void(SafetensorsWriter&, const SolvedStack&)> write;
+  std::function<void(SafetensorsWriter&, const QuantizedStack&)> write;
 };
 
 std::span<const float> span_of(const auto& values) { return {values.data(), static_cast<std::size_t>(values.size())}; }
 
 Entry floats(const std::string& name, Dtype dtype, std::vector<Index> shape,
-             std::function<MatrixF(const SolvedStack&)> of) {
-  return {
-      {.name = name, .dtype = dtype, .shape = std::move(shape), .file = {}},
-      [of = std::move(of)](SafetensorsWriter& writer, const SolvedStack& stack) { writer.write(span_of(of(stack))); }};
+             std::function<MatrixF(const QuantizedStack&)> of) {
+  return {{.name = name, .dtype = dtype, .shape = std::move(shape), .file = {}},
+          [of = std::move(of)](SafetensorsWriter& writer, const QuantizedStack& stack) {
+            writer.write(span_of(of(stack)));
+          }};
 }
 
-Entry codes(const std::string& name, std::vector<Index> shape, MatrixI8 SolveResult::*of) {
+Entry codes(const std::string& name, std::vector<Index> shape, StoredFactor QuantizedStack::*of) {
   return {{.name = name, .dtype = Dtype::i8, .shape = std::move(shape), .file = {}},
-          [of](SafetensorsWriter& writer, const SolvedStack& stack) {
-            const MatrixI8& matrix = stack.result.*of;
+          [of](SafetensorsWriter& writer, const QuantizedStack& stack) {
+            const MatrixI8& matrix = (stack.*of).codes;
             writer.write_bytes(std::as_bytes(std::span(matrix.data(), static_cast<std::size_t>(matrix.size()))));
           }};
 }
 
 // U divided by the sizes of the stack's parts: exact, since these are powers of two.
-MatrixF at_one_size(const SolveResult& result, const std::vector<Index>& parts) {
-  MatrixF u = result.u;
+MatrixF at_one_size(const QuantizedStack& result, const std::vector<Index>& parts) {
+  MatrixF u = result.u.values;
   Index first = 0;
   for (Index i = 0; i < result.u_sizes.size(); ++i) {
     const Index rows = parts.at(static_cast<std::size_t>(i));
@@ -45,22 +46,22 @@ void add_factors(std::vector<Entry>& entries, const GroupLayout& group, const Li
   const Index rows = of.rows, inputs = group.inputs();
   const std::vector<Index> parts = part_rows(group, of);
   if (parts.size() > 1) {
-    entries.push_back(floats(stack + ".u_size", Dtype::f32, {std::ssize(parts)},
-                             [](const SolvedStack& s) { return s.result.u_sizes; }));
+    entries.push_back(
+        floats(stack + ".u_size", Dtype::f32, {std::ssize(parts)}, [](const QuantizedStack& s) { return s.u_sizes; }));
   }
   if (bits == 16) {
     entries.push_back(floats(stack + ".u", Dtype::f16, {rows, rank},
-                             [parts](const SolvedStack& s) { return at_one_size(s.result, parts); }));
+                             [parts](const QuantizedStack& s) { return at_one_size(s, parts); }));
     entries.push_back(
-        floats(stack + ".v", Dtype::f16, {inputs, rank}, [](const SolvedStack& s) { return s.result.v; }));
+        floats(stack + ".v", Dtype::f16, {inputs, rank}, [](const QuantizedStack& s) { return s.v.values; }));
     return;
   }
-  entries.push_back(codes(stack + ".u", {rows, rank}, &SolveResult::u_codes));
+  entries.push_back(codes(stack + ".u", {rows, rank}, &QuantizedStack::u));
   entries.push_back(
-      floats(stack + ".u_scale", Dtype::bf16, {rank}, [](const SolvedStack& s) { return s.result.u_scales; }));
-  entries.push_back(codes(stack + ".v", {inputs, rank}, &SolveResult::v_codes));
+      floats(stack + ".u_scale", Dtype::bf16, {rank}, [](const QuantizedStack& s) { return s.u.scales; }));
+  entries.push_back(codes(stack + ".v", {inputs, rank}, &QuantizedStack::v));
   entries.push_back(
-      floats(stack + ".v_scale", Dtype::bf16, {rank}, [](const SolvedStack& s) { return s.result.v_scales; }));
+      floats(stack + ".v_scale", Dtype::bf16, {rank}, [](const QuantizedStack& s) { return s.v.scales; }));
 }
 
 }  // namespace
@@ -79,11 +80,11 @@ void Exporter::write_low_rank() const {
         if (rank > 0) add_factors(entries, group, stack, rank, source_.factor_bits);
         if (source_.format.centered) {
           entries.push_back(floats(stack.name + ".center_bias", Dtype::f16, {stack.rows},
-                                   [](const SolvedStack& s) { return MatrixF(s.center_bias); }));
+                                   [](const QuantizedStack& s) { return MatrixF(s.center_bias); }));
         }
         if (source_.format.centered && stack.first == 0) {
           entries.push_back(floats(group.name + ".mean", Dtype::f16, {group.inputs()},
-                                   [](const SolvedStack& s) { return MatrixF(s.mean); }));
+                                   [](const QuantizedStack& s) { return MatrixF(s.mean); }));
         }
         for (const Entry& entry : entries) infos.push_back(entry.info);
         all.emplace_back(stack.name, std::move(entries));
@@ -93,7 +94,7 @@ void Exporter::write_low_rank() const {
   SafetensorsWriter writer(directory_ / kLowRankFile, infos);
   for (const auto& [stack, entries] : all) {
     if (entries.empty()) continue;
-    const SolvedStack solved = source_.solved(stack);
+    const QuantizedStack solved = source_.solved(stack);
     for (const Entry& entry : entries) entry.write(writer, solved);
   }
   writer.commit();

@@ -18,33 +18,32 @@ Values rounded(Values values, Dtype dtype, const std::string& linear) {
 }
 
 // What low_rank.safetensors adds to the rows from `row` on of a stack.
-void add_center_bias(const SolvedStack& solved, Index row, Linear& linear) {
+void add_center_bias(const QuantizedStack& solved, Index row, Linear& linear) {
   if (solved.center_bias.size() == 0) return;
   const Index rows = linear.weight.rows();
   if (linear.bias.size() == 0) linear.bias = VectorF::Zero(rows);
   linear.bias += rounded(VectorF(solved.center_bias.segment(row, rows)), Dtype::f16, linear.name);
 }
 
-void put_stack(const SolvedStack& solved, const LinearStack& stack, const QuantizedFormat& format, ExportDtypes dtypes,
-               LinearGroup& group) {
-  const SolveResult& result = solved.result;
-  require_size(result, stack, group.inputs());
-  const MatrixF weight = dequantized(result.codes, result.scales, format.weight_group_size);  // d_out×d_in
-  const bool corrected = result.u.cols() > 0;
-  Branch branch{.v = result.v, .u = {}, .first = stack.first};
+void put_stack(const QuantizedStack& solved, const LinearStack& stack, const QuantizedFormat& format,
+               ExportDtypes dtypes, LinearGroup& group) {
+  require_size(solved, stack, group.inputs());
+  const MatrixF weight = dequantized(solved.codes, solved.scales, format.weight_group_size);  // d_out×d_in
+  const bool corrected = solved.u.values.cols() > 0;
+  Branch branch{.v = solved.v.values, .u = {}, .first = stack.first};
   Index row = 0;
   for (std::size_t i = stack.first; i < stack.first + stack.count; ++i) {
     Linear& linear = group.linears[i];
     const Index rows = linear.weight.rows();
     linear.weight = weight.middleRows(row, rows);
     linear.bias = rounded(std::move(linear.bias), dtypes.biases, linear.name);
-    MatrixF u = result.u.middleRows(row, rows);
+    MatrixF u = solved.u.values.middleRows(row, rows);
     if (format.native) {
       add_center_bias(solved, row, linear);
       branch.u.push_back(std::move(u));
     } else if (corrected) {
       linear.u = rounded(std::move(u), dtypes.adapter, linear.name);
-      linear.v = rounded(unrotated(result.v, group.rotation), dtypes.adapter, linear.name).transpose();
+      linear.v = rounded(unrotated(solved.v.values, group.rotation), dtypes.adapter, linear.name).transpose();
     }
     row += rows;
   }
@@ -60,10 +59,10 @@ MatrixF unrotated(const MatrixF& v, const HadamardTransform* rotation) {
 }
 
 LinearGroup solved_group(LinearGroup group, const GroupLayout& layout, const QuantizedFormat& format,
-                         ExportDtypes dtypes, const std::function<SolvedStack(const std::string& stack)>& solved) {
+                         ExportDtypes dtypes, const std::function<QuantizedStack(const std::string& stack)>& solved) {
   group.quantizer = format.activations;
   for (const LinearStack& stack : stacks_of(layout, format.stacked)) {
-    const SolvedStack solve = solved(stack.name);
+    const QuantizedStack solve = solved(stack.name);
     put_stack(solve, stack, format, dtypes, group);
     if (!format.native) continue;
     group.residual = format.residual;

@@ -7,7 +7,6 @@
 #include "lrc/io/file.hpp"
 #include "lrc/io/output_place.hpp"
 #include "lrc/pipeline/output_format.hpp"
-#include "lrc/pipeline/stored_records.hpp"
 
 namespace lrc {
 namespace {
@@ -84,9 +83,9 @@ Exporter ExportPhase::exporter(const fs::path& directory) {
            .adapter_dtype = problem_.options.factor_dtype(),
            .solved =
                [this](const std::string& stack) {
-                 const SolveRecord record = store_.load_solve(stack);
+                 SolveRecord record = store_.load_solve(stack);
                  solved_[stack] = record.facts;
-                 return to_solved(record);
+                 return std::move(record.stack);
                }},
           directory};
 }

@@ -5,7 +5,6 @@
 #include "lrc/core/interrupt.hpp"
 #include "lrc/core/log.hpp"
 #include "lrc/core/phase.hpp"
-#include "lrc/pipeline/stored_records.hpp"
 #include "lrc/pipeline/work_costs.hpp"
 
 namespace lrc {
@@ -77,7 +76,7 @@ bool MeasurePhase::has_all_hidden(Index block) const {
 }
 
 void MeasurePhase::restore() {
-  const auto load = [&](Index unit) { return to_matrix(store_.load_hidden({next_, unit})); };
+  const auto load = [&](Index unit) { return store_.load_hidden({next_, unit}); };
   shard_->restore(load, load(kProbeUnit));
   log_info(fmt::format("{} goes on at {}", kPass, number()));
 }
@@ -213,7 +212,7 @@ void MeasurePhase::store_hidden(Index block) {
   PhaseTimer timer(log_.report, "calibrate: commit");
   const auto store = [&](Index unit, const MatrixF& hidden) {
     if (store_.has_hidden({block, unit})) return;
-    store_.commit({block, unit}, to_store(hidden));
+    store_.commit({block, unit}, hidden);
     timer.add_bytes(bytes_of(hidden));
   };
   ranks_.world.agree([&] {

@@ -26,11 +26,9 @@ void MomentsStore::commit_panels(GroupSums group) {
   }
 }
 
-void MomentsStore::commit(const MomentsKey& key, const SummedMoments& moments, StoredPreparation preparation) {
+void MomentsStore::commit(const MomentsKey& key, const SummedMoments& moments, const InputTransform& transform) {
   PhaseTimer timer(report_, "calibrate: commit");
-  MomentsToStore record = to_store(moments);
-  record.preparation = std::move(preparation);
-  store_.commit(key, record);
+  store_.commit(key, moments, transform);
   const Index floats = moments.xx.size() + moments.xy.size() + moments.yy.size() + moments.drift.size();
   timer.add_bytes(static_cast<double>(sizeof(float)) * static_cast<double>(floats));
 }
@@ -40,7 +38,7 @@ void MomentsStore::commit(const std::string& group, const PreparedMoments& prepa
   for (Index panel = 0; panel < panels.count(); ++panel) {
     if (!plan_.unmeasured.contains({group, panel})) continue;
     commit({group, panel}, panel_of(prepared.moments, panels.rows(panel)),
-           panel == 0 ? to_stored(prepared.preparation) : StoredPreparation{});
+           panel == 0 ? prepared.transform : InputTransform{});
   }
 }
 

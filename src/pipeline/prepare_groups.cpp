@@ -23,7 +23,7 @@ struct Group {
   MatrixD xx{};                   // on the owner: of the inputs, centred where that is asked for, d_in×d_in
   SummedMoments first{}, last{};  // on the owner: of the first pass, and of the second one
   bool centred = false;           // the mean of the inputs is taken out
-  GroupPreparation preparation{};
+  InputTransform transform{};
   MatrixF drift{};  // on the owner: (X̄ − X̂) X̂ᵀ as xx, d_in×d_in; empty where the inputs are the original model's
 };
 
@@ -41,10 +41,10 @@ void find_mean(const CalibrateOptions& options, Group& group) {
   MatrixD varying = centred(group.xx, sums, static_cast<Index>(std::llround(tokens)));
   group.centred = !tells_nothing(varying.diagonal());
   if (!group.centred) {
-    group.preparation.mean = VectorF::Zero(group.layout.inputs());
+    group.transform.mean = VectorF::Zero(group.layout.inputs());
     return;
   }
-  group.preparation.mean = stored_half(sums / tokens, "the mean input of " + group.layout.name);
+  group.transform.mean = stored_half(sums / tokens, "the mean input of " + group.layout.name);
   group.xx = std::move(varying);
 }
 
@@ -56,8 +56,7 @@ void find_target(Execution& exec, const CalibrateOptions& options, Group& group)
     const VectorD sums = group.sums.drift_sums();
     const double tokens = group.sums.weighted_tokens();
     drift = centred_inputs(drift, sums, group.sums.input_sums(), static_cast<Index>(std::llround(tokens)));
-    group.preparation.target_mean =
-        group.preparation.mean + (options.target_blend / tokens * sums).cast<float>().eval();
+    group.transform.target_mean = group.transform.mean + (options.target_blend / tokens * sums).cast<float>().eval();
   }
   group.drift = drift.cast<float>();
   group.weight =
@@ -83,7 +82,7 @@ void find_directions(Execution& exec, const CalibrateOptions& options, Group& gr
       log_warning(fmt::format("{}; no direction is taken out of its inputs", failure.what()));
     }
   }
-  group.preparation.directions = stored_factor(directions, options.factor_bits);
+  group.transform.directions = stored_factor(directions, options.factor_bits);
 }
 
 MatrixF broadcast(const Communicator& world, int owner, const MatrixF& own) {
@@ -95,8 +94,8 @@ MatrixF broadcast(const Communicator& world, int owner, const MatrixF& own) {
 
 // What all ranks need for the second pass.
 Preparation broadcast(const Communicator& world, const Group& group) {
-  const MatrixF mean = broadcast(world, group.owner, group.preparation.mean);
-  return {mean.reshaped(), broadcast(world, group.owner, group.preparation.directions.values)};
+  const MatrixF mean = broadcast(world, group.owner, group.transform.mean);
+  return {mean.reshaped(), broadcast(world, group.owner, group.transform.directions.values)};
 }
 
 // The second pass; on the owner its sums.
@@ -117,7 +116,7 @@ PreparedMoments finished(Group& group) {
                     .borrowed = group.first.borrowed,
                     .drift = std::move(group.drift)};
   group.xx = {};
-  result.preparation = std::move(group.preparation);
+  result.transform = std::move(group.transform);
   return result;
 }
 

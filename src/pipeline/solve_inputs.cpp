@@ -41,18 +41,18 @@ class StoredPanels {
   const SummedMoments& panel(Index number) {
     if (number != number_) {
       last_ = {};  // not two at once
-      const MomentsRecord record = store_.load_moments({group_.name, number});
-      last_ = to_moments(record);
-      if (number == 0) preparation_ = record.preparation;
+      MomentsRecord record = store_.load_moments({group_.name, number});
+      last_ = std::move(record.moments);
+      if (number == 0) transform_ = std::move(record.transform);
       number_ = number;
     }
     return last_;
   }
 
   // Of all panels the first has it.
-  GroupPreparation preparation() {
+  InputTransform transform() {
     panel(0);
-    return to_preparation(std::exchange(preparation_, {}));
+    return std::exchange(transform_, {});
   }
 
  private:
@@ -61,7 +61,7 @@ class StoredPanels {
   MomentPanels panels_;
   Index number_ = -1;
   SummedMoments last_;
-  StoredPreparation preparation_;
+  InputTransform transform_;
 };
 
 // This rank's own rows.
@@ -89,11 +89,11 @@ DistributedMatrix distributed_weight(const Model& model, const SolveTask& task, 
 SolveInputs<MatrixD> whole_inputs(Execution& exec, const Problem& problem, Checkpoint& store, const SolveTask& task) {
   SolveInputs<MatrixD> inputs;
   SummedMoments sums = assembled(task.group.inputs(), [&](Index panel) {
-    const MomentsRecord record = store.load_moments({task.group.name, panel});
-    if (panel == 0) inputs.preparation = to_preparation(record.preparation);
-    return to_moments(record);
+    MomentsRecord record = store.load_moments({task.group.name, panel});
+    if (panel == 0) inputs.transform = std::move(record.transform);
+    return std::move(record.moments);
   });
-  inputs.moments = expand_moments(exec, sums, inputs.preparation.directions.values);
+  inputs.moments = expand_moments(exec, sums, inputs.transform.directions.values);
   sums.xx = sums.xy = sums.yy = {};
   {
     const LinearGroup linears = problem.model.group(task.block, task.group);
@@ -107,15 +107,15 @@ SolveInputs<MatrixD> whole_inputs(Execution& exec, const Problem& problem, Check
 SolveInputs<DistributedMatrix> distributed_inputs(Execution& exec, const Problem& problem, Checkpoint& store,
                                                   const SolveTask& task, const ProcessGrid& grid) {
   SolveInputs<DistributedMatrix> inputs;
-  auto& [parts, preparation, weight, moments, drift] = inputs;
+  auto& [parts, transform, weight, moments, drift] = inputs;
   weight = distributed_weight(problem.model, task, grid, parts);
   return_free_memory();
   StoredPanels panels(store, task.group);
   bool diagonals = false, drifts = false;
   VectorD xy, yy;  // d_in, of which only the diagonals were summed
   grid.agree([&] {
-    preparation = panels.preparation();
-    keep_own_rows(grid, preparation.directions);
+    transform = panels.transform();
+    keep_own_rows(grid, transform.directions);
     moments.tokens = panels.panel(0).tokens;
     moments.borrowed = panels.panel(0).borrowed;
     drifts = panels.panel(0).drift.size() > 0;
@@ -132,7 +132,7 @@ SolveInputs<DistributedMatrix> distributed_inputs(Execution& exec, const Problem
   moments.xx = square(&SummedMoments::xx);
   mirror_lower(exec, moments.xx);
   if (diagonals) {
-    const MatrixF& own = preparation.directions.values;
+    const MatrixF& own = transform.directions.values;
     const bool residual = own.cols() > 0;
     expand_diagonals(exec, moments, xy, yy,
                      residual ? from_own_rows(weight, weight.cols(), own) : zeros(weight, weight.cols(), 0));

@@ -10,7 +10,6 @@
 #include "lrc/pipeline/output_format.hpp"
 #include "lrc/pipeline/shared_commits.hpp"
 #include "lrc/pipeline/solve_task.hpp"
-#include "lrc/pipeline/stored_records.hpp"
 #include "lrc/pipeline/work_costs.hpp"
 #include "lrc/plan/memory_phases.hpp"
 #include "lrc/scheduling/queue.hpp"
@@ -53,7 +52,7 @@ void SolvePhase::put_solved_groups(const BlockLayout& layout, GroupRole stage, B
     const GroupLayout& of = group_layout(layout, group->name);
     *group = solved_group(std::move(*group), of, format,
                           {.biases = problem_.kept_dtype, .adapter = problem_.options.factor_dtype()},
-                          [&](const std::string& stack) { return to_solved(store_.load_solve(stack)); });
+                          [&](const std::string& stack) { return store_.load_solve(stack).stack; });
   }
 }
 

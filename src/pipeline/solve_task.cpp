@@ -3,6 +3,7 @@
 #include "lrc/core/log.hpp"
 #include "lrc/core/units.hpp"
 #include "lrc/pipeline/solve_inputs.hpp"
+#include "lrc/pipeline/solve_record.hpp"
 #include "lrc/plan/memory_plan.hpp"
 #include "lrc/quantization/centred.hpp"
 #include "lrc/quantization/propagated_target.hpp"
@@ -51,14 +52,14 @@ VectorF mean_bias(const Matrix& weight, const VectorF& mean, const StackParts& p
 template <class Matrix>
 void solve(Execution& exec, const CalibrateOptions& of_run, Checkpoint& store, RunReport& report, const SolveTask& task,
            SolveInputs<Matrix> inputs) {
-  auto& [parts, preparation, weight, moments, drift] = inputs;
+  auto& [parts, transform, weight, moments, drift] = inputs;
   const auto start = Clock::now();
   SolveOptions options = of_run.solve_options(task.stack.name, of_run.rank(task.stack, task.group.inputs()));
-  if (preparation.directions.values.cols() > 0) {
-    options.directions = &preparation.directions;
-    options.rank = preparation.directions.values.cols();
+  if (transform.directions.values.cols() > 0) {
+    options.directions = &transform.directions;
+    options.rank = transform.directions.values.cols();
   }
-  const VectorF& mean = preparation.target_mean.size() > 0 ? preparation.target_mean : preparation.mean;
+  const VectorF& mean = transform.target_mean.size() > 0 ? transform.target_mean : transform.mean;
   VectorF bias;  // W μ: d_out, or empty
   if (mean.size() > 0) bias = mean_bias(weight, mean, parts, task.stack.name);
   if (drift.rows() > 0) {
@@ -70,9 +71,11 @@ void solve(Execution& exec, const CalibrateOptions& of_run, Checkpoint& store, R
   agree(weight, [&] {
     if (result.codes.rows() == 0) return;  // the first rank has them
     multiply_by_size(result, parts.sizes, parts.rows);
+    result.mean = transform.mean;
+    result.center_bias = bias;
     commit(store, report, task,
-           to_record(task.stack.name, result, linear_rows(task.group, task.stack), moments.tokens, moments.borrowed,
-                     preparation, bias, seconds_since(start)));
+           to_record(task.stack.name, std::move(result), linear_rows(task.group, task.stack), moments.tokens,
+                     moments.borrowed, seconds_since(start)));
   });
 }
 

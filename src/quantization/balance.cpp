@@ -42,7 +42,7 @@ void multiply_by_size(MatrixD& outputs, const VectorF& sizes, const std::vector<
 void multiply_by_size(SolveResult& result, const VectorF& sizes, const std::vector<Index>& rows) {
   for_each_part(sizes, rows, [&](float size, Index first, Index count) {
     result.scales.middleRows(first, count) *= size;
-    result.u.middleRows(first, count) *= size;
+    result.u.values.middleRows(first, count) *= size;
     const double square = static_cast<double>(size) * static_cast<double>(size);
     for (VectorD* losses : {&result.losses.lost, &result.losses.power, &result.uncorrected}) {
       if (losses->size() > 0) losses->segment(first, count) *= square;

@@ -42,7 +42,8 @@ SolveResult solve_residual(Execution& exec, const Matrix& weight, const MomentsO
   const Matrix values = quantized_values(weight, result, options);
   const Matrix u = fitted_left_factor(exec, weight, values, branch, start.u);
   set_factors(result, {stored_factor(u, options.factor_bits, options.factor_dtype), directions});
-  set_losses(result, row_losses(exec, weight, values, from_own_rows(weight, weight.rows(), result.u), e, moments));
+  set_losses(result,
+             row_losses(exec, weight, values, from_own_rows(weight, weight.rows(), result.u.values), e, moments));
   result.damping = options.damping;
   result.iterations_done = 1;
   return result;

@@ -18,8 +18,8 @@ template <class Matrix>
 void measure_losses(Execution& exec, const Matrix& weight, const MomentsOf<Matrix>& moments,
                     const SolveOptions& options, SolveResult& result) {
   set_losses(result, row_losses(exec, weight, quantized_values(weight, result, options),
-                                from_own_rows(weight, weight.rows(), result.u),
-                                from_own_rows(weight, weight.cols(), result.v), moments));
+                                from_own_rows(weight, weight.rows(), result.u.values),
+                                from_own_rows(weight, weight.cols(), result.v.values), moments));
 }
 
 template <class Matrix>
@@ -97,12 +97,8 @@ void set_codes(SolveResult& result, QuantizedWeight quantized) {
 }
 
 void set_factors(SolveResult& result, StoredLowRank factors) {
-  result.u = std::move(factors.u.values);
-  result.u_codes = std::move(factors.u.codes);
-  result.u_scales = std::move(factors.u.scales);
-  result.v = std::move(factors.v.values);
-  result.v_codes = std::move(factors.v.codes);
-  result.v_scales = std::move(factors.v.scales);
+  result.u = std::move(factors.u);
+  result.v = std::move(factors.v);
 }
 
 template <class Matrix>
@@ -120,8 +116,8 @@ SolveResult solve(Execution& exec, Method method, const Matrix& weight, const Mo
     agree(weight, [&] { throw failure; });
   }
   const auto gather = [&](auto& rows) { rows = gathered_rows(weight, std::move(rows)); };
-  for (MatrixI8* codes : {&result.codes, &result.u_codes, &result.v_codes}) gather(*codes);
-  for (MatrixF* values : {&result.scales, &result.u, &result.v}) gather(*values);
+  for (MatrixI8* codes : {&result.codes, &result.u.codes, &result.v.codes}) gather(*codes);
+  for (MatrixF* values : {&result.scales, &result.u.values, &result.v.values}) gather(*values);
   gather(result.uncorrected);
   return result;
 }

@@ -15,27 +15,35 @@ namespace {
 const nlohmann::ordered_json kFingerprint = {{"method", "lrc"}, {"seed", "0"}};
 
 SolveRecord record(const std::string& name, Index rank = 2) {
-  SolveRecord result{.name = name,
-                     .codes = {3, 5, {}},
-                     .scales = {3, 1, {0.5F, 1, 2}},
-                     .u = {3, rank, {}},
-                     .v = {5, rank, {}},
-                     .facts = {{"relative_loss", 0.25}, {"seconds", 1.5}}};
-  for (int i = 0; i < 15; ++i) result.codes.values.push_back(static_cast<std::int8_t>(i - 8));
-  result.u.values.assign(static_cast<std::size_t>(3 * rank), 0.125F);
-  result.v.values.assign(static_cast<std::size_t>(5 * rank), -3.0F);
-  return result;
+  QuantizedStack stack{.codes = MatrixI8(3, 5), .scales = MatrixF(3, 1)};
+  for (int i = 0; i < 15; ++i) stack.codes.data()[i] = static_cast<std::int8_t>(i - 8);
+  stack.scales << 0.5F, 1, 2;
+  stack.u.values = MatrixF::Constant(3, rank, 0.125F);
+  stack.v = {MatrixF::Constant(5, rank, -3), MatrixI8::Constant(5, rank, -6), MatrixF::Constant(1, rank, 0.5F)};
+  stack.mean = VectorF::LinSpaced(5, 0, 1);
+  return {.name = name, .stack = std::move(stack), .facts = {{"relative_loss", 0.25}, {"seconds", 1.5}}};
+}
+
+void expect_same(const StoredFactor& a, const StoredFactor& b) {
+  EXPECT_EQ(a.values, b.values);
+  ASSERT_EQ(a.codes.size(), b.codes.size());
+  EXPECT_EQ(a.codes.reshaped(), b.codes.reshaped());
+  EXPECT_EQ(a.scales.reshaped(), b.scales.reshaped());
 }
 
 void expect_same(const SolveRecord& a, const SolveRecord& b) {
   EXPECT_EQ(a.name, b.name);
-  EXPECT_EQ(a.codes.values, b.codes.values);
-  EXPECT_EQ(a.scales.values, b.scales.values);
-  EXPECT_EQ(a.u.values, b.u.values);
-  EXPECT_EQ(a.v.values, b.v.values);
-  EXPECT_EQ(a.v.rows, b.v.rows);
+  EXPECT_EQ(a.stack.codes, b.stack.codes);
+  EXPECT_EQ(a.stack.scales, b.stack.scales);
+  expect_same(a.stack.u, b.stack.u);
+  expect_same(a.stack.v, b.stack.v);
+  EXPECT_EQ(a.stack.u_sizes.size(), 0);
+  EXPECT_EQ(a.stack.mean, b.stack.mean);
+  EXPECT_EQ(a.stack.center_bias.size(), 0);
   EXPECT_EQ(a.facts, b.facts);
 }
+
+MatrixF row(float first, float second) { return (MatrixF(1, 2) << first, second).finished(); }
 
 TEST(Checkpoint, WhatIsCommittedIsThereAfterReopening) {
   const TemporaryDirectory directory;
@@ -59,15 +67,26 @@ TEST(Checkpoint, MomentsComeAndGo) {
   const TemporaryDirectory directory;
   {
     Checkpoint checkpoint = Checkpoint::open(directory / "c", kFingerprint);
-    const std::vector<float> values{1, 2, 3, 4};
-    const MatrixToStore row{1, 2, std::span(values).first(2)};
+    SummedMoments moments{.tokens = 9, .xx = MatrixF(2, 2), .xy = row(1, 2), .yy = row(3, 4), .borrowed = 5};
+    moments.xx << 1, 2, 3, 4;
+    const InputTransform transform{
+        .mean = VectorF::Constant(2, 7),
+        .directions = {row(1, 0).transpose(), MatrixI8::Constant(2, 1, 1), MatrixF::Ones(1, 1)}};
     const MomentsKey first{"g", 0}, second{"g", 1};
-    checkpoint.commit(first, MomentsToStore{.tokens = 9, .xx = {2, 2, values}, .xy = row, .yy = row});
+    checkpoint.commit(first, moments, transform);
     Checkpoint other = Checkpoint::attach(directory / "c", 1, checkpoint.committed());
     EXPECT_TRUE(other.has_moments(first));
     EXPECT_FALSE(other.has_moments(second));
-    EXPECT_EQ(other.load_moments(first).tokens, 9);
-    EXPECT_EQ(other.load_moments(first).xx.values, (std::vector<float>{1, 2, 3, 4}));
+    const MomentsRecord loaded = other.load_moments(first);
+    EXPECT_EQ(loaded.moments.tokens, 9);
+    EXPECT_EQ(loaded.moments.borrowed, 5);
+    EXPECT_EQ(loaded.moments.xx, moments.xx);
+    EXPECT_EQ(loaded.moments.xy, moments.xy);
+    EXPECT_EQ(loaded.moments.yy, moments.yy);
+    EXPECT_EQ(loaded.moments.drift.size(), 0);
+    EXPECT_EQ(loaded.transform.mean, transform.mean);
+    expect_same(loaded.transform.directions, transform.directions);
+    EXPECT_EQ(loaded.transform.target_mean.size(), 0);
     checkpoint.drop_moments(first);
     EXPECT_FALSE(Checkpoint::attach(directory / "c", 2, checkpoint.committed()).has_moments(first));
   }
@@ -79,8 +98,7 @@ TEST(Checkpoint, HiddenStatesAreKeptUntilALaterBlockHasThem) {
   Checkpoint checkpoint = Checkpoint::open(directory / "c", kFingerprint);
   for (const Index block : {2, 10}) {
     for (const Index unit : {kProbeUnit, Index{0}, Index{1}}) {
-      const std::vector<float> values{static_cast<float>(block), static_cast<float>(unit)};
-      checkpoint.commit({block, unit}, {1, 2, values});
+      checkpoint.commit({block, unit}, row(static_cast<float>(block), static_cast<float>(unit)));
     }
   }
   checkpoint.make_durable();
@@ -90,7 +108,7 @@ TEST(Checkpoint, HiddenStatesAreKeptUntilALaterBlockHasThem) {
     EXPECT_FALSE(checkpoint.has_hidden({2, unit}));
     EXPECT_FALSE(other.has_hidden({2, unit}));
     ASSERT_TRUE(other.has_hidden({10, unit}));
-    EXPECT_EQ(other.load_hidden({10, unit}).values, (std::vector<float>{10, static_cast<float>(unit)}));
+    EXPECT_EQ(other.load_hidden({10, unit}), row(10, static_cast<float>(unit)));
   }
 }
 
@@ -99,9 +117,9 @@ TEST(Checkpoint, HiddenStatesThatAnotherProcessDroppedAreNotCommittedAnyMore) {
   const TemporaryDirectory directory;
   Checkpoint checkpoint = Checkpoint::open(directory / "c", kFingerprint);
   Checkpoint other = Checkpoint::attach(directory / "c", 1, checkpoint.committed());
-  const std::vector<float> values{1, 2};
+  const MatrixF values = row(1, 2);
   for (const Index block : {1, 2}) {
-    other.commit({block, Index{0}}, {1, 2, values});
+    other.commit({block, Index{0}}, values);
     other.make_durable();
   }
   checkpoint.drop_hidden_before(2);
@@ -109,8 +127,8 @@ TEST(Checkpoint, HiddenStatesThatAnotherProcessDroppedAreNotCommittedAnyMore) {
   other.forget_hidden_before(2);
   EXPECT_FALSE(other.has_hidden({1, 0}));
   EXPECT_TRUE(other.has_hidden({2, 0}));
-  other.commit({1, Index{0}}, {1, 2, values});
-  EXPECT_EQ(other.load_hidden({1, 0}).values, values);
+  other.commit({1, Index{0}}, values);
+  EXPECT_EQ(other.load_hidden({1, 0}), values);
 }
 
 TEST(Checkpoint, OfAnotherRunIsRefusedWithEveryDifference) {
@@ -225,9 +243,9 @@ TEST(Checkpoint, WhatAnotherProcessCommitsIsLearnedOnceAndWithoutItsJournal) {
   const TemporaryDirectory directory;
   Checkpoint checkpoint = Checkpoint::open(directory / "c", kFingerprint);
   Checkpoint other = Checkpoint::attach(directory / "c", 1, checkpoint.committed());
-  const std::vector<float> values{1, 2};
+  const MatrixF values = row(1, 2);
   other.commit(record("a"));
-  other.commit({1, Index{0}}, {1, 2, values});
+  other.commit({1, Index{0}}, values);
   std::filesystem::remove(directory / "c" / "journal" / "1.log");
   EXPECT_THROW(checkpoint.load_solve("a"), Error);
   checkpoint.learn(other.take_news());

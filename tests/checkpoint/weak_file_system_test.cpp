@@ -63,7 +63,8 @@ using std::chrono::milliseconds;
 constexpr LeaseTiming kQuick{.beat = milliseconds(20), .expiry = milliseconds(400)};
 
 SolveRecord record(const std::string& name) {
-  return {.name = name, .codes = {1, 1, {3}}, .scales = {1, 1, {1}}, .u = {1, 1, {1}}, .v = {1, 1, {1}}, .facts = {}};
+  const MatrixF one = MatrixF::Ones(1, 1);
+  return {.name = name, .stack = {.codes = MatrixI8::Constant(1, 1, 3), .scales = one, .u = {one}, .v = {one}}};
 }
 
 std::size_t count(const std::string& text, const std::string& part) {
@@ -90,7 +91,7 @@ TEST_F(WeakFileSystem, KeepsWhatIsCommittedAndSaysOnceWhatItLacks) {
   Checkpoint checkpoint = Checkpoint::open(directory_ / "c", {{"a", "b"}});
   const std::string said = testing::internal::GetCapturedStderr();
   EXPECT_EQ(checkpoint.committed_solves(), 5);
-  EXPECT_EQ(checkpoint.load_solve("3").codes.values, std::vector<std::int8_t>{3});
+  EXPECT_EQ(checkpoint.load_solve("3").stack.codes, MatrixI8::Constant(1, 1, 3));
   EXPECT_EQ(checkpoint.earlier_openings(), 1);
   EXPECT_EQ(count(said, "has no hard links"), 1U) << said;
   EXPECT_EQ(count(said, "does not bring directories to the disk"), 1U) << said;

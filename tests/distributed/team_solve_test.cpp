@@ -72,7 +72,7 @@ void expect_as_alone(const ProcessGrid& grid, Method method, const Problem& prob
   EXPECT_EQ(found.by_rounding, expected.by_rounding);
   expect_near(found.losses.power, expected.losses.power, 1e-9);
   if (!grid.is_root()) {
-    EXPECT_EQ(found.codes.size() + found.u.size() + found.v.size() + found.uncorrected.size(), 0);
+    EXPECT_EQ(found.codes.size() + found.u.values.size() + found.v.values.size() + found.uncorrected.size(), 0);
     return;
   }
   const auto expect_shape = [](const auto& a, const auto& b) {
@@ -81,14 +81,14 @@ void expect_as_alone(const ProcessGrid& grid, Method method, const Problem& prob
   };
   expect_shape(found.codes, expected.codes);
   expect_shape(found.scales, expected.scales);
-  expect_shape(found.u, expected.u);
-  expect_shape(found.v, expected.v);
-  expect_shape(found.u_codes, expected.u_codes);
-  expect_shape(found.v_codes, expected.v_codes);
+  expect_shape(found.u.values, expected.u.values);
+  expect_shape(found.v.values, expected.v.values);
+  expect_shape(found.u.codes, expected.u.codes);
+  expect_shape(found.v.codes, expected.v.codes);
   expect_near(found.uncorrected, expected.uncorrected, 1e-4);
-  for (Index j = 0; j < found.u_codes.cols(); ++j) {
-    EXPECT_EQ(MatrixF(found.u_codes.col(j).cast<float>() * found.u_scales(0, j)), MatrixF(found.u.col(j)));
-    EXPECT_EQ(MatrixF(found.v_codes.col(j).cast<float>() * found.v_scales(0, j)), MatrixF(found.v.col(j)));
+  for (Index j = 0; j < found.u.codes.cols(); ++j) {
+    EXPECT_EQ(MatrixF(found.u.codes.col(j).cast<float>() * found.u.scales(0, j)), MatrixF(found.u.values.col(j)));
+    EXPECT_EQ(MatrixF(found.v.codes.col(j).cast<float>() * found.v.scales(0, j)), MatrixF(found.v.values.col(j)));
   }
   const double explicit_value = explicit_loss(problem, found, options.grid.group_size);
   EXPECT_NEAR(found.relative_loss, explicit_value, 1e-9 * (1 + explicit_value));
@@ -226,8 +226,8 @@ TEST_P(TeamSolve, TheSameGridGivesTheSameBits) {
     EXPECT_EQ(a.relative_loss, b.relative_loss);
     EXPECT_EQ(a.codes, b.codes);
     EXPECT_EQ(a.scales, b.scales);
-    EXPECT_EQ(a.u, b.u);
-    EXPECT_EQ(a.v, b.v);
+    EXPECT_EQ(a.u.values, b.u.values);
+    EXPECT_EQ(a.v.values, b.v.values);
   });
 }
 
@@ -276,9 +276,9 @@ TEST_P(TeamSolve, InputsThatTellNothingAreRoundedToNearest) {
           EXPECT_TRUE(found.by_rounding && expected.by_rounding);
           if (!grid.is_root()) continue;
           EXPECT_EQ(found.codes, expected.codes);
-          EXPECT_EQ(found.v, expected.v);
-          EXPECT_EQ(found.u.cols(), expected.u.cols());
-          EXPECT_LE((found.u - expected.u).norm(), 1e-3 * expected.u.norm());
+          EXPECT_EQ(found.v.values, expected.v.values);
+          EXPECT_EQ(found.u.values.cols(), expected.u.values.cols());
+          EXPECT_LE((found.u.values - expected.u.values).norm(), 1e-3 * expected.u.values.norm());
         }
       }
     }

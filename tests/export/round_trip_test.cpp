@@ -49,17 +49,16 @@ VectorD quantized(const VectorD& token, double clip, Index group) {
 }
 
 // Ŵ Q_a(P(x H − μ)) + U Vᵀ(x H − μ) + W μ + b of one stack, for one token x; P = I − V Vᵀ where the case is residual.
-VectorD expected(const ExportCase& c, const SolvedStack& solved, const HadamardTransform* rotation, const VectorF& x,
+VectorD expected(const ExportCase& c, const QuantizedStack& solved, const HadamardTransform* rotation, const VectorF& x,
                  const VectorD& own_bias) {
-  const SolveResult& result = solved.result;
   VectorD inputs = x.cast<double>();
   if (rotation) inputs = rotation->dense().transpose() * inputs;
   if (c.centered) inputs -= solved.mean.cast<double>();
-  const MatrixD u = result.u.cast<double>(), v = result.v.cast<double>();
+  const MatrixD u = solved.u.values.cast<double>(), v = solved.v.values.cast<double>();
   const VectorD inside = v.transpose() * inputs;
   VectorD seen = inputs;
   if (c.residual) seen -= v * inside;
-  const MatrixD weight = dequantized(result.codes, result.scales, c.weight_group).cast<double>();
+  const MatrixD weight = dequantized(solved.codes, solved.scales, c.weight_group).cast<double>();
   VectorD out =
       weight * quantized(seen, static_cast<double>(0.9F), c.activation_group > 0 ? c.activation_group : x.size());
   out += u * inside + own_bias;
@@ -143,7 +142,7 @@ TEST(Export, ASolveOfAnotherSizeIsRefusedByName) {
   SolvedModel model({.stacked = true});
   const GroupLayout layout = block_layout(model.original().config(), 1).qkv;
   const std::string stack = stacks_of(layout, true).front().name;
-  MatrixI8& codes = model.solved(stack).result.codes;
+  MatrixI8& codes = model.solved(stack).codes;
   codes.conservativeResize(codes.rows() - 1, codes.cols());
   const auto refusal = [](const auto& use) -> std::string {
     try {
@@ -163,7 +162,7 @@ TEST(Export, ASolveOfAnotherSizeIsRefusedByName) {
 TEST(Export, AValueBeyondItsDtypeIsRefusedByName) {
   SolvedModel model({.stacked = true, .centered = true});
   const GroupLayout layout = block_layout(model.original().config(), 1).qkv;
-  SolvedStack& solved = model.solved(stacks_of(layout, true).front().name);
+  QuantizedStack& solved = model.solved(stacks_of(layout, true).front().name);
   const auto refusal = [](const auto& use) -> std::string {
     try {
       use();
@@ -180,7 +179,7 @@ TEST(Export, AValueBeyondItsDtypeIsRefusedByName) {
   EXPECT_NE(refusal(propagated).find("q_proj: a bias, mean or factor of 70000 is no finite F16"), std::string::npos);
   EXPECT_NE(refusal([&] { model.write(); }).find("qkv.center_bias' would hold 70000"), std::string::npos);
   solved.center_bias[3] = 0;
-  solved.result.scales(2, 0) = std::numeric_limits<float>::max();
+  solved.scales(2, 0) = std::numeric_limits<float>::max();
   EXPECT_NE(refusal([&] { model.write(); }).find("q_proj.weight_scale' would hold 3.4"), std::string::npos);
 }
 
@@ -191,17 +190,17 @@ TEST(Export, EveryNumberComesBackAsItWasStored) {
     const StoredModel read(model.output());
     for (const GroupLayout& layout : block_layout(read.config(), 1).groups()) {
       const LinearGroup group = read.group(1, layout), own = model.original().group(1, layout);
-      const SolvedStack& solved = model.solved(stacks_of(layout, true).front().name);
+      const QuantizedStack& solved = model.solved(stacks_of(layout, true).front().name);
       EXPECT_EQ(group.mean, solved.mean) << layout.name;
       ASSERT_EQ(group.branches.size(), 1U) << layout.name;
-      EXPECT_EQ(group.branches[0].v, solved.result.v) << layout.name;
-      const MatrixF weight = dequantized(solved.result.codes, solved.result.scales, 0);
+      EXPECT_EQ(group.branches[0].v, solved.v.values) << layout.name;
+      const MatrixF weight = dequantized(solved.codes, solved.scales, 0);
       Index row = 0;
       for (std::size_t i = 0; i < group.linears.size(); ++i) {
         const Linear& linear = group.linears[i];
         const Index rows = linear.weight.rows();
         EXPECT_EQ(linear.weight, weight.middleRows(row, rows)) << linear.name;
-        EXPECT_EQ(group.branches[0].u[i], solved.result.u.middleRows(row, rows)) << linear.name;
+        EXPECT_EQ(group.branches[0].u[i], solved.u.values.middleRows(row, rows)) << linear.name;
         VectorF bias = solved.center_bias.segment(row, rows);
         if (own.linears[i].bias.size() > 0) bias += own.linears[i].bias;
         EXPECT_EQ(linear.bias, bias) << linear.name;

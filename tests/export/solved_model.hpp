@@ -41,8 +41,8 @@ class SolvedModel {
 
   const ExportCase& what() const { return what_; }
   const StoredModel& original() const { return *original_; }
-  const SolvedStack& solved(const std::string& stack) const { return solved_.at(stack); }
-  SolvedStack& solved(const std::string& stack) { return solved_.at(stack); }
+  const QuantizedStack& solved(const std::string& stack) const { return solved_.at(stack); }
+  QuantizedStack& solved(const std::string& stack) { return solved_.at(stack); }
   const OnlineRotations& rotations() const { return rotations_; }
   std::filesystem::path output() const { return directory_ / "out"; }
 
@@ -100,11 +100,12 @@ class SolvedModel {
   void solve(const GroupLayout& group) {
     const VectorF mean = what_.centered ? random_half(group.inputs()) : VectorF();
     for (const LinearStack& stack : stacks_of(group, what_.stacked)) {
-      SolvedStack& solved = solved_[stack.name];
-      solved = {random_result(stack.rows, group.inputs()), mean, {}};
-      if (what_.centered) solved.center_bias = random_half(stack.rows);
+      SolveResult result = random_result(stack.rows, group.inputs());
+      result.mean = mean;
+      if (what_.centered) result.center_bias = random_half(stack.rows);
       const std::vector<Index> parts = part_rows(group, stack);
-      if (parts.size() > 1) give_sizes(solved.result, parts);
+      if (parts.size() > 1) give_sizes(result, parts);
+      solved_[stack.name] = std::move(result);
     }
   }
 
@@ -135,7 +136,7 @@ class SolvedModel {
   std::mt19937 random_{11};
   std::optional<StoredModel> original_;
   OnlineRotations rotations_{};
-  std::map<std::string, SolvedStack> solved_;
+  std::map<std::string, QuantizedStack> solved_;
 };
 
 }  // namespace lrc

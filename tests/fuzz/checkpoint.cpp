@@ -11,10 +11,10 @@ lrc::CommittedFiles committed;
 }  // namespace
 
 extern "C" int LLVMFuzzerInitialize(int*, char***) {
-  const std::vector<float> one{1.0F};
+  const lrc::MatrixF one = lrc::MatrixF::Ones(1, 1);
   lrc::Checkpoint checkpoint = lrc::Checkpoint::open(lrc::fuzz_directory() / "c", {{"method", "lrc"}});
   checkpoint.commit(lrc::SolveRecord{
-      .name = "a", .codes = {1, 1, {7}}, .scales = {1, 1, one}, .u = {1, 1, one}, .v = {1, 1, one}, .facts = {}});
+      .name = "a", .stack = {.codes = lrc::MatrixI8::Constant(1, 1, 7), .scales = one, .u = {one}, .v = {one}}});
   committed = checkpoint.committed();
   committed_bytes = lrc::file_bytes(lrc::fuzz_directory() / "c/solves/a.h5");
   return 0;

@@ -66,8 +66,9 @@ TEST(Balance, SaysHowUIsStored) {
   Index first = 0;
   for (Index i = 0; i < 3; ++i) {
     const Index rows = kRows[static_cast<std::size_t>(i)];
-    const MatrixF codes = result.u_codes.middleRows(first, rows).cast<float>();
-    EXPECT_EQ(result.u.middleRows(first, rows), result.u_sizes(0, i) * (codes * result.u_scales.row(0).asDiagonal()));
+    const MatrixF codes = result.u.codes.middleRows(first, rows).cast<float>();
+    EXPECT_EQ(result.u.values.middleRows(first, rows),
+              result.u_sizes(0, i) * (codes * result.u.scales.row(0).asDiagonal()));
     first += rows;
   }
 }

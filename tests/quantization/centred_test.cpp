@@ -76,7 +76,7 @@ TEST(CentredSolve, WinsWhereTheMeanIsHeavy) {
   const SolveResult found = solve(exec, Method::lrc, plain.weight, moments, options);
   const MatrixD quantized = dequantized(found.codes, found.scales, 0).cast<double>();
   const MatrixD output = plain.weight * plain.x;
-  const MatrixD branch = found.u.cast<double>() * (found.v.cast<double>().transpose() * deviations);
+  const MatrixD branch = found.u.values.cast<double>() * (found.v.values.cast<double>().transpose() * deviations);
   const VectorD bias = mean_output(plain.weight, sums, 500);
   const double loss = (output - ((quantized * y + branch).colwise() + bias)).squaredNorm() / output.squaredNorm();
   EXPECT_LT(loss, 0.7 * solve(exec, Method::lrc, plain.weight, plain.moments, options).relative_loss);

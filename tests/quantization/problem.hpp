@@ -46,7 +46,7 @@ inline double explicit_loss(const Problem& problem, const MatrixD& quantized, co
 
 inline double explicit_loss(const Problem& problem, const SolveResult& result, Index group_size) {
   return explicit_loss(problem, dequantized(result.codes, result.scales, group_size).cast<double>(),
-                       result.u.cast<double>(), result.v.cast<double>());
+                       result.u.values.cast<double>(), result.v.values.cast<double>());
 }
 
 }  // namespace lrc

@@ -72,7 +72,7 @@ TEST_P(PropagatedTarget, SolvesForItAreSolvesForTheBlend) {
     const SolveOptions options{.rank = std::min<Index>(2, w.rows()), .damping = 1e-6};
     const SolveResult found = solve(exec_, Method::lrc, w, problem.moments, options);
     return (target - dequantized(found.codes, found.scales, 0).cast<double>() * problem.y -
-            found.u.cast<double>() * (found.v.cast<double>().transpose() * problem.x))
+            found.u.values.cast<double>() * (found.v.values.cast<double>().transpose() * problem.x))
         .squaredNorm();
   };
   const MatrixD predictor = weight(blend, 1e-6);

@@ -41,13 +41,13 @@ class Residual : public testing::TestWithParam<Case> {
 
 TEST_P(Residual, ReportsTheLossOfWhatItStoresWithTheDirectionsAsItsRightFactor) {
   const SolveResult result = solve(exec_, Method::lrc, problem_.weight, problem_.moments, options_);
-  EXPECT_EQ(result.v, directions_.values);
-  ASSERT_EQ(result.v_codes.cols(), directions_.codes.cols());
-  EXPECT_EQ(result.v_codes, directions_.codes);
-  EXPECT_EQ(result.v_scales, directions_.scales);
-  ASSERT_EQ(result.u_codes.cols(), bits_ == 8 ? k_ : 0);
-  for (Index j = 0; j < result.u_codes.cols(); ++j) {
-    EXPECT_EQ(MatrixF(result.u_codes.col(j).cast<float>() * result.u_scales(0, j)), MatrixF(result.u.col(j)));
+  EXPECT_EQ(result.v.values, directions_.values);
+  ASSERT_EQ(result.v.codes.cols(), directions_.codes.cols());
+  EXPECT_EQ(result.v.codes, directions_.codes);
+  EXPECT_EQ(result.v.scales, directions_.scales);
+  ASSERT_EQ(result.u.codes.cols(), bits_ == 8 ? k_ : 0);
+  for (Index j = 0; j < result.u.codes.cols(); ++j) {
+    EXPECT_EQ(MatrixF(result.u.codes.col(j).cast<float>() * result.u.scales(0, j)), MatrixF(result.u.values.col(j)));
   }
   const double expected = explicit_loss(problem_, result, 0);
   EXPECT_NEAR(result.relative_loss, expected, 1e-9 * (1 + expected));
@@ -69,7 +69,7 @@ TEST_P(Residual, GivesTheSameBitsOnAnyNumberOfThreads) {
     Execution exec(threads);
     const SolveResult found = solve(exec, Method::lrc, problem_.weight, problem_.moments, options_);
     EXPECT_EQ(found.codes, expected.codes);
-    EXPECT_EQ(found.u, expected.u);
+    EXPECT_EQ(found.u.values, expected.u.values);
     EXPECT_EQ(found.relative_loss, expected.relative_loss);
   }
 }
@@ -101,7 +101,7 @@ TEST(ResidualSolve, WhereTheDataHasNoSayTheBranchPassesItsInputOn) {
   }
   const SolveResult result = solve(exec, Method::lrc, problem.weight, problem.moments, options_for(10, 16, &e));
   const MatrixD passed_on = problem.weight * e.values.cast<double>();
-  EXPECT_LT((result.u.cast<double>() - passed_on).rightCols(6).norm(), 0.05 * passed_on.rightCols(6).norm());
+  EXPECT_LT((result.u.values.cast<double>() - passed_on).rightCols(6).norm(), 0.05 * passed_on.rightCols(6).norm());
   EXPECT_TRUE(result.by_rounding);  // the directions take out all that these tokens have
 }
 
@@ -117,7 +117,7 @@ TEST(ResidualSolve, AStackIsItsLinearsOneBelowTheOther) {
   const MatrixD lower = problem.weight.bottomRows(20);
   const SolveResult part = solve(exec, Method::lrc, lower, problem.moments, options);
   EXPECT_EQ(part.codes, whole.codes.bottomRows(20));
-  EXPECT_LT((part.u - whole.u.bottomRows(20)).norm(), 1e-3 * part.u.norm());
+  EXPECT_LT((part.u.values - whole.u.values.bottomRows(20)).norm(), 1e-3 * part.u.values.norm());
 }
 
 class EightBits : public testing::TestWithParam<Method> {};
@@ -133,9 +133,9 @@ TEST_P(EightBits, CostLittleAtTheSameRankAndWinAtTwiceTheRank) {
   EXPECT_LT(eight.relative_loss, 1.02 * sixteen);
   EXPECT_LT(solved(12, 8).relative_loss, 0.97 * sixteen);
   EXPECT_NEAR(eight.relative_loss, explicit_loss(problem, eight, 0), 1e-9);
-  ASSERT_EQ(eight.v_codes.cols(), 6);
+  ASSERT_EQ(eight.v.codes.cols(), 6);
   for (Index j = 0; j < 6; ++j) {
-    EXPECT_EQ(MatrixF(eight.v_codes.col(j).cast<float>() * eight.v_scales(0, j)), MatrixF(eight.v.col(j)));
+    EXPECT_EQ(MatrixF(eight.v.codes.col(j).cast<float>() * eight.v.scales(0, j)), MatrixF(eight.v.values.col(j)));
   }
 }
 

@@ -40,8 +40,8 @@ TEST_P(Solve, ReportsTheLossOfWhatItStoresInTheShapesItPromises) {
     EXPECT_EQ(result.codes.rows(), GetParam().d_out);
     EXPECT_EQ(result.codes.cols(), GetParam().d_in);
     EXPECT_EQ(result.scales.cols(), options_.grid.groups(GetParam().d_in));
-    EXPECT_EQ(result.u.cols(), rank);
-    EXPECT_EQ(result.v.cols(), rank);
+    EXPECT_EQ(result.u.values.cols(), rank);
+    EXPECT_EQ(result.v.values.cols(), rank);
     EXPECT_EQ(result.damping, method == Method::rtn ? 0 : options_.damping);
     EXPECT_EQ(result.iterations_done, method == Method::lrc ? 2 : 0);
     const double expected = explicit_loss(problem_, result, GetParam().group_size);
@@ -57,8 +57,8 @@ TEST_P(Solve, GivesTheSameBitsOnAnyNumberOfThreads) {
     const SolveResult found = solve(exec, Method::lrc, problem_.weight, problem_.moments, options_);
     EXPECT_EQ(found.codes, expected.codes);
     EXPECT_EQ(found.scales, expected.scales);
-    EXPECT_EQ(found.u, expected.u);
-    EXPECT_EQ(found.v, expected.v);
+    EXPECT_EQ(found.u.values, expected.u.values);
+    EXPECT_EQ(found.v.values, expected.v.values);
     EXPECT_EQ(found.relative_loss, expected.relative_loss);
   }
 }
@@ -87,7 +87,7 @@ TEST(SolveMethods, FactorsInBfloat16AreWhatTheLossIsOf) {
   options.factor_dtype = Dtype::bf16;
   for (const Method method : {Method::svd, Method::lrc}) {
     const SolveResult result = solve(exec, method, problem.weight, problem.moments, options);
-    for (const MatrixF* factor : {&result.u, &result.v}) {
+    for (const MatrixF* factor : {&result.u.values, &result.v.values}) {
       for (Index i = 0; i < factor->size(); ++i)
         EXPECT_EQ(factor->data()[i], rounded_to(Dtype::bf16, factor->data()[i]));
     }
@@ -186,8 +186,8 @@ TEST_F(SolveFailures, NoCalibrationDataLeavesRoundingToNearest) {
     EXPECT_TRUE(result.by_rounding);
     EXPECT_EQ(result.codes, expected.codes);
     EXPECT_EQ(result.scales, expected.scales);
-    EXPECT_EQ(result.u.cols(), method == Method::gptq ? 0 : options_.rank);
-    EXPECT_EQ(result.u.cwiseAbs().sum() + result.v.cwiseAbs().sum(), 0);
+    EXPECT_EQ(result.u.values.cols(), method == Method::gptq ? 0 : options_.rank);
+    EXPECT_EQ(result.u.values.cwiseAbs().sum() + result.v.values.cwiseAbs().sum(), 0);
   }
 }
 
@@ -197,7 +197,7 @@ TEST_F(SolveFailures, WithoutDataDirectionsStillCarryTheirPart) {
   options_.directions = &directions;
   problem_.moments = {0, MatrixD::Zero(20, 20), MatrixD::Zero(20, 20), MatrixD::Zero(20, 20)};
   const SolveResult result = solve(exec_, Method::lrc, problem_.weight, problem_.moments, options_);
-  EXPECT_LT((result.u.cast<double>() - problem_.weight.leftCols(2)).norm(), 1e-3 * problem_.weight.norm());
+  EXPECT_LT((result.u.values.cast<double>() - problem_.weight.leftCols(2)).norm(), 1e-3 * problem_.weight.norm());
 }
 
 // Of three tokens nearly all directions are unseen: the weight stays what it is there.

@@ -37,17 +37,17 @@ TEST_F(Stacked, TheSharedFactorIsTheBestOfAllLinearsTogether) {
   const Eigen::JacobiSVD<Eigen::MatrixXd> svd(reachable);
   const double least =
       (left_ - reachable).squaredNorm() + svd.singularValues().tail(kLinears * kRows - kRank).squaredNorm();
-  const double found = loss(result_.u.cast<double>(), result_.v.cast<double>());
+  const double found = loss(result_.u.values.cast<double>(), result_.v.values.cast<double>());
   EXPECT_NEAR(found, least, 2e-4 * least);
   EXPECT_GT(found, (1 - 1e-9) * least);
 }
 
 // Each linear's own rows of U are its least squares on what the shared V lets through.
 TEST_F(Stacked, EachLinearsUIsItsLeastSquares) {
-  const MatrixD inside = result_.v.cast<double>().transpose() * problem_.x;  // k×tokens
+  const MatrixD inside = result_.v.values.cast<double>().transpose() * problem_.x;  // k×tokens
   for (Index i = 0; i < kLinears; ++i) {
     const MatrixD expected = least_squares(left_.middleRows(i * kRows, kRows), inside);
-    const MatrixD found = result_.u.middleRows(i * kRows, kRows).cast<double>();
+    const MatrixD found = result_.u.values.middleRows(i * kRows, kRows).cast<double>();
     EXPECT_LT((found - expected).norm(), 2e-3 * expected.norm()) << i;
   }
 }

@@ -20,6 +20,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -64,8 +65,8 @@ class Checkpoint {
   /// When this returns, the record is on the disk.
   void commit(const SolveRecord& record);
   /// When these return, the record outlives this process; after make_durable() it is on the disk, too.
-  void commit(const MomentsKey& key, const MomentsToStore& moments);
-  void commit(const HiddenKey& key, const MatrixToStore& hidden);
+  void commit(const MomentsKey& key, const SummedMoments& moments, const InputTransform& transform = {});
+  void commit(const HiddenKey& key, const MatrixF& hidden);
   void make_durable();
 
   /// What this object has committed since the last call, for learn() of the job's other processes: lines of a journal.
@@ -76,7 +77,7 @@ class Checkpoint {
   /// Throws Error where the record is not there or is damaged: then it is set aside, and meets_damage().
   SolveRecord load_solve(const std::string& linear);
   MomentsRecord load_moments(const MomentsKey& key);
-  StoredMatrix<float> load_hidden(const HiddenKey& key);
+  MatrixF load_hidden(const HiddenKey& key);
 
   /// Whether any load has found its record damaged or gone.
   bool meets_damage() const { return meets_damage_; }
@@ -111,8 +112,7 @@ class Checkpoint {
   void create(const nlohmann::ordered_json& fingerprint);
   void set_aside(const std::string& name);
   void remove_leftovers();
-  template <class Record>
-  void commit_soon(const std::string& name, const Record& record);
+  void commit_soon(const std::string& name, const std::function<void(const std::filesystem::path&)>& write);
   void enter(const std::string& name, const FileBytes& bytes);
   std::filesystem::path checked(const std::string& name);
   void drop(const std::string& name);

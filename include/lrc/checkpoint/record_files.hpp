@@ -9,11 +9,11 @@ namespace lrc {
 
 /// Writes a new file, not yet brought to the disk.
 void write_record(const std::filesystem::path& file, const SolveRecord& record);
-void write_record(const std::filesystem::path& file, const MomentsToStore& moments);
-void write_record(const std::filesystem::path& file, const MatrixToStore& hidden);
+void write_record(const std::filesystem::path& file, const SummedMoments& moments, const InputTransform& transform);
+void write_record(const std::filesystem::path& file, const MatrixF& hidden);
 
 SolveRecord read_solve(const std::filesystem::path& file);
 MomentsRecord read_moments(const std::filesystem::path& file);
-StoredMatrix<float> read_hidden(const std::filesystem::path& file);
+MatrixF read_hidden(const std::filesystem::path& file);
 
 }  // namespace lrc

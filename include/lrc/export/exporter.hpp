@@ -9,19 +9,12 @@
 
 #include "lrc/io/safetensors.hpp"
 #include "lrc/model/stored_model.hpp"
-#include "lrc/quantization/solve.hpp"
+#include "lrc/quantization/quantized_stack.hpp"
 
 namespace lrc {
 
-/// A stack's solve, and what prepares its inputs; empty where nothing does.
-struct SolvedStack {
-  SolveResult result;
-  VectorF mean{};         ///< d_in
-  VectorF center_bias{};  ///< d_out
-};
-
 /// Throws Error where the solve of a stack does not have the size of its linears, stack.rows×inputs.
-void require_size(const SolveResult& solved, const LinearStack& stack, Index inputs);
+void require_size(const QuantizedStack& solved, const LinearStack& stack, Index inputs);
 
 struct ExportSource {
   const StoredModel& original;  ///< config.json, tokenizer files
@@ -31,8 +24,8 @@ struct ExportSource {
   const OnlineRotations* rotations;                                 ///< of `model`, or nullptr
   std::function<Index(const LinearStack& stack, Index d_in)> rank;  ///< of its correction
   int factor_bits = 16;
-  Dtype adapter_dtype = Dtype::f16;                             ///< of the adapter's factors: F16 or BF16
-  std::function<SolvedStack(const std::string& stack)> solved;  ///< the committed solve of a stack
+  Dtype adapter_dtype = Dtype::f16;                                ///< of the adapter's factors: F16 or BF16
+  std::function<QuantizedStack(const std::string& stack)> solved;  ///< the committed solve of a stack
 };
 
 /// The files that are copied from a model's directory as they are: those of the tokenizer, as far as they are there.
@@ -76,7 +69,7 @@ class Exporter {
   std::string shard_name(Index shard) const;
   void write_index() const;
   void write_table(SafetensorsWriter& writer, const std::function<MatrixF(Index first, Index rows)>& rows) const;
-  void write_linear(SafetensorsWriter& writer, const SolveResult& solved, Index first, const VectorF& bias,
+  void write_linear(SafetensorsWriter& writer, const QuantizedStack& solved, Index first, const VectorF& bias,
                     const LinearLayout& layout) const;
   void write_config() const;
   void copy_tokenizer() const;

@@ -15,7 +15,7 @@ struct ExportDtypes {
 /// `group`: the calibrated model's, whose weights are replaced; `solved`: each stack's solve. Throws Error where a
 /// solve does not have the size of its linears.
 LinearGroup solved_group(LinearGroup group, const GroupLayout& layout, const QuantizedFormat& format,
-                         ExportDtypes dtypes, const std::function<SolvedStack(const std::string& stack)>& solved);
+                         ExportDtypes dtypes, const std::function<QuantizedStack(const std::string& stack)>& solved);
 
 /// (U Vᵀ)(H x) = U (Hᵀ V)ᵀ x, or with inputs as rows x H: V becomes H V. Its rows: rank×d_in, from v (d_in×rank).
 MatrixF unrotated(const MatrixF& v, const HadamardTransform* rotation);

@@ -20,7 +20,7 @@ class MomentsStore {
 
  private:
   void commit_panels(GroupSums group);
-  void commit(const MomentsKey& key, const SummedMoments& moments, StoredPreparation preparation);
+  void commit(const MomentsKey& key, const SummedMoments& moments, const InputTransform& transform);
   void commit(const std::string& group, const PreparedMoments& prepared);
 
   Ranks ranks_;

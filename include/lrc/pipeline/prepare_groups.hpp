@@ -7,14 +7,14 @@
 #include "lrc/calibration/group_sums.hpp"
 #include "lrc/pipeline/problem.hpp"
 #include "lrc/pipeline/ranks.hpp"
-#include "lrc/pipeline/stored_records.hpp"
+#include "lrc/quantization/quantized_stack.hpp"
 
 namespace lrc {
 
 /// A group's moments, whole, on the rank that owns them.
 struct PreparedMoments {
   SummedMoments moments;
-  GroupPreparation preparation;
+  InputTransform transform;
 };
 
 using TakePrepared = std::function<void(const std::string& group, const PreparedMoments& prepared)>;

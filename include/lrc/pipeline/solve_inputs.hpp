@@ -5,15 +5,14 @@
 #include "lrc/linalg/matrix_kinds.hpp"
 #include "lrc/pipeline/problem.hpp"
 #include "lrc/pipeline/stack_weight.hpp"
-#include "lrc/pipeline/stored_records.hpp"
 
 namespace lrc {
 
 template <class Matrix>
 struct SolveInputs {
   StackParts parts{};
-  GroupPreparation preparation{};  ///< its directions: of each rank its own rows (matrix_kinds.hpp)
-  Matrix weight{};                 ///< d_out×d_in, divided by the sizes of its parts
+  InputTransform transform{};  ///< its directions: of each rank its own rows (matrix_kinds.hpp)
+  Matrix weight{};             ///< d_out×d_in, divided by the sizes of its parts
   MomentsOf<Matrix> moments{};
   Matrix drift{};  ///< d_in×d_in: (X̄ − X) Xᵀ (SummedMoments), or 0×0
 };

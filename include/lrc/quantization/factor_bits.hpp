@@ -10,7 +10,7 @@ namespace lrc {
 
 /// Where a factor is of several ranks, `values` and `codes` are of each rank's own rows (matrix_kinds.hpp).
 struct StoredFactor {
-  MatrixF values;    ///< rows×k: the numbers that the codes or 16 bits stand for
+  MatrixF values{};  ///< rows×k: the numbers that the codes or 16 bits stand for
   MatrixI8 codes{};  ///< rows×k, values = codes · scales by column; 0×0 where 16 bits are stored
   MatrixF scales{};  ///< 1×k, bfloat16 values; 0×0 where 16 bits are stored
 };

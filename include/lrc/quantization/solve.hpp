@@ -7,6 +7,7 @@
 #include "lrc/linalg/moments.hpp"
 #include "lrc/quantization/low_rank.hpp"
 #include "lrc/quantization/objective.hpp"
+#include "lrc/quantization/quantized_stack.hpp"
 
 namespace lrc {
 
@@ -34,21 +35,12 @@ struct SolveOptions {
 
 /// On the first rank of a team, all rows; the others have damping, iterations_done, by_rounding and the losses, but no
 /// codes, scales, factors nor `uncorrected`. While it is solved for, each rank has its own rows (matrix_kinds.hpp).
-struct SolveResult {
-  MatrixI8 codes;             ///< d_out×d_in
-  MatrixF scales;             ///< d_out×groups, bfloat16 values
-  MatrixF u;                  ///< d_out×k, the stored values; k = 0 for rtn and gptq
-  MatrixF v;                  ///< d_in×k, the stored values
+struct SolveResult : QuantizedStack {
   double relative_loss = 0;   ///< of what is stored, on the undamped moments, over all rows
   double damping = 0;         ///< that the factorizations needed; 0 for rtn
   Index iterations_done = 0;  ///< 0 for the methods that do not iterate
-  MatrixI8 u_codes{};         ///< d_out×k where U is stored in 8 bits, else 0×0
-  MatrixF u_scales{};         ///< 1×k, u = u_codes · u_scales by column
-  MatrixI8 v_codes{};         ///< d_in×k, likewise
-  MatrixF v_scales{};         ///< 1×k
   RowLosses losses{};         ///< the same, row by row
   VectorD uncorrected{};      ///< d_out: what GPTQ without a correction would lose, uncorrected.hpp; or empty
-  MatrixF u_sizes{};          ///< 1×parts where these were solved at one size (balance.hpp): u is times it
   bool by_rounding = false;   ///< the inputs told nothing: round to nearest, U = 0 (solve())
 };
 
