@@ -129,7 +129,13 @@ OptionTable& OptionTable::real_or(const std::string& name, double& field, double
         return;
       }
     }
-    const double value = parse_fraction(name, text);
+    double value = 0;
+    try {
+      value = parse_fraction(name, text);
+    } catch (const InputError&) {
+      if (words.empty()) throw;
+      throw InputError("--" + name, fmt::format("'{}' is neither a number nor {}", text, words.front().first));
+    }
     check_range(name, value, lowest, highest, words.empty() ? "" : ", or " + words.front().first);
     field = value;
   };

@@ -144,6 +144,8 @@ TEST(Rules, RefusalsSayWhatIsNeeded) {
       {{{"damping", "0.1"}, {"method", "rtn"}}, "--damping: 0.1 needs --method lrc, gptq or svd"},
       {{{"team-inputs", "64"}, {"method", "rtn"}}, "--team-inputs: 64 needs --method lrc, gptq or svd"},
       {{{"group-inputs", "64"}}, "--group-inputs: is called team-inputs now"},
+      {{{"activation-clip", "auto"}}, "--activation-clip: 'auto' is neither a number nor fitted"},
+      {{{"activation-clip", "2"}}, "--activation-clip: 2 is out of range; it may be 0.05 to 1, or fitted"},
       {{{"activation-bits", "12"}}, "--activation-bits: '12' is not allowed; it may be 2, 3, 4, 5, 6, 7, 8, 16"}};
   for (const auto& [given, said] : refusals) EXPECT_TRUE(resolved(given).refusal.starts_with(said)) << said;
 }
