@@ -35,10 +35,10 @@ void MomentsStore::commit(const MomentsKey& key, const SummedMoments& moments, c
 
 void MomentsStore::commit(const std::string& group, const PreparedMoments& prepared) {
   const MomentPanels panels{prepared.moments.xx.rows()};
+  const InputTransform none;
   for (Index panel = 0; panel < panels.count(); ++panel) {
     if (!plan_.unmeasured.contains({group, panel})) continue;
-    commit({group, panel}, panel_of(prepared.moments, panels.rows(panel)),
-           panel == 0 ? prepared.transform : InputTransform{});
+    commit({group, panel}, panel_of(prepared.moments, panels.rows(panel)), panel == 0 ? prepared.transform : none);
   }
 }
 

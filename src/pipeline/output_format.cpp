@@ -6,16 +6,13 @@ namespace {
 // All that is stored of a stack: codes, scales, factors, and, where inputs are centred, W μ, and μ with the group's
 // first stack.
 double bits_of(const CalibrateOptions& options, const GroupLayout& group, const LinearStack& stack) {
-  constexpr double kBiasBits = 16, kMeanBits = 16, kSizeBits = 32;
+  constexpr double kSizeBits = 32;
   const Index inputs = group.inputs(), rank = options.rank(stack, inputs);
-  const auto factor_bits = options.factor_bits;
   double bits = stored_bits(stack.rows, inputs, static_cast<int>(options.weight_bits), options.grid().groups(inputs),
-                            rank, factor_bits) +
-                factor_scale_bits(rank, factor_bits);
+                            rank, options.factor_bits) +
+                factor_scale_bits(rank, options.factor_bits) + options.centring_bits(stack, inputs);
   const std::size_t parts = part_rows(group, stack).size();
   if (rank > 0 && parts > 1) bits += kSizeBits * static_cast<double>(parts);
-  if (options.center_activations) bits += kBiasBits * static_cast<double>(stack.rows);
-  if (options.center_activations && stack.first == 0) bits += kMeanBits * static_cast<double>(inputs);
   return bits;
 }
 

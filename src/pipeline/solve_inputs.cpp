@@ -1,7 +1,7 @@
 #include "lrc/pipeline/solve_inputs.hpp"
 
 #include <algorithm>
-#include <memory>
+#include <tuple>
 
 #include "lrc/plan/memory_plan.hpp"
 #include "lrc/quantization/expand_moments.hpp"
@@ -29,13 +29,15 @@ class StoredPanels {
     return result;
   }
 
-  VectorD diagonal(MatrixF SummedMoments::*matrix) {
-    VectorD result(group_.inputs());
+  // Those of Sxy and Sy (d_in each), where only they were summed, in one walk: each panel is read and hashed.
+  std::pair<VectorD, VectorD> diagonals() {
+    VectorD xy(group_.inputs()), yy(group_.inputs());
     for (Index number = 0; number < panels_.count(); ++number) {
       const RowRange range = panels_.rows(number);
-      result.segment(range.first, range.size()) = (panel(number).*matrix).row(0).cast<double>();
+      xy.segment(range.first, range.size()) = panel(number).xy.row(0).cast<double>();
+      yy.segment(range.first, range.size()) = panel(number).yy.row(0).cast<double>();
     }
-    return result;
+    return {std::move(xy), std::move(yy)};
   }
 
   const SummedMoments& panel(Index number) {
@@ -120,9 +122,7 @@ SolveInputs<DistributedMatrix> distributed_inputs(Execution& exec, const Problem
     moments.borrowed = panels.panel(0).borrowed;
     drifts = panels.panel(0).drift.size() > 0;
     diagonals = has_diagonals(panels.panel(0));
-    if (!diagonals) return;
-    xy = panels.diagonal(&SummedMoments::xy);
-    yy = panels.diagonal(&SummedMoments::yy);
+    if (diagonals) std::tie(xy, yy) = panels.diagonals();
   });
   const auto square = [&](MatrixF SummedMoments::*matrix) {
     return DistributedMatrix::from_panels(

@@ -2,20 +2,17 @@
 
 #include <functional>
 
+#include "lrc/plan/memory_sizes.hpp"
+
 namespace lrc {
 namespace {
 
-double real(Index value) { return static_cast<double>(value); }
+using memory::real;
 
 // Floating-point operations of a rank, in single precision; those in double take twice as long.
 struct BlockCosts {
   double forward = 0, use = 0, solve = 0, write = 0;
 };
-
-// Of all tokens, which reach a group of an expert.
-double share_of(const ModelConfig& model, const GroupLayout& group) {
-  return group.expert == kNoExpert ? 1 : real(model.experts_per_token) / real(model.experts);
-}
 
 // Eigenvectors of the inputs' moments are most of what prepares them; see src/plan/memory_phases.cpp for what is
 // summed.
@@ -26,7 +23,7 @@ BlockCosts costs_of_block(const Problem& problem) {
   const double sums = options.moments == MomentKind::exact ? 4 : 1;
   BlockCosts costs;
   for (const GroupLayout& group : block_layout(problem.model.config(), 0).groups()) {
-    const double in = real(group.inputs()), seen = tokens * share_of(problem.model.config(), group);
+    const double in = real(group.inputs()), seen = tokens * memory::share_of_tokens(problem.model.config(), group);
     for (const LinearLayout& linear : group.linears) {
       costs.forward += 2 * seen * in * real(linear.rows);
       costs.write += kOfAWeight * in * real(linear.rows);

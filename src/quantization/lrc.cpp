@@ -46,8 +46,7 @@ SolveResult solve_lrc(Execution& exec, const Matrix& weight, const MomentsOf<Mat
     const Matrix values = quantized_values(weight, next, options);
     correction = refitted_correction(exec, weight, values, moments, xx_root, lambda, options.rank);
     set_factors(next, stored_with_refit(exec, weight, values, moments.xx, moments.xy, correction, options));
-    set_losses(next, row_losses(exec, weight, values, from_own_rows(weight, weight.rows(), next.u.values),
-                                from_own_rows(weight, weight.cols(), next.v.values), moments));
+    measure_losses(exec, weight, values, moments, next);
     if (next.relative_loss >= best.relative_loss) continue;  // the quantize step need not descend
     best = std::move(next);
   }

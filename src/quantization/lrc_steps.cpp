@@ -3,7 +3,10 @@
 #include "lrc/quantization/damped_moments.hpp"
 
 namespace lrc {
+namespace {
 
+// R of S = Sx − Sxy Sy⁻¹ Sxyᵀ = R Rᵀ, damped: what the branch has to say while Ŵ may be any matrix (d_in×d_in). Where
+// nothing was seen that is nothing, so Sx gets another λ/100. Throws CholeskyFailure.
 template <class Matrix>
 Matrix relaxed_root(Execution& exec, const MomentsOf<Matrix>& moments, const Matrix& yy_root, double lambda) {
   Matrix explained;  // d_in×d_in: Sxy Sy⁻¹ Sxyᵀ = Z Zᵀ, Z = Sxy Ry⁻ᵀ
@@ -20,6 +23,8 @@ Matrix relaxed_root(Execution& exec, const MomentsOf<Matrix>& moments, const Mat
   upper_cholesky(exec, root);
   return root;
 }
+
+}  // namespace
 
 template <class Matrix>
 LowRankOf<Matrix> initial_correction(Execution& exec, const Matrix& weight, const MomentsOf<Matrix>& moments,
@@ -57,8 +62,6 @@ LowRankOf<Matrix> refitted_correction(Execution& exec, const Matrix& weight, con
 }
 
 using Distributed = DistributedMatrix;
-template MatrixD relaxed_root(Execution&, const Moments&, const MatrixD&, double);
-template Distributed relaxed_root(Execution&, const MomentsOf<Distributed>&, const Distributed&, double);
 template LowRank initial_correction(Execution&, const MatrixD&, const Moments&, const MatrixD&, double, Index);
 template LowRankOf<Distributed> initial_correction(Execution&, const Distributed&, const MomentsOf<Distributed>&,
                                                    const Distributed&, double, Index);

@@ -13,15 +13,6 @@
 namespace lrc {
 namespace {
 
-// Of `result`'s codes and factors.
-template <class Matrix>
-void measure_losses(Execution& exec, const Matrix& weight, const MomentsOf<Matrix>& moments,
-                    const SolveOptions& options, SolveResult& result) {
-  set_losses(result, row_losses(exec, weight, quantized_values(weight, result, options),
-                                from_own_rows(weight, weight.rows(), result.u.values),
-                                from_own_rows(weight, weight.cols(), result.v.values), moments));
-}
-
 template <class Matrix>
 SolveResult solve_rtn(Execution& exec, const Matrix& weight, const MomentsOf<Matrix>& moments,
                       const SolveOptions& options) {
@@ -30,7 +21,7 @@ SolveResult solve_rtn(Execution& exec, const Matrix& weight, const MomentsOf<Mat
   agree(weight, [&] { set_codes(result, round_to_nearest(exec, rows, options.grid)); });
   set_factors(result,
               stored(exec, LowRankOf<Matrix>{zeros(weight, weight.rows(), 0), zeros(weight, weight.cols(), 0)}, 16));
-  measure_losses(exec, weight, moments, options, result);
+  measure_losses(exec, weight, quantized_values(weight, result, options), moments, result);
   return result;
 }
 
@@ -46,7 +37,7 @@ SolveResult solve_by_rounding(Execution& exec, const Matrix& weight, const Momen
                        : stored_factor(zeros(weight, weight.cols(), rank), options.factor_bits, options.factor_dtype);
   const Matrix u = product(exec, weight, from_own_rows(weight, weight.cols(), v.values));
   set_factors(result, {stored_factor(u, options.factor_bits, options.factor_dtype), std::move(v)});
-  measure_losses(exec, weight, moments, options, result);
+  measure_losses(exec, weight, quantized_values(weight, result, options), moments, result);
   return result;
 }
 

@@ -21,8 +21,7 @@ SolveResult solve_svd(Execution& exec, const Matrix& weight, const MomentsOf<Mat
   // Like the codes, U takes the activations for exact: Sx stands for Sxy.
   set_factors(result, stored_with_refit(exec, weight, values, moments.xx, moments.xx,
                                         best_low_rank(exec, scaled, root, options.rank), options));
-  set_losses(result, row_losses(exec, weight, values, from_own_rows(weight, weight.rows(), result.u.values),
-                                from_own_rows(weight, weight.cols(), result.v.values), moments));
+  measure_losses(exec, weight, values, moments, result);
   if (options.rank > 0)
     result.uncorrected = uncorrected_losses(weight, result.scales, options.grid, root, noise_powers(moments));
   result.damping = options.damping;

@@ -9,7 +9,6 @@
 #include <chrono>
 #include <cstdlib>
 #include <limits>
-#include <random>
 
 #include "lrc/linalg/blas_core.hpp"
 #include "lrc/linalg/cholesky.hpp"
@@ -19,6 +18,7 @@
 #include "lrc/quantization/gptq.hpp"
 #include "lrc/quantization/rank.hpp"
 #include "lrc/quantization/solve.hpp"
+#include "random_moments.hpp"
 
 namespace {
 using namespace lrc;
@@ -32,25 +32,6 @@ double seconds(Work work, int times = 1) {
     best = std::min(best, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
   }
   return best;
-}
-
-MatrixD random_matrix(Index rows, Index cols, unsigned seed) {
-  std::mt19937_64 generator(seed);
-  std::normal_distribution<double> normal;
-  return MatrixD::NullaryExpr(rows, cols, [&] { return normal(generator); });
-}
-
-// Moments of inputs with a decaying spectrum, Y = X + noise: shaped like those of a rotated model.
-Moments random_moments(Execution& exec, Index d_in) {
-  const Index tokens = 2 * d_in;
-  MatrixD x = random_matrix(tokens, d_in, 1);
-  for (Index j = 0; j < d_in; ++j) x.col(j) *= 4.0 / (4.0 + 100.0 * static_cast<double>(j) / static_cast<double>(d_in));
-  const MatrixD turn = random_matrix(d_in, d_in, 2);
-  x = product(exec, x, turn);
-  const MatrixD y =
-      x + random_matrix(tokens, d_in, 3) * 0.1 * std::sqrt(x.squaredNorm() / static_cast<double>(x.size()));
-  return {tokens, symmetric_product(exec, x, x, Op::transpose), product(exec, x, y, Op::transpose),
-          symmetric_product(exec, y, y, Op::transpose)};
 }
 
 // Operations a second of one thread in one large product.

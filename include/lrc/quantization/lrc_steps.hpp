@@ -13,12 +13,7 @@
 
 namespace lrc {
 
-/// R of S = Sx − Sxy Sy⁻¹ Sxyᵀ = R Rᵀ, damped: what the branch has to say while Ŵ may be any matrix (d_in×d_in). Where
-/// nothing was seen that is nothing, so Sx gets another λ/100. Throws CholeskyFailure.
-template <class Matrix>
-Matrix relaxed_root(Execution& exec, const MomentsOf<Matrix>& moments, const Matrix& yy_root, double lambda);
-
-/// U and V while Ŵ may be any matrix: the best product of rank k for W in the metric S of relaxed_root.
+/// U and V while Ŵ may be any matrix: the best product of rank k for W in the metric S = Sx − Sxy Sy⁻¹ Sxyᵀ, damped.
 /// Throws CholeskyFailure. At its peak three d_in×d_in matrices with `yy_root`.
 template <class Matrix>
 LowRankOf<Matrix> initial_correction(Execution& exec, const Matrix& weight, const MomentsOf<Matrix>& moments,

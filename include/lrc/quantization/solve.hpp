@@ -57,6 +57,14 @@ Matrix quantized_values(const Matrix& weight, const SolveResult& result, const S
   return from_own_rows(weight, weight.rows(), dequantized(result.codes, result.scales, options.grid.group_size));
 }
 
+/// Sets the losses of `result`'s own rows of U and V beside Ŵ = `quantized` (d_out×d_in).
+template <class Matrix>
+void measure_losses(Execution& exec, const Matrix& weight, const Matrix& quantized, const MomentsOf<Matrix>& moments,
+                    SolveResult& result) {
+  set_losses(result, row_losses(exec, weight, quantized, from_own_rows(weight, weight.rows(), result.u.values),
+                                from_own_rows(weight, weight.cols(), result.v.values), moments));
+}
+
 /// Quantizes `weight` (d_out×d_in) for inputs with these moments (d_in×d_in). Where a factorization fails, the damping
 /// grows tenfold (from 1e-8 if it was 0), up to 1, with a warning. Where that is not enough, or the moments are all
 /// zero (no token reached the linear, or its inputs were constant and centred), they tell nothing: the weight is
