@@ -1,5 +1,5 @@
-# lrc_module(NAME USES <modules and libraries>): one static library per module, from src/NAME/*.cpp.
-# Its headers are include/lrc/NAME/*.hpp. What a module may use stands in its one line of src/CMakeLists.txt.
+# lrc_module(NAME USES <modules and libraries>): one static library per module, from src/NAME and its rooms.
+# Its headers are include/lrc/NAME. What a module may use stands in its one line of src/CMakeLists.txt.
 
 add_library(lrc_flags INTERFACE)
 target_include_directories(lrc_flags INTERFACE ${PROJECT_SOURCE_DIR}/include)
@@ -18,7 +18,7 @@ target_compile_definitions(lrc_flags INTERFACE EIGEN_DONT_PARALLELIZE)
 
 function(lrc_module name)
   cmake_parse_arguments(module "" "" "USES" ${ARGN})
-  file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/${name}/*.cpp)
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/${name}/*.cpp)
   add_library(lrc_${name} STATIC ${sources})
   target_link_libraries(lrc_${name} PUBLIC lrc_flags ${module_USES})
 endfunction()

@@ -7,7 +7,7 @@
 #include <span>
 
 #include "lrc/io/safetensors.hpp"
-#include "lrc/model/family.hpp"
+#include "lrc/model/families/family.hpp"
 
 namespace lrc {
 namespace {

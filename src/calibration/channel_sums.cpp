@@ -5,7 +5,7 @@
 #include <cassert>
 #include <functional>
 
-#include "lrc/model/rows.hpp"
+#include "lrc/model/forward/rows.hpp"
 
 namespace lrc {
 namespace {

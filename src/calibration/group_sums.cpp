@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cassert>
 
-#include "lrc/model/group_forward.hpp"
+#include "lrc/model/forward/group_forward.hpp"
 
 namespace lrc {
 

@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "lrc/evaluation/token_losses.hpp"
-#include "lrc/model/forward.hpp"
+#include "lrc/model/forward/forward.hpp"
 
 namespace lrc {
 

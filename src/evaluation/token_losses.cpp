@@ -6,7 +6,7 @@
 #include "lrc/linalg/exponential.hpp"
 #include "lrc/linalg/gemm.hpp"
 #include "lrc/linalg/lanes.hpp"
-#include "lrc/model/layers.hpp"
+#include "lrc/model/forward/layers.hpp"
 
 namespace lrc {
 namespace {

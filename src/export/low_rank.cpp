@@ -1,4 +1,4 @@
-// low_rank.safetensors: what is laid down in model/low_rank_file.hpp.
+// low_rank.safetensors: what is laid down in model/format/low_rank_file.hpp.
 #include "lrc/export/exporter.hpp"
 #include "lrc/io/directory.hpp"
 

@@ -1,7 +1,7 @@
 #include "lrc/export/solved_group.hpp"
 
 #include "lrc/core/dtype.hpp"
-#include "lrc/quantization/grid.hpp"
+#include "lrc/quantization/grid/grid.hpp"
 
 namespace lrc {
 namespace {

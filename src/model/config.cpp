@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "lrc/model/config_reader.hpp"
-#include "lrc/model/family.hpp"
+#include "lrc/model/families/family.hpp"
+#include "lrc/model/format/config_reader.hpp"
 
 namespace lrc {
 namespace {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cassert>
 
-#include "lrc/model/family.hpp"
+#include "lrc/model/families/family.hpp"
 
 namespace lrc {
 namespace {

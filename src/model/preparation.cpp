@@ -3,7 +3,7 @@
 #include <cassert>
 
 #include "lrc/linalg/gemm.hpp"
-#include "lrc/model/rows.hpp"
+#include "lrc/model/forward/rows.hpp"
 
 namespace lrc {
 

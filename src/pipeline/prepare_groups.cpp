@@ -6,10 +6,10 @@
 #include "lrc/core/log.hpp"
 #include "lrc/pipeline/stack_weight.hpp"
 #include "lrc/plan/memory_plan.hpp"
-#include "lrc/quantization/centred.hpp"
-#include "lrc/quantization/damping.hpp"
-#include "lrc/quantization/propagated_target.hpp"
-#include "lrc/quantization/residual_directions.hpp"
+#include "lrc/quantization/lrc/propagated_target.hpp"
+#include "lrc/quantization/lrc/residual_directions.hpp"
+#include "lrc/quantization/moments/centred.hpp"
+#include "lrc/quantization/moments/damping.hpp"
 
 namespace lrc {
 namespace {

@@ -4,7 +4,7 @@
 #include <tuple>
 
 #include "lrc/plan/memory_plan.hpp"
-#include "lrc/quantization/expand_moments.hpp"
+#include "lrc/quantization/moments/expand_moments.hpp"
 #include "lrc/quantization/team_grid.hpp"
 
 namespace lrc {

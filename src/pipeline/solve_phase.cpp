@@ -6,7 +6,7 @@
 #include "lrc/core/interrupt.hpp"
 #include "lrc/core/phase.hpp"
 #include "lrc/export/solved_group.hpp"
-#include "lrc/model/forward.hpp"
+#include "lrc/model/forward/forward.hpp"
 #include "lrc/pipeline/output_format.hpp"
 #include "lrc/pipeline/shared_commits.hpp"
 #include "lrc/pipeline/solve_task.hpp"

@@ -5,8 +5,8 @@
 #include "lrc/pipeline/solve_inputs.hpp"
 #include "lrc/pipeline/solve_record.hpp"
 #include "lrc/plan/memory_plan.hpp"
-#include "lrc/quantization/centred.hpp"
-#include "lrc/quantization/propagated_target.hpp"
+#include "lrc/quantization/lrc/propagated_target.hpp"
+#include "lrc/quantization/moments/centred.hpp"
 
 namespace lrc {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <numeric>
 
-#include "lrc/model/stored_model.hpp"
+#include "lrc/model/format/stored_model.hpp"
 #include "lrc/plan/memory_of_solves.hpp"
 #include "lrc/plan/memory_of_sums.hpp"
 #include "lrc/plan/memory_sizes.hpp"

@@ -3,12 +3,12 @@
 #include <algorithm>
 #include <cassert>
 
-#include "lrc/quantization/damping.hpp"
-#include "lrc/quantization/lrc.hpp"
-#include "lrc/quantization/objective.hpp"
-#include "lrc/quantization/residual.hpp"
-#include "lrc/quantization/rtn.hpp"
-#include "lrc/quantization/svd.hpp"
+#include "lrc/quantization/grid/rtn.hpp"
+#include "lrc/quantization/low_rank/svd.hpp"
+#include "lrc/quantization/lrc/lrc.hpp"
+#include "lrc/quantization/lrc/objective.hpp"
+#include "lrc/quantization/lrc/residual.hpp"
+#include "lrc/quantization/moments/damping.hpp"
 
 namespace lrc {
 namespace {

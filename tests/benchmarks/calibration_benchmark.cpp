@@ -14,7 +14,7 @@
 #include "lrc/calibration/moment_sums.hpp"
 #include "lrc/linalg/blas_core.hpp"
 #include "lrc/linalg/gemm.hpp"
-#include "lrc/model/forward.hpp"
+#include "lrc/model/forward/forward.hpp"
 
 namespace lrc {
 namespace {

@@ -5,8 +5,8 @@
 
 #include "lrc/calibration/fixed_point.hpp"
 #include "lrc/linalg/hadamard.hpp"
-#include "lrc/model/activation_quantizer.hpp"
-#include "lrc/model/layers.hpp"
+#include "lrc/model/forward/activation_quantizer.hpp"
+#include "lrc/model/forward/layers.hpp"
 
 namespace lrc {
 namespace {

@@ -14,9 +14,9 @@
 #include "lrc/linalg/cholesky.hpp"
 #include "lrc/linalg/eigen.hpp"
 #include "lrc/linalg/gemm.hpp"
-#include "lrc/quantization/damped_moments.hpp"
-#include "lrc/quantization/gptq.hpp"
-#include "lrc/quantization/rank.hpp"
+#include "lrc/quantization/grid/gptq.hpp"
+#include "lrc/quantization/low_rank/rank.hpp"
+#include "lrc/quantization/moments/damped_moments.hpp"
 #include "lrc/quantization/solve.hpp"
 #include "random_moments.hpp"
 

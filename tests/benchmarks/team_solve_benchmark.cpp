@@ -9,7 +9,7 @@
 
 #include "lrc/linalg/blas_core.hpp"
 #include "lrc/linalg/gemm.hpp"
-#include "lrc/quantization/rank.hpp"
+#include "lrc/quantization/low_rank/rank.hpp"
 #include "lrc/quantization/team_grid.hpp"
 #include "random_moments.hpp"
 

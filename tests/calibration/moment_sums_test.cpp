@@ -4,7 +4,7 @@
 
 #include "lrc/calibration/group_sums.hpp"
 #include "lrc/linalg/gemm.hpp"
-#include "lrc/model/activation_quantizer.hpp"
+#include "lrc/model/forward/activation_quantizer.hpp"
 
 namespace lrc {
 namespace {

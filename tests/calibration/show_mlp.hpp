@@ -1,7 +1,7 @@
 // What an MLP reads, without what the forward pass makes of a block.
 #pragma once
 
-#include "lrc/model/group_forward.hpp"
+#include "lrc/model/forward/group_forward.hpp"
 
 namespace lrc {
 

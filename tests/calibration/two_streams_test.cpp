@@ -6,7 +6,7 @@
 #include "calibration/show_mlp.hpp"
 #include "lrc/calibration/shard.hpp"
 #include "lrc/linalg/gemm.hpp"
-#include "lrc/model/stored_model.hpp"
+#include "lrc/model/format/stored_model.hpp"
 #include "random_model.hpp"
 #include "temporary_directory.hpp"
 

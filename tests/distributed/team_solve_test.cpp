@@ -2,11 +2,11 @@
 
 #include "distributed/grids.hpp"
 #include "lrc/core/log.hpp"
-#include "lrc/quantization/damped_moments.hpp"
-#include "lrc/quantization/expand_moments.hpp"
-#include "lrc/quantization/gptq.hpp"
-#include "lrc/quantization/propagated_target.hpp"
-#include "lrc/quantization/residual_directions.hpp"
+#include "lrc/quantization/grid/gptq.hpp"
+#include "lrc/quantization/lrc/propagated_target.hpp"
+#include "lrc/quantization/lrc/residual_directions.hpp"
+#include "lrc/quantization/moments/damped_moments.hpp"
+#include "lrc/quantization/moments/expand_moments.hpp"
 #include "lrc/quantization/team_grid.hpp"
 #include "quantization/explicit.hpp"
 

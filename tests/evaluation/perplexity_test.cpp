@@ -5,7 +5,7 @@
 #include <cmath>
 
 #include "lrc/linalg/gemm.hpp"
-#include "lrc/model/stored_model.hpp"
+#include "lrc/model/format/stored_model.hpp"
 #include "lrc/rotation/rotated_model.hpp"
 #include "shared_data.hpp"
 

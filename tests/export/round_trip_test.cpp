@@ -5,7 +5,7 @@
 
 #include "lrc/export/solved_group.hpp"
 #include "lrc/linalg/gemm.hpp"
-#include "lrc/model/forward.hpp"
+#include "lrc/model/forward/forward.hpp"
 #include "solved_model.hpp"
 
 namespace lrc {

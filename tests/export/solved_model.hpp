@@ -8,7 +8,7 @@
 #include "lrc/core/dtype.hpp"
 #include "lrc/export/exporter.hpp"
 #include "lrc/quantization/balance.hpp"
-#include "lrc/quantization/factor_bits.hpp"
+#include "lrc/quantization/low_rank/factor_bits.hpp"
 #include "random_model.hpp"
 #include "temporary_directory.hpp"
 

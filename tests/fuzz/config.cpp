@@ -2,7 +2,7 @@
 #include "lrc/model/config.hpp"
 
 #include "fuzz.hpp"
-#include "lrc/model/quantized_format.hpp"
+#include "lrc/model/format/quantized_format.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   lrc::refuses("config.json", data, size,

@@ -8,7 +8,7 @@
 #include "lrc/checkpoint/record_files.hpp"
 #include "lrc/core/error.hpp"
 #include "lrc/io/safetensors.hpp"
-#include "lrc/model/quantized_format.hpp"
+#include "lrc/model/format/quantized_format.hpp"
 #include "temporary_directory.hpp"
 
 namespace lrc {

@@ -6,7 +6,7 @@
 
 #include "campaign/runs.hpp"
 #include "campaign/tiny_model.hpp"
-#include "lrc/model/stored_model.hpp"
+#include "lrc/model/format/stored_model.hpp"
 #include "program.hpp"
 #include "random_model.hpp"
 

@@ -10,8 +10,8 @@
 #include <random>
 
 #include "lrc/io/safetensors.hpp"
+#include "lrc/model/format/stored_model.hpp"
 #include "lrc/model/layout.hpp"
-#include "lrc/model/stored_model.hpp"
 
 namespace lrc {
 namespace {

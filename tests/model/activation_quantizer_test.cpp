@@ -1,4 +1,4 @@
-#include "lrc/model/activation_quantizer.hpp"
+#include "lrc/model/forward/activation_quantizer.hpp"
 
 #include <gtest/gtest.h>
 

@@ -3,10 +3,10 @@
 #include <set>
 
 #include "lrc/io/json.hpp"
-#include "lrc/model/family.hpp"
-#include "lrc/model/forward.hpp"
-#include "lrc/model/router.hpp"
-#include "lrc/model/stored_model.hpp"
+#include "lrc/model/families/family.hpp"
+#include "lrc/model/format/stored_model.hpp"
+#include "lrc/model/forward/forward.hpp"
+#include "lrc/model/forward/router.hpp"
 #include "random_model.hpp"
 #include "shared_data.hpp"
 #include "temporary_directory.hpp"

@@ -1,12 +1,12 @@
 // A block stage by stage, and what observers see of it.
-#include "lrc/model/forward.hpp"
+#include "lrc/model/forward/forward.hpp"
 
 #include <gtest/gtest.h>
 
 #include <map>
 
 #include "lrc/linalg/gemm.hpp"
-#include "lrc/model/stored_model.hpp"
+#include "lrc/model/format/stored_model.hpp"
 #include "random_model.hpp"
 #include "temporary_directory.hpp"
 

@@ -1,5 +1,5 @@
 // The parts of a block against what their formulas say, computed plainly in double.
-#include "lrc/model/layers.hpp"
+#include "lrc/model/forward/layers.hpp"
 
 #include <gtest/gtest.h>
 
@@ -12,7 +12,7 @@
 #include "linalg/random_matrix.hpp"
 #include "lrc/linalg/exponential.hpp"
 #include "lrc/linalg/gemm.hpp"
-#include "lrc/model/rotary.hpp"
+#include "lrc/model/forward/rotary.hpp"
 
 namespace lrc {
 namespace {

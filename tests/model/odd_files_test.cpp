@@ -3,7 +3,7 @@
 
 #include <cmath>
 
-#include "lrc/model/stored_model.hpp"
+#include "lrc/model/format/stored_model.hpp"
 #include "random_model.hpp"
 #include "stored_tensors.hpp"
 

@@ -1,4 +1,4 @@
-#include "lrc/model/stored_model.hpp"
+#include "lrc/model/format/stored_model.hpp"
 
 #include <gtest/gtest.h>
 

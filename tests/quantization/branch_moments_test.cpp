@@ -1,9 +1,9 @@
-#include "lrc/quantization/branch_moments.hpp"
+#include "lrc/quantization/moments/branch_moments.hpp"
 
 #include <gtest/gtest.h>
 
 #include "lrc/linalg/cholesky.hpp"
-#include "lrc/quantization/stored_refit.hpp"
+#include "lrc/quantization/lrc/stored_refit.hpp"
 #include "quantization/explicit.hpp"
 
 namespace lrc {

@@ -1,4 +1,4 @@
-#include "lrc/quantization/centred.hpp"
+#include "lrc/quantization/moments/centred.hpp"
 
 #include <gtest/gtest.h>
 

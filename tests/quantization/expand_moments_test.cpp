@@ -1,8 +1,8 @@
-#include "lrc/quantization/expand_moments.hpp"
+#include "lrc/quantization/moments/expand_moments.hpp"
 
 #include <gtest/gtest.h>
 
-#include "lrc/quantization/residual_directions.hpp"
+#include "lrc/quantization/lrc/residual_directions.hpp"
 #include "quantization/explicit.hpp"
 
 namespace lrc {

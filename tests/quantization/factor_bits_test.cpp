@@ -1,4 +1,4 @@
-#include "lrc/quantization/factor_bits.hpp"
+#include "lrc/quantization/low_rank/factor_bits.hpp"
 
 #include <gtest/gtest.h>
 

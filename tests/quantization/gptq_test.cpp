@@ -1,4 +1,4 @@
-#include "lrc/quantization/gptq.hpp"
+#include "lrc/quantization/grid/gptq.hpp"
 
 #include <gtest/gtest.h>
 
@@ -7,8 +7,8 @@
 #include <cmath>
 
 #include "lrc/linalg/cholesky.hpp"
-#include "lrc/quantization/damped_moments.hpp"
-#include "lrc/quantization/rtn.hpp"
+#include "lrc/quantization/grid/rtn.hpp"
+#include "lrc/quantization/moments/damped_moments.hpp"
 #include "quantization/problem.hpp"
 
 namespace lrc {

@@ -1,4 +1,4 @@
-#include "lrc/quantization/grid.hpp"
+#include "lrc/quantization/grid/grid.hpp"
 
 #include <gtest/gtest.h>
 
@@ -7,7 +7,7 @@
 
 #include "linalg/random_matrix.hpp"
 #include "lrc/core/dtype.hpp"
-#include "lrc/quantization/rtn.hpp"
+#include "lrc/quantization/grid/rtn.hpp"
 
 namespace lrc {
 namespace {

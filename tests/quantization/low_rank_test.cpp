@@ -1,4 +1,4 @@
-#include "lrc/quantization/low_rank.hpp"
+#include "lrc/quantization/low_rank/low_rank.hpp"
 
 #include <gtest/gtest.h>
 

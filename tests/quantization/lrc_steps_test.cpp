@@ -1,8 +1,8 @@
-#include "lrc/quantization/lrc_steps.hpp"
+#include "lrc/quantization/lrc/lrc_steps.hpp"
 
 #include <gtest/gtest.h>
 
-#include "lrc/quantization/damped_moments.hpp"
+#include "lrc/quantization/moments/damped_moments.hpp"
 #include "quantization/explicit.hpp"
 
 namespace lrc {

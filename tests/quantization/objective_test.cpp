@@ -1,4 +1,4 @@
-#include "lrc/quantization/objective.hpp"
+#include "lrc/quantization/lrc/objective.hpp"
 
 #include <gtest/gtest.h>
 

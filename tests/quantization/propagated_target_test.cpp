@@ -1,4 +1,4 @@
-#include "lrc/quantization/propagated_target.hpp"
+#include "lrc/quantization/lrc/propagated_target.hpp"
 
 #include <gtest/gtest.h>
 

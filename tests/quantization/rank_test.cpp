@@ -1,4 +1,4 @@
-#include "lrc/quantization/rank.hpp"
+#include "lrc/quantization/low_rank/rank.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "lrc/quantization/residual_directions.hpp"
+#include "lrc/quantization/lrc/residual_directions.hpp"
 
 #include <gtest/gtest.h>
 

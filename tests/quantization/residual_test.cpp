@@ -1,9 +1,9 @@
-#include "lrc/quantization/residual.hpp"
+#include "lrc/quantization/lrc/residual.hpp"
 
 #include <gtest/gtest.h>
 
 #include "lrc/linalg/eigen.hpp"
-#include "lrc/quantization/residual_directions.hpp"
+#include "lrc/quantization/lrc/residual_directions.hpp"
 #include "quantization/explicit.hpp"
 
 namespace lrc {

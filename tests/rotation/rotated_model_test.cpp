@@ -7,9 +7,9 @@
 #include <numeric>
 
 #include "lrc/linalg/gemm.hpp"
-#include "lrc/model/forward.hpp"
-#include "lrc/model/layers.hpp"
-#include "lrc/model/stored_model.hpp"
+#include "lrc/model/format/stored_model.hpp"
+#include "lrc/model/forward/forward.hpp"
+#include "lrc/model/forward/layers.hpp"
 #include "model_variant.hpp"
 #include "random_model.hpp"
 

@@ -3,7 +3,7 @@
 
 #include "lrc/core/execution.hpp"
 #include "lrc/linalg/matrix.hpp"
-#include "lrc/model/activation_quantizer.hpp"
+#include "lrc/model/forward/activation_quantizer.hpp"
 
 namespace lrc {
 

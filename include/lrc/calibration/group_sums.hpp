@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "lrc/calibration/moment_sums.hpp"
-#include "lrc/model/activation_quantizer.hpp"
 #include "lrc/model/block.hpp"
+#include "lrc/model/forward/activation_quantizer.hpp"
 #include "lrc/model/preparation.hpp"
 
 namespace lrc {

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "lrc/calibration/group_sums.hpp"
-#include "lrc/model/forward.hpp"
+#include "lrc/model/forward/forward.hpp"
 #include "lrc/model/model.hpp"
 #include "lrc/model/sequences.hpp"
 

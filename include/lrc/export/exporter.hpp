@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "lrc/io/safetensors.hpp"
-#include "lrc/model/stored_model.hpp"
+#include "lrc/model/format/stored_model.hpp"
 #include "lrc/quantization/quantized_stack.hpp"
 
 namespace lrc {

@@ -7,7 +7,7 @@
 #include "lrc/core/types.hpp"
 #include "lrc/linalg/hadamard.hpp"
 #include "lrc/linalg/matrix.hpp"
-#include "lrc/model/activation_quantizer.hpp"
+#include "lrc/model/forward/activation_quantizer.hpp"
 
 namespace lrc {
 

@@ -5,10 +5,10 @@
 
 #include "lrc/calibration/shard.hpp"
 #include "lrc/core/options.hpp"
-#include "lrc/model/activation_quantizer.hpp"
+#include "lrc/model/forward/activation_quantizer.hpp"
 #include "lrc/model/layout.hpp"
 #include "lrc/options/data_file.hpp"
-#include "lrc/quantization/rank.hpp"
+#include "lrc/quantization/low_rank/rank.hpp"
 #include "lrc/quantization/solve.hpp"
 #include "lrc/quantization/team_grid.hpp"
 #include "lrc/rotation/rotated_model.hpp"

@@ -4,7 +4,7 @@
 #include <map>
 #include <string>
 
-#include "lrc/model/stored_model.hpp"
+#include "lrc/model/format/stored_model.hpp"
 #include "lrc/mpi/communicator.hpp"
 
 namespace lrc {

@@ -1,7 +1,7 @@
 // What the output is: its number formats, and how many bits a weight takes.
 #pragma once
 
-#include "lrc/model/quantized_format.hpp"
+#include "lrc/model/format/quantized_format.hpp"
 #include "lrc/pipeline/problem.hpp"
 
 namespace lrc {

@@ -3,8 +3,8 @@
 
 #include <functional>
 
+#include "lrc/model/format/stored_model.hpp"
 #include "lrc/model/sequences.hpp"
-#include "lrc/model/stored_model.hpp"
 #include "lrc/options/calibrate_options.hpp"
 #include "lrc/rotation/rotated_model.hpp"
 

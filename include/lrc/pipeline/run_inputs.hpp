@@ -5,8 +5,8 @@
 #include <string>
 
 #include "lrc/core/execution.hpp"
+#include "lrc/model/format/stored_model.hpp"
 #include "lrc/model/sequences.hpp"
-#include "lrc/model/stored_model.hpp"
 #include "lrc/mpi/communicator.hpp"
 #include "lrc/options/data_file.hpp"
 

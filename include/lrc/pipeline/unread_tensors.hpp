@@ -1,7 +1,7 @@
 // Tensors of a model's files that are not read.
 #pragma once
 
-#include "lrc/model/stored_model.hpp"
+#include "lrc/model/format/stored_model.hpp"
 #include "lrc/mpi/communicator.hpp"
 
 namespace lrc {

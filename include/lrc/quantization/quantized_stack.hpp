@@ -2,7 +2,7 @@
 // is.
 #pragma once
 
-#include "lrc/quantization/factor_bits.hpp"
+#include "lrc/quantization/low_rank/factor_bits.hpp"
 
 namespace lrc {
 

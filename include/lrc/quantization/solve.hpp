@@ -5,8 +5,8 @@
 
 #include "lrc/linalg/matrix_kinds.hpp"
 #include "lrc/linalg/moments.hpp"
-#include "lrc/quantization/low_rank.hpp"
-#include "lrc/quantization/objective.hpp"
+#include "lrc/quantization/low_rank/low_rank.hpp"
+#include "lrc/quantization/lrc/objective.hpp"
 #include "lrc/quantization/quantized_stack.hpp"
 
 namespace lrc {

@@ -10,8 +10,8 @@
 #include <string>
 
 #include "lrc/linalg/hadamard.hpp"
+#include "lrc/model/forward/online_rotations.hpp"
 #include "lrc/model/model.hpp"
-#include "lrc/model/online_rotations.hpp"
 
 namespace lrc {
 
