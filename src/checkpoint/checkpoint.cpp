@@ -19,13 +19,15 @@ namespace {
 constexpr const char* kManifest = "manifest.json";
 constexpr const char* kLeases = "leases";
 constexpr const char* kJournal = "journal";
-constexpr std::array kRecords = {"solves", "moments", "hidden"};
+constexpr std::array kRecords = {"solves", "moments", "hidden", "learning"};
 
 std::string solve_file(const std::string& linear) { return "solves/" + linear + ".h5"; }
 std::string moments_file(const MomentsKey& key) { return fmt::format("moments/{}.{}.h5", key.group, key.panel); }
 std::string hidden_file(const HiddenKey& key) {
   return fmt::format("hidden/{}.{}.h5", key.block, key.unit == kProbeUnit ? "probe" : std::to_string(key.unit));
 }
+
+std::string learning_file(const LearningKey& key) { return fmt::format("learning/{}.{}.h5", key.name, key.step); }
 
 // But for what a file system has at its top.
 std::vector<fs::path> files_in(const fs::path& directory) {
@@ -96,13 +98,13 @@ Checkpoint Checkpoint::attach(const fs::path& directory, int writer, CommittedFi
 
 // The manifest comes last: a directory without one holds nothing yet.
 void Checkpoint::create(const nlohmann::ordered_json& fingerprint) {
-  for (const char* part : kRecords) make_directories(directory_ / part);
   make_directories(directory_ / kJournal);
   write_manifest(directory_ / kManifest, fingerprint);
 }
 
 void Checkpoint::remove_leftovers() {
   const auto remove_in = [](const fs::path& part) {
+    make_directories(part);  // one that another version made may lack it
     for (const fs::path& file : files_in(part)) {
       if (is_temporary(file)) remove_path(file);
     }
@@ -155,6 +157,19 @@ bool Checkpoint::is_committed(const std::string& linear) const { return committe
 bool Checkpoint::has_moments(const MomentsKey& key) const { return committed_.contains(moments_file(key)); }
 bool Checkpoint::has_hidden(const HiddenKey& key) const { return committed_.contains(hidden_file(key)); }
 
+std::vector<Index> Checkpoint::learning_steps(const std::string& name) const {
+  const std::string before = "learning/" + name + ".", after = ".h5";
+  std::vector<Index> steps;
+  for (auto entry = committed_.lower_bound(before); entry != committed_.end(); ++entry) {
+    const std::string& file = entry->first;
+    if (!file.starts_with(before)) break;
+    const char* end = file.data() + file.size() - after.size();
+    Index step = 0;
+    if (std::from_chars(file.data() + before.size(), end, step).ptr == end) steps.push_back(step);
+  }
+  return steps;
+}
+
 Index Checkpoint::committed_solves() const {
   return std::count_if(committed_.begin(), committed_.end(),
                        [](const auto& entry) { return entry.first.starts_with("solves/"); });
@@ -194,6 +209,10 @@ void Checkpoint::commit(const HiddenKey& key, const MatrixF& hidden) {
   commit_soon(hidden_file(key), [&](const fs::path& file) { write_record(file, hidden); });
 }
 
+void Checkpoint::commit(const LearningKey& key, const NamedMatrices& learning) {
+  commit_soon(learning_file(key), [&](const fs::path& file) { write_record(file, learning); });
+}
+
 void Checkpoint::make_durable() {
   for (const std::string& name : on_their_way_) {
     if (fs::exists(directory_ / name)) sync_file(directory_ / name);  // it may be dropped already
@@ -219,6 +238,7 @@ fs::path Checkpoint::checked(const std::string& name) {
 SolveRecord Checkpoint::load_solve(const std::string& linear) { return read_solve(checked(solve_file(linear))); }
 MomentsRecord Checkpoint::load_moments(const MomentsKey& key) { return read_moments(checked(moments_file(key))); }
 MatrixF Checkpoint::load_hidden(const HiddenKey& key) { return read_hidden(checked(hidden_file(key))); }
+NamedMatrices Checkpoint::load_learning(const LearningKey& key) { return read_learning(checked(learning_file(key))); }
 
 void Checkpoint::drop(const std::string& name) {
   committed_.erase(name);
@@ -230,6 +250,18 @@ void Checkpoint::drop_moments(const MomentsKey& key) { drop(moments_file(key)); 
 void Checkpoint::drop_hidden_before(Index block) {
   for (const fs::path& file : files_in(directory_ / "hidden")) {
     if (block_of_hidden(file) < block) drop("hidden/" + file.filename().string());
+  }
+}
+
+void Checkpoint::drop_learning_before(const LearningKey& key) {
+  for (const Index step : learning_steps(key.name)) {
+    if (step < key.step) drop(learning_file({key.name, step}));
+  }
+}
+
+void Checkpoint::forget_learning_before(const LearningKey& key) {
+  for (const Index step : learning_steps(key.name)) {
+    if (step < key.step) forget(learning_file({key.name, step}));
   }
 }
 

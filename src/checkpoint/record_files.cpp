@@ -104,6 +104,15 @@ void write_record(const fs::path& file, const MatrixF& hidden) {
   writer.close();
 }
 
+void write_record(const fs::path& file, const NamedMatrices& learning) {
+  Hdf5Writer writer(file, DatasetKind::plain);
+  nlohmann::ordered_json names = nlohmann::ordered_json::array();
+  for (const auto& [name, matrix] : learning) names.push_back(name);
+  write_facts(writer, file.stem().string(), {{"matrices", names}});
+  for (const auto& [name, matrix] : learning) write_matrix(writer, name, matrix);
+  writer.close();
+}
+
 SolveRecord read_solve(const fs::path& file) {
   const Hdf5Reader reader(file);
   const nlohmann::ordered_json header = read_facts(reader, file);
@@ -130,6 +139,15 @@ MomentsRecord read_moments(const fs::path& file) {
           .transform = {.mean = read_row(reader, "mean", file),
                         .directions = read_factor(reader, "directions", "direction", file),
                         .target_mean = read_row(reader, "target_mean", file)}};
+}
+
+NamedMatrices read_learning(const fs::path& file) {
+  const Hdf5Reader reader(file);
+  const nlohmann::ordered_json header = read_facts(reader, file);
+  NamedMatrices learning;
+  for (const auto& name : header.at("facts").at("matrices"))
+    learning.emplace_back(name, read_matrix<MatrixF>(reader, name, file));
+  return learning;
 }
 
 MatrixF read_hidden(const fs::path& file) { return read_matrix<MatrixF>(Hdf5Reader(file), "hidden", file); }

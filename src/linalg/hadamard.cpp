@@ -8,6 +8,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "lrc/core/random.hpp"
 #include "lrc/linalg/hadamard_matrix.hpp"
 #include "lrc/linalg/hadamard_walsh.hpp"
 
@@ -68,13 +69,6 @@ void rotate_column_tiles(const HadamardTransform& transform, View& matrix) {
     transform.apply(rows);
     columns = rows.transpose();
   }
-}
-
-// The output function of splitmix64.
-std::uint64_t mix(std::uint64_t z) {
-  z = (z ^ (z >> 30U)) * 0xBF58476D1CE4E5B9U;
-  z = (z ^ (z >> 27U)) * 0x94D049BB133111EBU;
-  return z ^ (z >> 31U);
 }
 
 }  // namespace
@@ -150,13 +144,9 @@ void rotate_columns(const HadamardTransform& transform, ViewD matrix) {
 }
 
 VectorD random_signs(Index n, std::uint64_t seed, std::uint64_t stream) {
-  constexpr std::uint64_t kIncrement = 0x9E3779B97F4A7C15U;
   VectorD signs(n);
-  std::uint64_t state = mix(seed + mix(stream));
-  for (Index i = 0; i < n; ++i) {
-    state += kIncrement;
-    signs[i] = mix(state) >> 63U == 0 ? 1.0 : -1.0;
-  }
+  SplitMix random(seed, stream);
+  for (Index i = 0; i < n; ++i) signs[i] = random.next() >> 63U == 0 ? 1.0 : -1.0;
   return signs;
 }
 

@@ -71,6 +71,28 @@ double Communicator::max(double value) const {
   return result;
 }
 
+void Communicator::max_in_place(std::span<double> values) const {
+  barrier();
+  check_mpi(MPI_Allreduce(MPI_IN_PLACE, values.data(), narrow<int>(values.size()), MPI_DOUBLE, MPI_MAX, handle_),
+            "MPI_Allreduce");
+}
+
+void Communicator::send(std::span<float> values, int from, int to) const {
+  constexpr std::size_t kChunk = std::size_t{1} << 28;
+  constexpr int kTag = 0;
+  if (from == to || (rank_ != from && rank_ != to)) return;
+  for (std::size_t at = 0; at < values.size(); at += kChunk) {
+    const std::span<float> chunk = values.subspan(at, std::min(kChunk, values.size() - at));
+    const int count = narrow<int>(chunk.size());
+    MPI_Request request;
+    if (rank_ == from)
+      check_mpi(MPI_Isend(chunk.data(), count, MPI_FLOAT, to, kTag, handle_, &request), "MPI_Isend");
+    else
+      check_mpi(MPI_Irecv(chunk.data(), count, MPI_FLOAT, from, kTag, handle_, &request), "MPI_Irecv");
+    wait_asleep(request);
+  }
+}
+
 void Communicator::reduce_sum(std::span<std::int64_t> values, int root) const {
   constexpr std::size_t kChunk = std::size_t{1} << 22;  // 32 MiB: MPI takes another buffer of that size
   barrier();

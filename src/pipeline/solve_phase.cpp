@@ -59,8 +59,8 @@ void SolvePhase::put_solved_groups(const BlockLayout& layout, GroupRole stage, B
 void SolvePhase::solve(const std::vector<SolveTask>& solves, const std::string& of) {
   std::vector<Task> tasks;
   for (const SolveTask& task : solves) {
-    const int ranks = problem_.options.solve_grid(task.stack, task.group.inputs()).ranks();
-    tasks.push_back({task.stack.name, solve_cost_of_a_rank(problem_.options, task), ranks});
+    const GridShape team = problem_.options.solve_grid(task.stack, task.group.inputs());
+    tasks.push_back({task.stack.name, solve_cost_of_a_rank(problem_.options, task), team.ranks()});
   }
   const double of_run = solve_costs(problem_);
   double shown = 0;  // of the costs

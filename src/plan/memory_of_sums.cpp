@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "lrc/quantization/lrc/propagated_target.hpp"
+#include "lrc/quantization/lrc/residual_directions.hpp"
+
 namespace lrc::memory {
 namespace {
 
@@ -46,14 +49,14 @@ double storing(const MemoryInputs& in, const Measurement& measured, const GroupL
 // On the rank that finds what prepares a group's inputs, before they are summed anew: the weights, the moments, the
 // factor or the eigenvectors of them, and copies.
 double finding(const MemoryInputs& in, const Measurement& measured, const GroupLayout& group) {
-  const double d = real(group.inputs()), w = weights(group),
-               rank = real(in.options.rank(stacks_of(group, true).front(), group.inputs()));
-  const double rows = w / d, smaller = std::min(rows, d);
+  const double d = real(group.inputs()), w = weights(group);
+  const LinearStack all = stacks_of(group, true).front();
   const double centring = in.options.center_activations ? kDouble * d * d : 0;
-  const double drift = measured.drifts ? (kFloat + 3 * kDouble) * d * d + 2 * kDouble * w : 0;
+  const double drift =
+      measured.drifts ? (kFloat + kDouble) * d * d + propagated_weight_bytes(all.rows, group.inputs()) : 0;
   const double directions =
       in.options.residual_activations
-          ? kDouble * (w + std::max(d * d, w + 2 * smaller * smaller) + 4 * d * rank + rows * rank)
+          ? residual_directions_bytes(all.rows, group.inputs(), in.options.rank(all, group.inputs()))
           : 0;
   return std::max(reading(group), kFloat * w + kDouble * w) + kDouble * d * d + std::max({centring, drift, directions});
 }

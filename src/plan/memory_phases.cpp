@@ -34,7 +34,7 @@ std::vector<PhaseMemory> block_by_block(const MemoryInputs& in, const Measuremen
 
 // --propagate quantized: what both streams have while a stage of a block is measured and solved.
 std::vector<MemoryTerm> propagated(const MemoryInputs& in, GroupRole stage) {
-  const int streams = in.options.target_blend > 0 ? 2 : 1;
+  const int streams = in.options.measures_drift() ? 2 : 1;
   // Between stages: what qkv and gate_up read follows from the hidden states, what they leave is read by those behind.
   const bool attention = stage == GroupRole::qkv || stage == GroupRole::attention_out;
   const GroupRole kept = attention ? GroupRole::attention_out : GroupRole::down;
@@ -53,7 +53,7 @@ std::vector<PhaseMemory> stage_by_stage(const MemoryInputs& in, GroupRole stage,
   const Measurement measured{.name = name,
                              .kind = in.options.statistics().kind,
                              .prepared = true,
-                             .drifts = in.options.target_blend > 0,
+                             .drifts = in.options.measures_drift(),
                              .roles = {stage}};
   const std::vector<MemoryTerm> there = propagated(in, stage), sums = sums_terms(in, measured);
   return {phase(in, name + ": forward", joined(joined(there, {activations(in)}), sums)),

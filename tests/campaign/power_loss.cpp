@@ -101,7 +101,8 @@ std::string bytes_of(const fs::path& file) {
   return {std::istreambuf_iterator<char>(in), {}};
 }
 
-// Loads the committed file PART/STEM.h5; of moments the stem is GROUP.PANEL, of hidden states BLOCK.UNIT.
+// Loads the committed file PART/STEM.h5; of moments the stem is GROUP.PANEL, of hidden states BLOCK.UNIT, of
+// what is learned NAME.STEP.
 void load(Checkpoint& checkpoint, const std::string& part, const std::string& stem) {
   const std::size_t dot = stem.rfind('.');
   const std::string before = stem.substr(0, dot), after = stem.substr(dot + 1);
@@ -109,6 +110,8 @@ void load(Checkpoint& checkpoint, const std::string& part, const std::string& st
     checkpoint.load_solve(stem);
   } else if (part == "moments") {
     checkpoint.load_moments({before, std::stoll(after)});
+  } else if (part == "learning") {
+    checkpoint.load_learning({before, std::stoll(after)});
   } else {
     demand(part == "hidden", part + " is of no known kind");
     checkpoint.load_hidden({std::stoll(before), after == "probe" ? kProbeUnit : std::stoll(after)});

@@ -131,6 +131,29 @@ TEST(Checkpoint, HiddenStatesThatAnotherProcessDroppedAreNotCommittedAnyMore) {
   EXPECT_EQ(other.load_hidden({1, 0}), values);
 }
 
+TEST(Checkpoint, WhatIsLearnedIsKeptUntilALaterStepHasIt) {
+  const TemporaryDirectory directory;
+  const NamedMatrices learned{{"d1", row(1, 2)}, {"m.d1", row(3, 4)}};
+  {
+    Checkpoint checkpoint = Checkpoint::open(directory / "c", kFingerprint);
+    checkpoint.commit(LearningKey{"model.layers.0.q", 5}, learned);
+    checkpoint.commit(LearningKey{"model.layers.0.q", 12}, learned);
+    checkpoint.commit(LearningKey{"model.layers.0.q.7", 3}, learned);  // another name
+    EXPECT_EQ(checkpoint.learning_steps("model.layers.0.q"), (std::vector<Index>{12, 5}));
+    Checkpoint other = Checkpoint::attach(directory / "c", 1, {});
+    other.learn(checkpoint.take_news());
+    EXPECT_EQ(other.learning_steps("model.layers.0.q").size(), 2U);
+    checkpoint.drop_learning_before({"model.layers.0.q", 12});
+    other.forget_learning_before({"model.layers.0.q", 12});
+    EXPECT_EQ(other.learning_steps("model.layers.0.q"), std::vector<Index>{12});
+  }
+  Checkpoint checkpoint = Checkpoint::open(directory / "c", kFingerprint);
+  EXPECT_TRUE(checkpoint.warnings().empty());
+  EXPECT_EQ(checkpoint.learning_steps("model.layers.0.q"), std::vector<Index>{12});
+  EXPECT_EQ(checkpoint.learning_steps("model.layers.0.q.7"), std::vector<Index>{3});
+  EXPECT_EQ(checkpoint.load_learning({"model.layers.0.q", 12}), learned);
+}
+
 TEST(Checkpoint, OfAnotherRunIsRefusedWithEveryDifference) {
   const TemporaryDirectory directory;
   Checkpoint::open(directory / "c", kFingerprint).commit(record("a"));

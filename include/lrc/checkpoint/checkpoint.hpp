@@ -4,6 +4,7 @@
 //   solves/LINEAR.h5     one finished solve each
 //   moments/GROUP.P.h5   second moments, a panel of rows each, whose solves are not all in yet
 //   hidden/B.U.h5        hidden states of unit U that enter block B (kept for the first block not measured yet)
+//   learning/NAME.S.h5   what is learned of a linear, or of several, after S steps (kept for the block that learns)
 //   journal/WRITER.log   a line for each commit: file, its size, XXH3-128 of its bytes
 //   leases/N             the job that works on it, the N-th (lease.hpp)
 //   state                RESUMABLE, DONE or FAILED: for scripts, never read by the program
@@ -59,6 +60,8 @@ class Checkpoint {
   bool is_committed(const std::string& linear) const;
   bool has_moments(const MomentsKey& key) const;
   bool has_hidden(const HiddenKey& key) const;
+  /// The steps of which there is a state, in no particular order.
+  std::vector<Index> learning_steps(const std::string& name) const;
   Index committed_solves() const;
   const CommittedFiles& committed() const { return committed_; }
 
@@ -67,6 +70,7 @@ class Checkpoint {
   /// When these return, the record outlives this process; after make_durable() it is on the disk, too.
   void commit(const MomentsKey& key, const SummedMoments& moments, const InputTransform& transform = {});
   void commit(const HiddenKey& key, const MatrixF& hidden);
+  void commit(const LearningKey& key, const NamedMatrices& learning);
   void make_durable();
 
   /// What this object has committed since the last call, for learn() of the job's other processes: lines of a journal.
@@ -78,6 +82,7 @@ class Checkpoint {
   SolveRecord load_solve(const std::string& linear);
   MomentsRecord load_moments(const MomentsKey& key);
   MatrixF load_hidden(const HiddenKey& key);
+  NamedMatrices load_learning(const LearningKey& key);
 
   /// Whether any load has found its record damaged or gone.
   bool meets_damage() const { return meets_damage_; }
@@ -92,6 +97,9 @@ class Checkpoint {
 
   /// The moments are no longer needed.
   void drop_moments(const MomentsKey& key);
+  /// The states before that step are no longer needed. For the process that opened it; the others forget them.
+  void drop_learning_before(const LearningKey& key);
+  void forget_learning_before(const LearningKey& key);
   /// The hidden states that enter blocks before this one are no longer needed. For the process that opened it, while
   /// no other commits hidden states.
   void drop_hidden_before(Index block);

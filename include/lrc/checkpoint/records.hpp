@@ -3,6 +3,8 @@
 
 #include <nlohmann/json.hpp>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "lrc/linalg/moments.hpp"
 #include "lrc/quantization/quantized_stack.hpp"
@@ -26,6 +28,15 @@ struct MomentsRecord {
   SummedMoments moments;
   InputTransform transform{};  ///< in the first panel
 };
+
+/// Names the state of what is learned of a linear, or of several, after a number of steps.
+struct LearningKey {
+  std::string name;
+  Index step = 0;
+};
+
+/// Parameters and what the optimizer keeps of them.
+using NamedMatrices = std::vector<std::pair<std::string, MatrixF>>;
 
 /// Names hidden states: a unit of sequences (sequences.hpp), as it enters a block.
 struct HiddenKey {

@@ -62,8 +62,7 @@ void rotate_columns(const HadamardTransform& transform, ViewF matrix);
 void rotate_columns(const HadamardTransform& transform, ViewD matrix);
 
 /// n signs, +1 or −1. The i-th depends on (seed, stream, i) alone, on every platform: it is the top bit (set: −1) of
-/// the i-th output of splitmix64 (Steele, Lea, Flood 2014) seeded with mix(seed + mix(stream)), mix being its output
-/// function.
+/// the i-th output of SplitMix(seed, stream).
 VectorD random_signs(Index n, std::uint64_t seed, std::uint64_t stream);
 
 }  // namespace lrc

@@ -45,6 +45,7 @@ class Communicator {
   /// be non-zero.
   void sum_in_place(std::span<double> values) const;
   double max(double value) const;
+  void max_in_place(std::span<double> values) const;
 
   /// Adds all ranks' values into those of `root`, at most 2^27 elements a call; the others' are left as they are.
   void reduce_sum(std::span<std::int64_t> values, int root) const;
@@ -57,6 +58,9 @@ class Communicator {
   void broadcast_in_place(std::span<Element> values, int root = 0) const {
     broadcast_bytes(std::as_writable_bytes(values), root);
   }
+  /// What rank `from` has, on rank `to`, in spans of one length. For these two ranks: nothing happens on the others, or
+  /// where both are one.
+  void send(std::span<float> values, int from, int to) const;
   /// On root: the texts of all ranks, in their order; elsewhere empty.
   std::vector<std::string> gather(const std::string& text, int root = 0) const;
 

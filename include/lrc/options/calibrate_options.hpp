@@ -62,6 +62,8 @@ struct CalibrateOptions {
   bool prepares_inputs() const { return center_activations || residual_activations; }
   /// Whether a group's inputs come from the quantized groups before it.
   bool propagates() const { return propagate == Propagated::quantized; }
+  /// Whether the original model's inputs are wanted beside these.
+  bool measures_drift() const { return propagates() && target_blend > 0; }
   /// Whether the method has corrections, and whether linears get one.
   bool may_correct() const { return method == Method::lrc || method == Method::svd; }
   bool corrects() const { return may_correct() && rank_fraction > 0; }

@@ -24,7 +24,7 @@ class MeasurePhase {
   void run(Index end);
 
  private:
-  bool two_streams() const { return solves_ && problem_.options.target_blend > 0; }
+  bool two_streams() const { return problem_.options.measures_drift(); }
   bool wants(Index block, GroupRole stage) const;
   bool wants(Index block) const;
   bool has_all_hidden(Index block) const;

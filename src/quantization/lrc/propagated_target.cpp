@@ -23,6 +23,11 @@ Matrix propagated_weight(Execution& exec, const Matrix& weight, const Matrix& xx
   return target;
 }
 
+double propagated_weight_bytes(Index d_out, Index d_in) {
+  const auto rows = static_cast<double>(d_out), d = static_cast<double>(d_in);
+  return sizeof(double) * (2 * d * d + 2 * rows * d);
+}
+
 template MatrixD propagated_weight(Execution&, const MatrixD&, const MatrixD&, const MatrixD&, const TargetOptions&);
 template DistributedMatrix propagated_weight(Execution&, const DistributedMatrix&, const DistributedMatrix&,
                                              const DistributedMatrix&, const TargetOptions&);

@@ -74,4 +74,11 @@ MatrixD residual_directions(Execution& exec, const MatrixD& weight, const Matrix
   return e;
 }
 
+// W (I − E Eᵀ); then the factor of Sx, or W Sx and an eigenproblem on the smaller side; directions and copies of them.
+double residual_directions_bytes(Index d_out, Index d_in, Index k) {
+  const auto rows = static_cast<double>(d_out), d = static_cast<double>(d_in), rank = static_cast<double>(k);
+  const double w = rows * d, smaller = std::min(rows, d);
+  return sizeof(double) * (w + std::max(d * d, w + 2 * smaller * smaller) + 4 * d * rank + rows * rank);
+}
+
 }  // namespace lrc

@@ -51,6 +51,11 @@ Moments expand_moments(Execution& exec, const SummedMoments& sums, const MatrixF
   return moments;
 }
 
+double expand_directions_bytes(Index d_in, Index k) {
+  constexpr double kMatrices = 7;  // d_in×k, at the most
+  return kMatrices * sizeof(double) * static_cast<double>(d_in * k);
+}
+
 template void expand_diagonals(Execution&, Moments&, const VectorD&, const VectorD&, const MatrixD&);
 template void expand_diagonals(Execution&, MomentsOf<DistributedMatrix>&, const VectorD&, const VectorD&,
                                const DistributedMatrix&);

@@ -30,4 +30,7 @@ template <class Matrix>
 Matrix propagated_weight(Execution& exec, const Matrix& weight, const Matrix& xx, const Matrix& drift,
                          const TargetOptions& options);
 
+/// Bytes that it takes beyond W, X̂ X̂ᵀ and D X̂ᵀ: the factor, and W' twice.
+double propagated_weight_bytes(Index d_out, Index d_in);
+
 }  // namespace lrc

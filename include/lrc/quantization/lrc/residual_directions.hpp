@@ -13,6 +13,9 @@ namespace lrc {
 /// `damping`). Precondition: 0 ≤ k ≤ d_in. Eigenproblems of size d_in and of size min(d_out, d_in).
 MatrixD residual_directions(Execution& exec, const MatrixD& weight, const MatrixD& xx, Index k, double damping);
 
+/// Bytes that it takes at its peak, beyond weight and Sx.
+double residual_directions_bytes(Index d_out, Index d_in, Index k);
+
 /// `v` (m×k) with its columns made orthonormal, their span kept; columns that are zero, or depend on the others to
 /// about 1e-8, become zero or arbitrary. m k² operations, three times.
 MatrixD orthonormalized(Execution& exec, MatrixD v);

@@ -20,4 +20,7 @@ void expand_diagonals(Execution& exec, MomentsOf<Matrix>& moments, const VectorD
 /// 0×0.
 Moments expand_moments(Execution& exec, const SummedMoments& sums, const MatrixF& directions = {});
 
+/// Bytes that expanding takes beside the three matrices: what it makes of k directions.
+double expand_directions_bytes(Index d_in, Index k);
+
 }  // namespace lrc
