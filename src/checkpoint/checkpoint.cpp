@@ -209,7 +209,7 @@ void Checkpoint::commit(const HiddenKey& key, const MatrixF& hidden) {
   commit_soon(hidden_file(key), [&](const fs::path& file) { write_record(file, hidden); });
 }
 
-void Checkpoint::commit(const LearningKey& key, const NamedMatrices& learning) {
+void Checkpoint::commit(const LearningKey& key, const LearningState& learning) {
   commit_soon(learning_file(key), [&](const fs::path& file) { write_record(file, learning); });
 }
 
@@ -238,7 +238,7 @@ fs::path Checkpoint::checked(const std::string& name) {
 SolveRecord Checkpoint::load_solve(const std::string& linear) { return read_solve(checked(solve_file(linear))); }
 MomentsRecord Checkpoint::load_moments(const MomentsKey& key) { return read_moments(checked(moments_file(key))); }
 MatrixF Checkpoint::load_hidden(const HiddenKey& key) { return read_hidden(checked(hidden_file(key))); }
-NamedMatrices Checkpoint::load_learning(const LearningKey& key) { return read_learning(checked(learning_file(key))); }
+LearningState Checkpoint::load_learning(const LearningKey& key) { return read_learning(checked(learning_file(key))); }
 
 void Checkpoint::drop(const std::string& name) {
   committed_.erase(name);

@@ -74,6 +74,7 @@ void write_record(const fs::path& file, const SolveRecord& record) {
   write_facts(writer, record.name, record.facts);
   write_matrix(writer, "codes", stack.codes);
   write_matrix(writer, "scales", stack.scales);
+  write_if_any(writer, "zero_points", stack.zero_points);
   write_matrix(writer, "u", stack.u.values);
   write_matrix(writer, "v", stack.v.values);
   write_codes(writer, "u", stack.u);
@@ -104,7 +105,7 @@ void write_record(const fs::path& file, const MatrixF& hidden) {
   writer.close();
 }
 
-void write_record(const fs::path& file, const NamedMatrices& learning) {
+void write_record(const fs::path& file, const LearningState& learning) {
   Hdf5Writer writer(file, DatasetKind::plain);
   nlohmann::ordered_json names = nlohmann::ordered_json::array();
   for (const auto& [name, matrix] : learning) names.push_back(name);
@@ -119,6 +120,7 @@ SolveRecord read_solve(const fs::path& file) {
   return {.name = header.at("name").get<std::string>(),
           .stack = {.codes = read_matrix<MatrixI8>(reader, "codes", file),
                     .scales = read_matrix<MatrixF>(reader, "scales", file),
+                    .zero_points = read_if_any<MatrixI8>(reader, "zero_points", file),
                     .u = read_factor(reader, "u", "u", file),
                     .v = read_factor(reader, "v", "v", file),
                     .u_sizes = read_if_any<MatrixF>(reader, "u_sizes", file),
@@ -141,12 +143,12 @@ MomentsRecord read_moments(const fs::path& file) {
                         .target_mean = read_row(reader, "target_mean", file)}};
 }
 
-NamedMatrices read_learning(const fs::path& file) {
+LearningState read_learning(const fs::path& file) {
   const Hdf5Reader reader(file);
   const nlohmann::ordered_json header = read_facts(reader, file);
-  NamedMatrices learning;
+  LearningState learning;
   for (const auto& name : header.at("facts").at("matrices"))
-    learning.emplace_back(name, read_matrix<MatrixF>(reader, name, file));
+    learning.push_back({name, read_matrix<MatrixF>(reader, name, file)});
   return learning;
 }
 

@@ -32,16 +32,31 @@ const char* name_in_torch(Dtype dtype) {
   return dtype == Dtype::f32 ? "float32" : dtype == Dtype::f16 ? "float16" : "bfloat16";
 }
 
+WeightGrid grid_of(const QuantizedFormat& format) {
+  return {.bits = format.weight_bits, .group_size = format.weight_group_size, .zero_points = format.weight_zero_points};
+}
+
 TensorInfo tensor(std::string name, Dtype dtype, std::vector<Index> shape) {
   return {.name = std::move(name), .dtype = dtype, .shape = std::move(shape), .file = {}};
 }
 
 }  // namespace
 
-void require_size(const QuantizedStack& solved, const LinearStack& stack, Index inputs) {
-  if (solved.codes.rows() == stack.rows && solved.codes.cols() == inputs) return;
-  throw Error(fmt::format("{}: the committed solve is {}×{}, but the linear is {}×{}", stack.name, solved.codes.rows(),
-                          solved.codes.cols(), stack.rows, inputs));
+void require_fit(const QuantizedStack& solved, const LinearStack& stack, Index inputs, const QuantizedFormat& format) {
+  if (solved.codes.rows() != stack.rows || solved.codes.cols() != inputs)
+    throw Error(fmt::format("{}: the committed solve is {}×{}, but the linear is {}×{}", stack.name,
+                            solved.codes.rows(), solved.codes.cols(), stack.rows, inputs));
+  const MatrixI8& zeros = solved.zero_points;
+  const WeightGrid grid = grid_of(format);
+  const Index rows = grid.zero_points ? stack.rows : 0, groups = grid.zero_points ? grid.groups(inputs) : 0;
+  if (zeros.rows() != rows || zeros.cols() != groups)
+    throw Error(fmt::format("{}: the committed solve has {}×{} zero points, but the format has {}×{}", stack.name,
+                            zeros.rows(), zeros.cols(), rows, groups));
+  for (const std::int8_t zero : zeros.reshaped()) {
+    if (zero < grid.lowest() || zero > grid.highest())
+      throw Error(fmt::format("{}: the committed solve has the zero point {}, which is no code of {} bits", stack.name,
+                              zero, grid.bits));
+  }
 }
 
 Exporter::Exporter(ExportSource source, std::filesystem::path directory)
@@ -117,7 +132,7 @@ Exporter::Part Exporter::block_part(Index block) const {
 
 std::vector<TensorInfo> Exporter::block_tensors(const BlockLayout& layout) const {
   const ModelConfig& config = source_.model.config();
-  const WeightGrid grid{.bits = source_.format.weight_bits, .group_size = source_.format.weight_group_size};
+  const WeightGrid grid = grid_of(source_.format);
   std::vector<TensorInfo> tensors{tensor(layout.attention_norm, source_.kept_dtype, {config.hidden_size}),
                                   tensor(layout.mlp_norm, source_.kept_dtype, {config.hidden_size})};
   for (const std::string& name : {layout.q_norm, layout.k_norm}) {
@@ -131,7 +146,11 @@ std::vector<TensorInfo> Exporter::block_tensors(const BlockLayout& layout) const
       if (linear.bias) tensors.push_back(tensor(linear.name + ".bias", source_.kept_dtype, {linear.rows}));
       tensors.push_back(
           tensor(linear.name + ".weight_packed", Dtype::i32, {linear.rows, packed_words(linear.cols, grid.bits)}));
-      tensors.push_back(tensor(linear.name + ".weight_scale", Dtype::bf16, {linear.rows, grid.groups(linear.cols)}));
+      tensors.push_back(tensor(linear.name + ".weight_scale", grid.zero_points ? Dtype::f32 : Dtype::bf16,
+                               {linear.rows, grid.groups(linear.cols)}));
+      if (grid.zero_points)
+        tensors.push_back(tensor(linear.name + ".weight_zero_point", Dtype::i32,
+                                 {packed_words(linear.rows, grid.bits), grid.groups(linear.cols)}));
       tensors.push_back(tensor(linear.name + ".weight_shape", Dtype::i64, {2}));
     }
   }
@@ -151,7 +170,7 @@ void Exporter::write_block(SafetensorsWriter& writer, Index block, const BlockLa
     const LinearGroup read = biased ? source_.model.group(block, group) : LinearGroup();
     for (const LinearStack& stack : stacks_of(group, source_.format.stacked)) {
       const QuantizedStack solved = source_.solved(stack.name);
-      require_size(solved, stack, group.inputs());
+      require_fit(solved, stack, group.inputs(), source_.format);
       Index row = 0;  // of the stack
       for (std::size_t i = stack.first; i < stack.first + stack.count; ++i) {
         write_linear(writer, solved, row, biased ? read.linears[i].bias : VectorF(), group.linears[i]);
@@ -171,6 +190,12 @@ void Exporter::write_linear(SafetensorsWriter& writer, const QuantizedStack& sol
   writer.write_bytes(std::as_bytes(std::span(packed)));
   writer.write({solved.scales.data() + first * solved.scales.cols(),
                 static_cast<std::size_t>(layout.rows * solved.scales.cols())});
+  if (solved.zero_points.size() > 0) {
+    const MatrixI8 zeros = solved.zero_points.middleRows(first, layout.rows);  // rows×groups
+    const std::vector<std::int32_t> words = pack_columns({zeros.data(), static_cast<std::size_t>(zeros.size())},
+                                                         layout.rows, zeros.cols(), source_.format.weight_bits);
+    writer.write_bytes(std::as_bytes(std::span(words)));
+  }
   const std::array<std::int64_t, 2> shape{layout.rows, layout.cols};
   writer.write_bytes(std::as_bytes(std::span(shape)));
 }

@@ -27,8 +27,9 @@ void add_center_bias(const QuantizedStack& solved, Index row, Linear& linear) {
 
 void put_stack(const QuantizedStack& solved, const LinearStack& stack, const QuantizedFormat& format,
                ExportDtypes dtypes, LinearGroup& group) {
-  require_size(solved, stack, group.inputs());
-  const MatrixF weight = dequantized(solved.codes, solved.scales, format.weight_group_size);  // d_out×d_in
+  require_fit(solved, stack, group.inputs(), format);
+  const MatrixF weight =
+      dequantized(solved.codes, solved.scales, solved.zero_points, format.weight_group_size);  // d_out×d_in
   const bool corrected = solved.u.values.cols() > 0;
   Branch branch{.v = solved.v.values, .u = {}, .first = stack.first};
   Index row = 0;

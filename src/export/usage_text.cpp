@@ -31,6 +31,20 @@ tokenizer = AutoTokenizer.from_pretrained(directory)
 ```
 )";
 
+constexpr const char* kStockWithZeroPoints = R"(
+Transformers with compressed-tensors runs it (5.23 and 0.20 were tried). It unpacks the weights while it loads them:
+
+```python
+from transformers import AutoModelForCausalLM, AutoTokenizer, CompressedTensorsConfig
+
+directory = "."
+model = AutoModelForCausalLM.from_pretrained(directory, quantization_config=CompressedTensorsConfig(dequantize=True))
+tokenizer = AutoTokenizer.from_pretrained(directory)
+```
+
+Without `dequantize` 0.20 refuses packed zero points: it keeps room for unpacked ones.
+)";
+
 constexpr const char* kStockWithAdapter = R"(
 Transformers with compressed-tensors and PEFT runs it (5.23, 0.20 and 0.21 were tried), in these steps:
 
@@ -55,7 +69,8 @@ refused by `from_pretrained`, which would not get further than that.
 
 std::string usage_text(const QuantizedFormat& format) {
   if (!format.stock) return std::string(kHead) + kOwn;
-  return std::string(kHead) + (format.has_adapter ? kStockWithAdapter : kStock);
+  if (format.has_adapter) return std::string(kHead) + kStockWithAdapter;
+  return std::string(kHead) + (format.weight_zero_points ? kStockWithZeroPoints : kStock);
 }
 
 }  // namespace lrc

@@ -59,4 +59,31 @@ std::vector<std::int8_t> unpack_codes(std::span<const std::int32_t> words, Index
   return codes;
 }
 
+namespace {
+
+// cols×rows, from rows×cols.
+template <class Value>
+std::vector<Value> transposed(std::span<const Value> values, Index rows, Index cols) {
+  assert(static_cast<Index>(values.size()) == rows * cols);
+  std::vector<Value> result(values.size());
+  for (Index r = 0; r < rows; ++r) {
+    for (Index c = 0; c < cols; ++c)
+      result[static_cast<std::size_t>(c * rows + r)] = values[static_cast<std::size_t>(r * cols + c)];
+  }
+  return result;
+}
+
+}  // namespace
+
+std::vector<std::int32_t> pack_columns(std::span<const std::int8_t> codes, Index rows, Index cols, int bits) {
+  const std::vector<std::int32_t> packed = pack_codes(transposed(codes, rows, cols), cols, rows, bits);
+  return transposed(std::span(packed), cols, packed_words(rows, bits));
+}
+
+std::vector<std::int8_t> unpack_columns(std::span<const std::int32_t> words, Index rows, Index cols, int bits) {
+  const std::vector<std::int32_t> packed = transposed(words, packed_words(rows, bits), cols);
+  const std::vector<std::int8_t> codes = unpack_codes(packed, cols, rows, bits);
+  return transposed(std::span(codes), cols, rows);
+}
+
 }  // namespace lrc

@@ -2,11 +2,9 @@
 
 #include <algorithm>
 #include <cassert>
-#include <cmath>
-#include <numbers>
 #include <numeric>
 
-#include "lrc/core/random.hpp"
+#include "lrc/linalg/random.hpp"
 
 namespace lrc {
 
@@ -20,18 +18,14 @@ std::vector<Index> LearningSchedule::batch(Index step) {
   const Index of_epoch = sizes_.sequences / sizes_.batch, epoch = step / of_epoch;
   if (epoch != epoch_) {
     constexpr Index kEpochs = Index{1} << 32;  // more than there are
-    SplitMix random(static_cast<std::uint64_t>(seed_), static_cast<std::uint64_t>(block_ * kEpochs + epoch));
+    RandomBits random(static_cast<std::uint64_t>(seed_), static_cast<std::uint64_t>(block_ * kEpochs + epoch));
     order_.resize(static_cast<std::size_t>(sizes_.sequences));
     std::iota(order_.begin(), order_.end(), Index{0});
-    for (std::size_t i = order_.size(); i > 1; --i) std::swap(order_[i - 1], order_[random.below(i)]);
+    for (std::size_t i = order_.size(); i > 1; --i) std::swap(order_[i - 1], order_[random.next() % i]);
     epoch_ = epoch;
   }
   const auto first = order_.begin() + step % of_epoch * sizes_.batch;
   return {first, first + sizes_.batch};
-}
-
-double LearningSchedule::rate(Index step) const {
-  return 0.5 * (1 + std::cos(std::numbers::pi * static_cast<double>(step) / static_cast<double>(sizes_.steps)));
 }
 
 }  // namespace lrc

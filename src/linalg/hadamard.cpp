@@ -8,9 +8,9 @@
 #include <cmath>
 #include <numbers>
 
-#include "lrc/core/random.hpp"
 #include "lrc/linalg/hadamard_matrix.hpp"
 #include "lrc/linalg/hadamard_walsh.hpp"
+#include "lrc/linalg/random.hpp"
 
 namespace lrc {
 namespace {
@@ -136,6 +136,13 @@ void apply_rows(Execution& exec, const HadamardTransform& transform, ViewF rows)
   });
 }
 
+void apply_rows_transposed(Execution& exec, const HadamardTransform& transform, ViewF rows) {
+  exec.for_each(ceil_div(rows.rows(), kRowTile), [&](Index tile) {
+    const Index first = tile * kRowTile;
+    transform.apply_transposed(rows.middleRows(first, std::min(kRowTile, rows.rows() - first)));
+  });
+}
+
 void rotate_columns(const HadamardTransform& transform, ViewF matrix) {
   rotate_column_tiles<MatrixF>(transform, matrix);
 }
@@ -145,8 +152,8 @@ void rotate_columns(const HadamardTransform& transform, ViewD matrix) {
 
 VectorD random_signs(Index n, std::uint64_t seed, std::uint64_t stream) {
   VectorD signs(n);
-  SplitMix random(seed, stream);
-  for (Index i = 0; i < n; ++i) signs[i] = random.next() >> 63U == 0 ? 1.0 : -1.0;
+  RandomBits bits(seed, stream);
+  for (Index i = 0; i < n; ++i) signs[i] = bits.next() >> 63U == 0 ? 1.0 : -1.0;
   return signs;
 }
 

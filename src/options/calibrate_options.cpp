@@ -11,8 +11,8 @@ namespace lrc {
 namespace {
 
 const Words<Method>& methods() {
-  static const Words<Method> words{
-      {"lrc", Method::lrc}, {"gptq", Method::gptq}, {"svd", Method::svd}, {"rtn", Method::rtn}};
+  static const Words<Method> words{{"lrc", Method::lrc}, {"gptq", Method::gptq}, {"svd", Method::svd},
+                                   {"rtn", Method::rtn}, {"lrq", Method::lrq},   {"flexround", Method::flexround}};
   return words;
 }
 
@@ -61,11 +61,29 @@ void add_method(OptionTable& table, CalibrateOptions& o) {
       .number("seed", o.seed, 0, std::numeric_limits<Index>::max(), "of the rotation");
 }
 
+void add_learning(OptionTable& table, CalibrateOptions& o) {
+  table.group("Learning")
+      .real_or(
+          "lrq-rank", o.lrq_rank, 0.001, 1e6, {{"paper", kPaperRank}, {"full", kFullRank}},
+          "rank of the matrix of scales that lrq learns; below 1 a part of a linear's smaller side; paper: 1024, or "
+          "2048 where both sides are 8192 or more")
+      .number("learn-steps", o.learn_steps, 1, Index{1} << 24, "steps of a block")
+      .number("learn-batch", o.learn_batch, 1, Index{1} << 16, "sequences of a step")
+      .real_or(
+          "learn-rate", o.learn_rate, 1e-8, 1, {{"paper", kPaperRate}},
+          "of Adam, falling to 0 by half a cosine; paper: what arXiv 2407.11534 has for the method, the bits and the "
+          "size of the model");
+}
+
 void add_number_formats(OptionTable& table, CalibrateOptions& o) {
   table.group("Number formats")
       .number("weight-bits", o.weight_bits, 2, 8, "bits of a weight")
       .number("weight-group-size", o.weight_group_size, 0, Index{1} << 20,
               "weights that share a scale, the last of a row maybe fewer; 0 = an output channel")
+      .flag("weight-zero-points", o.weight_zero_points,
+            "an asymmetric grid: with each scale, which has 32 bits then, a zero point")
+      .choice("weight-range", o.weight_range, {{"mse", Range::mse}, {"minmax", Range::minmax}},
+              "of a weight grid: that of the least error, which may clip, or the least that holds all weights")
       .choice("activation-bits", o.activation_bits,
               {{"2", 2}, {"3", 3}, {"4", 4}, {"5", 5}, {"6", 6}, {"7", 7}, {"8", 8}, {"16", 16}},
               "bits of an activation; 16 = not quantized")
@@ -111,6 +129,7 @@ OptionTable option_table(CalibrateOptions& o) {
   OptionTable table("lrc_calibrate", "quantizes a model to 4-bit weights and activations with low-rank corrections");
   add_input_and_output(table, o);
   add_method(table, o);
+  add_learning(table, o);
   add_number_formats(table, o);
   add_beyond_the_paper(table, o);
   add_machine(table, o);
@@ -145,7 +164,10 @@ Statistics CalibrateOptions::statistics() const {
 std::string CalibrateOptions::method_name() const { return word_of(method, methods()); }
 
 WeightGrid CalibrateOptions::grid() const {
-  return {.bits = static_cast<int>(weight_bits), .group_size = weight_group_size};
+  return {.bits = static_cast<int>(weight_bits),
+          .group_size = weight_group_size,
+          .zero_points = weight_zero_points,
+          .range = weight_range};
 }
 
 double CalibrateOptions::centring_bits(const LinearStack& stack, Index d_in) const {
@@ -161,7 +183,7 @@ Index CalibrateOptions::rank(const LinearStack& linears, Index d_in) const {
 }
 
 GridShape CalibrateOptions::solve_grid(const LinearStack& stack, Index d_in) const {
-  if (method == Method::rtn) return {};
+  if (method == Method::rtn || learns()) return {};
   return team_grid(method, stack.rows, d_in, rank(stack, d_in), solve_memory, is_slow_alone(d_in) ? 2 : 1);
 }
 

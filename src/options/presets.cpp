@@ -19,6 +19,7 @@ const std::vector<Demand>& of_paper() {
                                            {"propagate", {"original"}},
                                            {"activation-clip", {"0.9"}},
                                            {"activation-scale", {"absmax"}},
+                                           {"weight-range", {"mse"}},
                                            {"rotate-heads", {"off"}},
                                            {"factor-bits", {"16"}},
                                            {"center-activations", {"off"}},
@@ -37,6 +38,13 @@ const std::vector<Demand>& of_stock() {
                                            {"factor-bits", {"16"}},           {"center-activations", {"off"}},
                                            {"stack-groups", {"off"}},         {"residual-activations", {"off"}}};
   return demands;
+}
+
+// arXiv 2407.11534: asymmetric grids, no rotations; weights alone, where nothing else is asked for.
+void apply_learning(OptionTable& table, const CalibrateOptions& options) {
+  table.demand("weight-zero-points", {"on"}, "--method " + options.method_name());
+  table.prefer("rotation", "none");
+  table.prefer("activation-bits", "16");
 }
 
 // The best combination of jobs/accuracy that takes no longer than the paper's form.
@@ -90,6 +98,7 @@ std::string default_text(const std::string& usual, const std::string& best, cons
 void apply_presets(OptionTable& table, const CalibrateOptions& options) {
   if (options.paper) apply(table, of_paper(), "--paper");
   if (options.export_for == Loaders::stock) apply(table, of_stock(), "--export-for stock");
+  if (options.learns()) apply_learning(table, options);
   if (options.method != Method::lrc || options.paper) return;
   prefer(table, options, options.export_for == Loaders::stock ? std::span<const Preference>(kBestOfStock) : kBest);
 }

@@ -18,10 +18,17 @@ constexpr const char* kCorrection = "a low-rank part: --method lrc or svd, and -
 constexpr const char* kActivations = "activations of fewer than 16 bits";
 constexpr const char* kMoments = "--method lrc, gptq or svd";
 
-bool is_lrc(Options o) { return o.method == Method::lrc; }
-bool is_rtn(Options o) { return o.method == Method::rtn; }
+constexpr const char* kLearning = "--method lrq or flexround";
+constexpr const char* kClosedForm = "--method lrc, gptq, svd or rtn: lrq and flexround learn without moments";
 
-constexpr std::array<Rule, 16> kRules{{
+// Corrections are found for grids about zero alone.
+bool has_no_correction(Options o) { return !o.may_correct(); }
+bool learns(Options o) { return o.learns(); }
+bool has_moments(Options o) { return !o.learns(); }
+bool solves(Options o) { return o.method != Method::rtn && !o.learns(); }
+bool is_lrc(Options o) { return o.method == Method::lrc; }
+
+constexpr std::array<Rule, 27> kRules{{
     {"rank-fraction", [](Options o) { return o.may_correct(); }, "--method lrc or svd"},
     {"factor-bits", [](Options o) { return o.corrects(); }, kCorrection},
     {"stack-groups", [](Options o) { return o.corrects(); }, kCorrection},
@@ -41,8 +48,21 @@ constexpr std::array<Rule, 16> kRules{{
     {"activation-scale", [](Options o) { return o.quantizes_activations(); }, kActivations},
     {"activation-group-size", [](Options o) { return o.quantizes_activations(); }, kActivations},
     {"activation-clip", [](Options o) { return o.quantizes_activations(); }, kActivations},
-    {"damping", [](Options o) { return !is_rtn(o); }, kMoments},
-    {"team-inputs", [](Options o) { return !is_rtn(o); }, kMoments},
+    {"weight-zero-points", has_no_correction, "--method rtn, gptq, lrq or flexround"},
+    {"weight-zero-points", [](Options o) { return o.export_for != Loaders::stock || !o.quantizes_activations(); },
+     "--activation-bits 16 with --export-for stock, whose loaders dequantize such a model"},
+    {"damping", solves, kMoments},
+    {"team-inputs", solves, kMoments},
+    {"moments", has_moments, kClosedForm},
+    {"propagate", has_moments, kClosedForm},
+    {"center-activations", has_moments, kClosedForm},
+    {"min-expert-tokens", has_moments, kClosedForm},
+    {"weight-group-size", has_moments,
+     "another method than lrq and flexround, which learn a scale for each output channel"},
+    {"lrq-rank", [](Options o) { return o.method == Method::lrq; }, "--method lrq"},
+    {"learn-steps", learns, kLearning},
+    {"learn-batch", learns, kLearning},
+    {"learn-rate", learns, kLearning},
 }};
 
 }  // namespace

@@ -14,6 +14,7 @@
 #include "lrc/pipeline/export_phase.hpp"
 #include "lrc/pipeline/fingerprint.hpp"
 #include "lrc/pipeline/kept_dtype.hpp"
+#include "lrc/pipeline/learn_phase.hpp"
 #include "lrc/pipeline/measure_phase.hpp"
 #include "lrc/pipeline/shared_commits.hpp"
 #include "lrc/pipeline/solve_phase.hpp"
@@ -183,7 +184,11 @@ void CalibrationRun::work() {
   world_.agree([&] {
     if (world_.is_root()) drop_needless_moments(*checkpoint_, problem, plan);
   });
-  measure_and_solve(problem, plan, {report_, progress});
+  if (options_.learns()) {
+    LearnPhase({world_, exec_}, problem, *checkpoint_, {report_, progress}, plan).run();
+  } else {
+    measure_and_solve(problem, plan, {report_, progress});
+  }
   if (world_.is_root()) checkpoint_->drop_hidden_before(problem.blocks());
   share_commits(world_, *checkpoint_);
   peak_ = world_.max(peak_memory());

@@ -1,6 +1,8 @@
 #include "lrc/pipeline/work_costs.hpp"
 
+#include <algorithm>
 #include <functional>
+#include <set>
 
 #include "lrc/plan/memory_sizes.hpp"
 
@@ -59,6 +61,24 @@ double solve_costs(const Problem& problem, const std::function<bool(const std::s
   return sum;
 }
 
+// Blocks are learned one after the other: each by its steps, and by passes of all tokens.
+double learning_cost(const Problem& problem, int ranks) {
+  constexpr double kStep = 3, kPasses = 3;  // of a forward pass: forward and backward; targets, error, outputs
+  const CalibrateOptions& options = problem.options;
+  const double sequences = real(problem.sequences.count), batch = std::min(real(options.learn_batch), sequences);
+  const double learned = real(options.learn_steps) * batch / std::min<double>(ranks, batch);
+  return (kStep * learned + kPasses * sequences / ranks) * costs_of_block(problem).forward / sequences;
+}
+
+// Whose solves are all committed.
+Index learned_blocks(const Problem& problem, const Checkpoint& store) {
+  std::set<Index> left;
+  for_each_solve(problem, [&](const SolveTask& task) {
+    if (!store.is_committed(task.stack.name)) left.insert(task.block);
+  });
+  return problem.blocks() - std::ssize(left);
+}
+
 }  // namespace
 
 double solve_cost(const SolveTask& task) {
@@ -76,13 +96,17 @@ double solve_costs(const Problem& problem) {
 
 void expect_work(RunProgress& progress, const Problem& problem, int ranks, const Checkpoint& store) {
   const Index blocks = problem.blocks();
+  progress.expect("export", 1, real(blocks) / ranks * costs_of_block(problem).write);
+  if (problem.options.learns()) {
+    progress.expect(kLearn, real(blocks), learning_cost(problem, ranks), real(learned_blocks(problem, store)));
+    return;
+  }
   expect_pass(progress, problem, ranks, {blocks, blocks});
   const BlockCosts costs = costs_of_block(problem);
   const double done =
       solve_costs(problem, [&](const std::string& stack) { return store.is_committed(stack); }) / solve_costs(problem);
   const double of_all = real(blocks) / ranks;
   progress.expect("solve", 1, of_all * costs.solve * share_of_method(problem.options.method), done);
-  progress.expect("export", 1, of_all * costs.write);
 }
 
 void expect_pass(RunProgress& progress, const Problem& problem, int ranks, BlocksLeft left) {

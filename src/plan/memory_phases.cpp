@@ -3,6 +3,7 @@
 #include <numeric>
 
 #include "lrc/model/format/stored_model.hpp"
+#include "lrc/plan/memory_of_learning.hpp"
 #include "lrc/plan/memory_of_solves.hpp"
 #include "lrc/plan/memory_of_sums.hpp"
 #include "lrc/plan/memory_sizes.hpp"
@@ -97,6 +98,13 @@ std::vector<PhaseMemory> propagating_phases(const MemoryInputs& in) {
   return all;
 }
 
+std::vector<PhaseMemory> learning_phases(const MemoryInputs& in) {
+  const MemoryTerm hidden = hidden_states(in, 2), block{"block weights", block_weights(in)};
+  return {phase(in, "learn: read a block", {hidden, block, {"rotation of a linear", rotating(in)}}),
+          phase(in, "learn: forward", joined({hidden, block, activations(in)}, learning_terms(in))),
+          phase(in, "learn", joined({hidden, block}, learning_terms(in)))};
+}
+
 }  // namespace
 
 std::string stage_name(GroupRole stage) {
@@ -134,6 +142,10 @@ std::vector<PhaseMemory> measuring_phases(const MemoryInputs& in) { return block
 
 std::vector<PhaseMemory> memory_phases(const MemoryInputs& in) {
   std::vector<PhaseMemory> all{checking(in)};
+  if (in.options.learns()) {
+    append(all, learning_phases(in));
+    return all;
+  }
   if (in.options.propagates()) {
     append(all, propagating_phases(in));
     return all;

@@ -3,15 +3,16 @@
 #include <algorithm>
 
 #include "lrc/model/sequences.hpp"
+#include "lrc/rotation/rotated_model.hpp"
 
 namespace lrc::memory {
 namespace {
 
 double size(const LinearLayout& linear) { return real(linear.rows) * real(linear.cols); }
 
-double largest_linear(const GroupLayout& group) {
+double rotating(const GroupLayout& group) {
   double largest = 0;
-  for (const LinearLayout& linear : group.linears) largest = std::max(largest, size(linear));
+  for (const LinearLayout& linear : group.linears) largest = std::max(largest, rotating_bytes(linear));
   return largest;
 }
 
@@ -41,12 +42,11 @@ double share_of_tokens(const ModelConfig& model, const GroupLayout& group) {
   return group.expert == kNoExpert ? 1 : real(model.experts_per_token) / real(model.experts);
 }
 
-double reading(const GroupLayout& group) { return kFloat * weights(group) + 2 * kDouble * largest_linear(group); }
+double reading(const GroupLayout& group) { return kFloat * weights(group) + rotating(group); }
 
 double rotating(const MemoryInputs& in) {
   double largest = 0;
-  for (const GroupLayout& group : block_layout(in.model, 0).groups())
-    largest = std::max(largest, 2 * kDouble * largest_linear(group));
+  for (const GroupLayout& group : block_layout(in.model, 0).groups()) largest = std::max(largest, rotating(group));
   return largest;
 }
 

@@ -19,12 +19,14 @@ double real(Index value) { return static_cast<double>(value); }
 void add_stack(SpacePlan& plan, const CalibrateOptions& options, const LinearStack& stack, Index inputs) {
   const Index rows = stack.rows;
   const Index scales = rows * options.grid().groups(inputs), factors = options.rank(stack, inputs) * (rows + inputs);
+  const bool zeros = options.weight_zero_points;
   const double bits =
-      real(options.weight_bits) * real(rows * inputs) + 16 * real(scales) + real(options.factor_bits) * real(factors);
+      real(options.weight_bits) * real(rows * inputs) + 16 * real(scales) + real(options.factor_bits) * real(factors) +
+      (zeros ? zero_point_bits(rows, options.grid().groups(inputs), static_cast<int>(options.weight_bits)) : 0);
   plan.output += bits / 8;
   plan.packed += bits / 8;
   const double factor_bytes = options.factor_bits == 16 ? 4 : 5;  // as floats, and as codes where they have any
-  plan.solves += real(rows * inputs) + 4 * real(scales) + factor_bytes * real(factors);
+  plan.solves += real(rows * inputs) + (zeros ? 5 : 4) * real(scales) + factor_bytes * real(factors);
 }
 
 double moments_bytes(const CalibrateOptions& options, Index inputs) {

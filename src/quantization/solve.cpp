@@ -85,6 +85,7 @@ void set_losses(SolveResult& result, RowLosses losses) {
 void set_codes(SolveResult& result, QuantizedWeight quantized) {
   result.codes = std::move(quantized.codes);
   result.scales = std::move(quantized.scales);
+  result.zero_points = std::move(quantized.zero_points);
 }
 
 void set_factors(SolveResult& result, StoredLowRank factors) {
@@ -107,7 +108,7 @@ SolveResult solve(Execution& exec, Method method, const Matrix& weight, const Mo
     agree(weight, [&] { throw failure; });
   }
   const auto gather = [&](auto& rows) { rows = gathered_rows(weight, std::move(rows)); };
-  for (MatrixI8* codes : {&result.codes, &result.u.codes, &result.v.codes}) gather(*codes);
+  for (MatrixI8* codes : {&result.codes, &result.zero_points, &result.u.codes, &result.v.codes}) gather(*codes);
   for (MatrixF* values : {&result.scales, &result.u.values, &result.v.values}) gather(*values);
   gather(result.uncorrected);
   return result;

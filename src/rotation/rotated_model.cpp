@@ -133,4 +133,8 @@ std::string RotatedModel::description() const {
   return online_.down ? text + ", " + named("R4", *online_.down) : text;
 }
 
+double rotating_bytes(const LinearLayout& linear) {
+  return 2 * sizeof(double) * static_cast<double>(linear.rows) * static_cast<double>(linear.cols);
+}
+
 }  // namespace lrc

@@ -63,7 +63,7 @@ void gated_activation(benchmark::State& state) {
   Execution exec(1);
   MatrixF gate = random_tokens(state.range(0));
   const MatrixF up = random_tokens(state.range(0));
-  for (auto _ : state) swiglu(exec, gate, up);
+  for (auto _ : state) swiglu(exec, gate, up, gate);
   count_bytes(state, 12);
 }
 

@@ -70,6 +70,9 @@ std::vector<KindOfRun> all_kinds(const fs::path& work) {
   // Stage by stage through the quantized model.
   for (const char* family : {"llama", "mixtral"})
     kinds.push_back(make_kind(work, model(family, 2), {"--rank-fraction", "0.4", "--propagate", "quantized"}));
+  // Block by block, by steps.
+  kinds.push_back(
+      make_kind(work, model("mixtral", 2), {"--method", "lrq", "--lrq-rank", "0.25", "--learn-steps", "20"}));
   return kinds;
 }
 

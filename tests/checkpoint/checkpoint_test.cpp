@@ -35,6 +35,8 @@ void expect_same(const SolveRecord& a, const SolveRecord& b) {
   EXPECT_EQ(a.name, b.name);
   EXPECT_EQ(a.stack.codes, b.stack.codes);
   EXPECT_EQ(a.stack.scales, b.stack.scales);
+  ASSERT_EQ(a.stack.zero_points.size(), b.stack.zero_points.size());
+  EXPECT_EQ(a.stack.zero_points.reshaped(), b.stack.zero_points.reshaped());
   expect_same(a.stack.u, b.stack.u);
   expect_same(a.stack.v, b.stack.v);
   EXPECT_EQ(a.stack.u_sizes.size(), 0);
@@ -47,11 +49,13 @@ MatrixF row(float first, float second) { return (MatrixF(1, 2) << first, second)
 
 TEST(Checkpoint, WhatIsCommittedIsThereAfterReopening) {
   const TemporaryDirectory directory;
+  SolveRecord b = record("b", 0);
+  b.stack.zero_points = (MatrixI8(3, 1) << -8, 0, 7).finished();
   {
     Checkpoint checkpoint = Checkpoint::open(directory / "c", kFingerprint);
     EXPECT_FALSE(checkpoint.is_committed("a"));
     checkpoint.commit(record("a"));
-    checkpoint.commit(record("b", 0));
+    checkpoint.commit(b);
     EXPECT_TRUE(checkpoint.is_committed("a"));
   }
   Checkpoint checkpoint = Checkpoint::open(directory / "c", kFingerprint);
@@ -59,7 +63,7 @@ TEST(Checkpoint, WhatIsCommittedIsThereAfterReopening) {
   EXPECT_EQ(checkpoint.committed_solves(), 2);
   EXPECT_EQ(checkpoint.earlier_openings(), 1);
   expect_same(checkpoint.load_solve("a"), record("a"));
-  expect_same(checkpoint.load_solve("b"), record("b", 0));
+  expect_same(checkpoint.load_solve("b"), b);
   EXPECT_THROW(checkpoint.load_solve("c"), Error);
 }
 
@@ -133,7 +137,7 @@ TEST(Checkpoint, HiddenStatesThatAnotherProcessDroppedAreNotCommittedAnyMore) {
 
 TEST(Checkpoint, WhatIsLearnedIsKeptUntilALaterStepHasIt) {
   const TemporaryDirectory directory;
-  const NamedMatrices learned{{"d1", row(1, 2)}, {"m.d1", row(3, 4)}};
+  const LearningState learned{{"d1", row(1, 2)}, {"m.d1", row(3, 4)}};
   {
     Checkpoint checkpoint = Checkpoint::open(directory / "c", kFingerprint);
     checkpoint.commit(LearningKey{"model.layers.0.q", 5}, learned);

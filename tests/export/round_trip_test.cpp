@@ -28,12 +28,19 @@ std::vector<ExportCase> all_cases() {
   cases.push_back(groups);
   cases.push_back({.stacked = true, .centered = true, .rank = 0});
   for (const bool rotated : {false, true}) cases.push_back({.rotated = rotated, .adapter = Dtype::bf16});
+  for (const int bits : {3, 4, 8}) cases.push_back({.rank = 0, .weight_bits = bits, .zero_points = true});
+  groups.weight_bits = 3;
+  groups.zero_points = true;
+  cases.push_back(groups);
   return cases;
 }
 
 std::string description(const ExportCase& c) {
-  return fmt::format("{}: stacked {}, centered {}, residual {}, rotated {}, {} bits, {} adapter, rank {}", c.family,
-                     c.stacked, c.centered, c.residual, c.rotated, c.factor_bits, name_of(c.adapter), c.rank);
+  return fmt::format(
+      "{}: stacked {}, centered {}, residual {}, rotated {}, {} bits, {} adapter, rank {}, weights of {} "
+      "bits, zero points {}",
+      c.family, c.stacked, c.centered, c.residual, c.rotated, c.factor_bits, name_of(c.adapter), c.rank, c.weight_bits,
+      c.zero_points);
 }
 
 // Q_a of one token's channels, as its definition says.
@@ -58,7 +65,7 @@ VectorD expected(const ExportCase& c, const QuantizedStack& solved, const Hadama
   const VectorD inside = v.transpose() * inputs;
   VectorD seen = inputs;
   if (c.residual) seen -= v * inside;
-  const MatrixD weight = dequantized(solved.codes, solved.scales, c.weight_group).cast<double>();
+  const MatrixD weight = dequantized(solved.codes, solved.scales, solved.zero_points, c.weight_group).cast<double>();
   VectorD out =
       weight * quantized(seen, static_cast<double>(0.9F), c.activation_group > 0 ? c.activation_group : x.size());
   out += u * inside + own_bias;
@@ -159,6 +166,29 @@ TEST(Export, ASolveOfAnotherSizeIsRefusedByName) {
     EXPECT_EQ(message.find(stack + ": the committed solve is"), 0U) << message;
 }
 
+TEST(Export, ZeroPointsThatAreNotOfTheFormatAreRefusedByName) {
+  const auto refusal = [](bool zero_points, const std::function<void(MatrixI8&)>& change) -> std::string {
+    SolvedModel model({.rank = 0, .zero_points = zero_points});
+    const GroupLayout layout = block_layout(model.original().config(), 1).qkv;
+    change(model.solved(stacks_of(layout, false).front().name).zero_points);
+    try {
+      model.write();
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "accepted";
+  };
+  const std::string solve = "model.layers.1.self_attn.q_proj: the committed solve has ";
+  EXPECT_EQ(refusal(true, [](MatrixI8&) {}), "accepted");
+  EXPECT_EQ(refusal(true, [](MatrixI8& zeros) { zeros.resize(0, 0); }).find(solve + "0×0 zero points"), 0U);
+  EXPECT_EQ(refusal(true, [](MatrixI8& zeros) { zeros.conservativeResize(3, 1); }).find(solve + "3×1 zero"), 0U);
+  EXPECT_EQ(refusal(false, [](MatrixI8& zeros) { zeros.setZero(3, 1); }).find(solve + "3×1 zero points"), 0U);
+  for (const int beyond : {-9, 8, 127})
+    EXPECT_EQ(refusal(true, [&](MatrixI8& zeros) { zeros(2, 0) = static_cast<std::int8_t>(beyond); })
+                  .find(fmt::format("{}the zero point {}, which is no code of 4 bits", solve, beyond)),
+              0U);
+}
+
 TEST(Export, AValueBeyondItsDtypeIsRefusedByName) {
   SolvedModel model({.stacked = true, .centered = true});
   const GroupLayout layout = block_layout(model.original().config(), 1).qkv;
@@ -194,7 +224,7 @@ TEST(Export, EveryNumberComesBackAsItWasStored) {
       EXPECT_EQ(group.mean, solved.mean) << layout.name;
       ASSERT_EQ(group.branches.size(), 1U) << layout.name;
       EXPECT_EQ(group.branches[0].v, solved.v.values) << layout.name;
-      const MatrixF weight = dequantized(solved.codes, solved.scales, 0);
+      const MatrixF weight = dequantized(solved.codes, solved.scales, solved.zero_points, 0);
       Index row = 0;
       for (std::size_t i = 0; i < group.linears.size(); ++i) {
         const Linear& linear = group.linears[i];

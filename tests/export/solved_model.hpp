@@ -19,8 +19,10 @@ struct ExportCase {
   bool stacked = false, centered = false, residual = false, rotated = false;
   int factor_bits = 16;
   Dtype adapter = Dtype::f16;
-  Index rank = 5;              ///< of every stack
-  Index weight_group = 0;      ///< input channels
+  Index rank = 5;          ///< of every stack
+  Index weight_group = 0;  ///< input channels
+  int weight_bits = 4;
+  bool zero_points = false;    ///< of the weights
   Index activation_group = 0;  ///< channels of a token
   bool fitted = false;         ///< a signed scale and a fitted clip
 
@@ -48,7 +50,9 @@ class SolvedModel {
 
   QuantizedFormat format() const {
     return {.method = "lrc",
+            .weight_bits = what_.weight_bits,
             .weight_group_size = what_.weight_group,
+            .weight_zero_points = what_.zero_points,
             .activations = {.bits = 4,
                             .clip = what_.fitted ? 1.0F : 0.9F,
                             .group_size = what_.activation_group,
@@ -116,14 +120,23 @@ class SolvedModel {
     multiply_by_size(result, sizes, parts);
   }
 
+  MatrixI8 random_codes(Index rows, Index cols, const WeightGrid& grid) {
+    MatrixI8 codes(rows, cols);
+    for (std::int8_t& code : codes.reshaped())
+      code = static_cast<std::int8_t>(static_cast<int>(random_() % (1U << grid.bits)) + grid.lowest());
+    return codes;
+  }
+
   SolveResult random_result(Index rows, Index inputs) {
-    const WeightGrid grid{.bits = 4, .group_size = what_.weight_group};
+    const WeightGrid grid{.bits = what_.weight_bits, .group_size = what_.weight_group};
     SolveResult result{};
-    result.codes.resize(rows, inputs);
-    for (std::int8_t& code : result.codes.reshaped())
-      code = static_cast<std::int8_t>(static_cast<int>(random_() % 16) - 8);
+    result.codes = random_codes(rows, inputs, grid);
     result.scales = random_matrix(rows, grid.groups(inputs), 0.02F).cwiseAbs();
-    for (float& scale : result.scales.reshaped()) scale = rounded_to(Dtype::bf16, scale);
+    if (what_.zero_points) {
+      result.zero_points = random_codes(rows, grid.groups(inputs), grid);
+    } else {
+      for (float& scale : result.scales.reshaped()) scale = rounded_to(Dtype::bf16, scale);
+    }
     const auto factor = [&](Index of, float deviation) {
       return stored_factor(MatrixD(random_matrix(of, what_.rank, deviation).cast<double>()), what_.factor_bits);
     };

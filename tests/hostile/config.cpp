@@ -119,6 +119,8 @@ Situations quantization_config_situations() {
                     with("weight_bits", "4"),
                     with("weight_group_size", -1),
                     with("weight_group_size", huge),
+                    with("weight_zero_points", 1),
+                    with("weight_zero_points", nullptr),
                     with("activation_bits", 0),
                     with("activation_bits", 12),
                     with("activation_clip", 0),
@@ -137,6 +139,9 @@ Situations quantization_config_situations() {
                     with("residual", 0.5)};
   // Sound, but the tensors are those of an unquantized model; and there is no adapter.
   all.push_back(changed({{"quantization_config", json{{"lrc", good}}.dump()}}, {"model", "weight_packed"}));
+  json asymmetric = good;
+  asymmetric["weight_zero_points"] = true;
+  all.push_back(changed({{"quantization_config", json{{"lrc", asymmetric}}.dump()}}, {"model", "weight_packed"}));
   json adapter = good;
   adapter["adapter"] = true;
   all.push_back(changed({{"quantization_config", json{{"lrc", adapter}}.dump()}}, {"adapter", "adapter_model"}));

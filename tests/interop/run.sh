@@ -37,6 +37,10 @@ quantize demo-llama gptq --export-for stock --method gptq
 quantize demo-llama native
 quantize demo-llama paper --paper
 quantize demo-mixtral mixtral
+asymmetric=(--rotation none --weight-zero-points on --activation-bits 16)
+quantize demo-llama w4a16 --method rtn "${asymmetric[@]}"
+quantize demo-llama w8a16 --method rtn "${asymmetric[@]}" --weight-bits 8
+quantize demo-llama w4a16_groups --method gptq "${asymmetric[@]}" --weight-group-size 32 --weight-range minmax
 
 rm -rf "$work/export_a16"
 cp -r "$work/export" "$work/export_a16"  # the same weights, activations as they are
@@ -49,6 +53,8 @@ export HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 LD_LIBRARY_PATH="${CUDA_HOME:-/usr/loc
 "$work/venv/bin/python" tests/interop/stock_loaders.py "$work/export" models/demo-llama/evaluation.npy \
   "$work/export.json" "$work/export_a16.json"
 "$work/venv/bin/python" tests/interop/natural_call.py models/demo-llama/evaluation.npy "$work"/{export,gptq,native,paper}
+"$work/venv/bin/python" tests/interop/asymmetric.py models/demo-llama/evaluation.npy "$work"/{w4a16,w8a16,w4a16_groups}
+"$work/venv/bin/python" tests/interop/natural_call.py models/demo-llama/evaluation.npy "$work"/{w4a16,w8a16}
 "$work/venv/bin/python" tests/interop/natural_call.py models/demo-mixtral/evaluation.npy "$work/mixtral"
 rm -rf "$work/families"
 mkdir "$work/families"

@@ -46,6 +46,7 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values("demo-llama --sequences 64",
                     "demo-llama --sequences 64 --moments exact --stack-groups off --residual-activations off",
                     "demo-llama --sequences 64 --method gptq --propagate quantized",
+                    "demo-mixtral --sequences 32 --method lrq --lrq-rank 0.25 --learn-steps 4",
                     "demo-mixtral --sequences 32 --paper --min-expert-tokens 4000",
                     "demo-mixtral --sequences 32 --min-expert-tokens 4000 --moments exact --propagate quantized"));
 

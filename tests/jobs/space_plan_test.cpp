@@ -22,6 +22,7 @@ TEST(SpacePlan, IsWhatLiesThereAtTheEnd) {
   CalibrateOptions gptq, stacked;
   gptq.method = Method::gptq;
   gptq.weight_group_size = 32;
+  gptq.weight_zero_points = true;
   stacked.stack_groups = true;
   stacked.factor_bits = 8;
   const std::string demo = demo_directory();
@@ -32,7 +33,9 @@ TEST(SpacePlan, IsWhatLiesThereAtTheEnd) {
       "0 "
       "--activation-clip 0.9 --activation-scale absmax ";
   for (const auto& [words, options] :
-       {std::pair{plain + "--stack-groups off --factor-bits 16 --method gptq --weight-group-size 32", gptq},
+       {std::pair{
+            plain + "--stack-groups off --factor-bits 16 --method gptq --weight-group-size 32 --weight-zero-points on",
+            gptq},
         {plain + "--stack-groups on --factor-bits 8", stacked}}) {
     const fs::path output = directory / "out", checkpoint = directory / "out.checkpoint";
     ASSERT_EQ(run_program("lrc_calibrate", run + output.string() + " " + words).exit_code, 0);

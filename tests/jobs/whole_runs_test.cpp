@@ -19,6 +19,12 @@ const std::string kBest =
     "--stack-groups on --residual-activations on --factor-bits 8 --center-activations on --activation-clip fitted "
     "--activation-scale signed --rotate-heads on";
 
+Index records_in(const fs::path& directory) {
+  if (!fs::exists(directory)) return 0;
+  return std::count_if(fs::directory_iterator(directory), fs::directory_iterator(),
+                       [](const fs::path& file) { return file.extension() == ".h5"; });
+}
+
 class WholeRuns : public testing::Test {
  protected:
   // Three units of work, for three ranks.
@@ -59,7 +65,8 @@ class WholeRuns : public testing::Test {
     };
     const StoredModel model(output);
     for (const TensorInfo& info : model.tensors().tensors()) {
-      if (info.name.ends_with(".weight_scale") || info.name.ends_with(".weight_packed"))
+      if (info.name.ends_with(".weight_scale") || info.name.ends_with(".weight_packed") ||
+          info.name.ends_with(".weight_zero_point"))
         bits += 8 * static_cast<double>(bytes_of(info));
     }
     const nlohmann::json report = json_file(output / "lrc_report.json");
@@ -87,7 +94,8 @@ class WholeRuns : public testing::Test {
   }
 
   // A run that is killed once a solve is committed, and one on another number of ranks that goes on.
-  void expect_resume(const std::string& options);
+  // Killed as soon as the checkpoint has so many records of this kind.
+  void expect_resume(const std::string& options, const std::string& part = "solves", Index count = 1);
 
   void expect_refused(const std::string& options, const std::string& named, const std::string& family = "llama") {
     const std::string alone = "OMPI_MCA_ess_singleton_isolated=1 ";  // no daemon of MPI's: starts at once
@@ -128,21 +136,31 @@ TEST_F(WholeRuns, TheSameBytesOnAnyNumberOfRanksAndThreads) {
 TEST_F(WholeRuns, TheSameBytesWhereStatisticsSeeTheQuantizedModel) {
   expect_same_bytes({2, 3}, "mixtral", "--rank-fraction 0.4 --moments diagonal --propagate quantized " + kBest);
   expect_same_bytes({3}, "qwen2", "--rank-fraction 0.4 --propagate quantized --target-blend 0.5");
-  expect_same_bytes({3}, "llama", "--method gptq --propagate quantized --target-blend 0");
+  expect_same_bytes(
+      {3}, "llama",
+      "--method gptq --propagate quantized --target-blend 0 --weight-zero-points on --weight-group-size 10");
 }
 
-void WholeRuns::expect_resume(const std::string& options) {
+TEST_F(WholeRuns, TheSameBytesWhereBlocksLearn) {
+  expect_same_bytes({2, 3}, "mixtral", "--method lrq --lrq-rank 0.25 --learn-steps 5 --learn-rate 0.01");
+  expect_same_bytes({2}, "qwen2", "--method flexround --learn-steps 4 --learn-batch 3 --weight-bits 3");
+}
+
+void WholeRuns::expect_resume(const std::string& options, const std::string& part, Index count) {
   const fs::path whole = directory_ / "whole", output = directory_ / "out";
   run("mixtral", whole, options);
   std::istringstream words(arguments("mixtral", output, options));
   const Launch launch{.ranks = 0, .arguments = {std::istream_iterator<std::string>(words), {}}, .environment = {}};
   Job job(launch, directory_ / "log");
-  for (int i = 0; i < 30'000 && committed_solves(directory_ / "out.checkpoint").empty(); ++i)
+  const fs::path records = directory_ / "out.checkpoint" / part;
+  for (int i = 0; i < 30'000 && records_in(records) < count; ++i)
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   kill(job.leader(), SIGKILL);
   job.wait(std::chrono::seconds(30));
   ASSERT_FALSE(fs::exists(output)) << "it was done before it could be killed";
-  run("mixtral", output, options, 3);
+  const Outcome resumed = run_program("lrc_calibrate", arguments("mixtral", output, options), 3);
+  ASSERT_EQ(resumed.exit_code, 0) << resumed.output;
+  EXPECT_EQ(resumed.output.find("learning goes on at step") != std::string::npos, part == "learning");
   EXPECT_EQ(json_file(output / "lrc_report.json")["resumes"], 1);
   EXPECT_TRUE(contents(whole) == contents(output));
 }
@@ -153,6 +171,11 @@ TEST_F(WholeRuns, GoesOnAfterSigkillOnAnotherNumberOfRanks) {
 
 TEST_F(WholeRuns, GoesOnAfterSigkillWhereStatisticsSeeTheQuantizedModel) {
   expect_resume("--threads 1 --rank-fraction 0.4 --propagate quantized " + kBest);
+}
+
+TEST_F(WholeRuns, GoesOnAfterSigkillWithinABlockThatLearns) {
+  constexpr Index kLinears = 4 + 5 * 3;  // of a block of mixtral, each with a state of its own
+  expect_resume("--threads 1 --method lrq --lrq-rank 0.25 --learn-steps 100 --learn-rate 0.01", "learning", kLinears);
 }
 
 TEST_F(WholeRuns, TheBlendOfTheTargetMattersToTheWeights) {
@@ -192,6 +215,7 @@ TEST_F(WholeRuns, ThePaperIsWhatItsOptionsAre) {
 // 32 and 48 inputs: words of 10, 6, 5 and 4 codes have room left, and rows of them a last word that is not full.
 TEST_F(WholeRuns, BitsAreCountedAsTheyAreStored) {
   for (const int bits : {2, 3, 5, 6, 7}) expect_bits_with(fmt::format("--method rtn --weight-bits {}", bits));
+  expect_bits_with("--method rtn --weight-bits 3 --weight-zero-points on --weight-range minmax");
   expect_bits_with("--paper --rank-fraction 0.4 --weight-bits 3 --weight-group-size 10");
 }
 
@@ -220,13 +244,14 @@ TEST_F(WholeRuns, StockLoadersAreKeptFromWhatTheyWouldRunOtherwise) {
                                         {"llama", "--activation-clip 14/15 --activation-group-size 20"},
                                         {"llama", "--activation-bits 16 --weight-bits 3"},
                                         {"llama", "--activation-bits 16 --weight-group-size 20"},
+                                        {"llama", "--activation-clip 14/15 --weight-zero-points on"},
                                         {"mixtral", "--activation-bits 16"}}) {
     quantize_offline(family, options);
     EXPECT_EQ(format("offline")["quant_method"], "lrc") << family << " " << options;
     EXPECT_TRUE(fs::exists(directory_ / "offline" / "quantized.safetensors")) << family << " " << options;
     EXPECT_FALSE(fs::exists(directory_ / "offline" / "model.safetensors")) << family << " " << options;
   }
-  for (const std::string options : {"--activation-clip 14/15", "--activation-bits 16",
+  for (const std::string options : {"--activation-clip 14/15", "--activation-bits 16 --weight-zero-points on",
                                     "--activation-bits 8 --activation-clip 254/255 --weight-group-size 16"}) {
     quantize_offline("llama", options);
     EXPECT_EQ(format("offline")["quant_method"], "compressed-tensors") << options;

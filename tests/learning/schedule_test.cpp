@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <numbers>
 #include <set>
 
 namespace lrc {
@@ -40,14 +39,6 @@ TEST(LearningSchedule, TakesAllWhereTheBatchIsLarger) {
   LearningSchedule schedule({.sequences = 3, .batch = 8, .steps = 2}, 0, 0);
   EXPECT_EQ(schedule.batch(), 3);
   EXPECT_EQ(schedule.batch(1).size(), 3U);
-}
-
-TEST(LearningSchedule, TheRateFallsLikeHalfACosine) {
-  const LearningSchedule schedule({.sequences = 4, .batch = 2, .steps = 20}, 0, 0);
-  EXPECT_EQ(schedule.rate(0), 1);
-  EXPECT_NEAR(schedule.rate(5), 0.5 + std::numbers::sqrt2 / 4, 1e-15);
-  EXPECT_NEAR(schedule.rate(10), 0.5, 1e-15);
-  EXPECT_NEAR(schedule.rate(15), 0.5 - std::numbers::sqrt2 / 4, 1e-15);
 }
 
 }  // namespace

@@ -23,30 +23,41 @@ double squared_error(const std::vector<float>& x, const std::vector<float>& y) {
   return sum;
 }
 
-std::vector<float> naive_group(const std::vector<float>& x, const ActivationQuantizer& q) {
-  const float highest = static_cast<float>((1 << (q.bits - 1)) - 1);
-  float extreme = 0;
+float highest_of(const ActivationQuantizer& q) { return static_cast<float>((1 << (q.bits - 1)) - 1); }
+
+float naive_scale(const std::vector<float>& x, const ActivationQuantizer& q) {
+  float extreme = 0, best = 0;
   for (const float value : x) {
     if (std::fabs(value) > std::fabs(extreme)) extreme = value;
   }
-  std::vector<float> best;
+  double least = INFINITY;
   for (const float clip : q.fits_clip ? std::vector<float>{1.0F, 0.9F, 0.8F, 0.7F, 0.6F} : std::vector<float>{q.clip}) {
+    const float highest = highest_of(q);
     const float scale = q.is_signed ? clip * extreme / -(highest + 1) : clip * std::fabs(extreme) / highest;
-    const std::vector<float> y = by_scale(x, scale, highest);
-    if (best.empty() || squared_error(x, y) < squared_error(x, best)) best = y;
+    const double error = squared_error(x, by_scale(x, scale, highest));
+    if (error < least) best = scale;
+    least = std::min(least, error);
   }
   return best;
 }
 
-// One token, by the definition, in the order of operations that the runtime of compressed-tensors uses.
-std::vector<float> naive(const std::vector<float>& x, const ActivationQuantizer& q) {
-  std::vector<float> y;
+// One token, by the definition, in the order of operations that the runtime of compressed-tensors uses: calls
+// visit(group, scale).
+template <class Visit>
+void for_each_group(const std::vector<float>& x, const ActivationQuantizer& q, const Visit& visit) {
   const std::size_t width = q.group_size == 0 ? x.size() : static_cast<std::size_t>(q.group_size);
   for (std::size_t first = 0; first < x.size(); first += width) {
     const auto from = x.begin() + static_cast<std::ptrdiff_t>(first);
     const std::vector<float> group(from, from + static_cast<std::ptrdiff_t>(std::min(width, x.size() - first)));
-    for (const float value : naive_group(group, q)) y.push_back(value);
+    visit(group, naive_scale(group, q));
   }
+}
+
+std::vector<float> naive(const std::vector<float>& x, const ActivationQuantizer& q) {
+  std::vector<float> y;
+  for_each_group(x, q, [&](const std::vector<float>& group, float scale) {
+    for (const float value : by_scale(group, scale, highest_of(q))) y.push_back(value);
+  });
   return y;
 }
 
@@ -77,6 +88,33 @@ TEST(ActivationQuantizer, IsItsDefinition) {
           << quantizer.bits << " " << quantizer.group_size << " " << d << quantizer.is_signed << quantizer.fits_clip;
     }
   }
+}
+
+TEST(ActivationQuantizer, PassesGradientsWhereItDoesNotClamp) {
+  std::mt19937 random(3);
+  std::normal_distribution<float> normal;
+  Index stopped = 0;
+  for (const ActivationQuantizer& quantizer : quantizers()) {
+    for (const Index d : {1, 7, 16, 33, 200}) {
+      std::vector<float> x(static_cast<std::size_t>(d)), expected;
+      for (float& value : x) value = normal(random);
+      for_each_group(x, quantizer, [&](const std::vector<float>& group, float scale) {
+        for (const float value : group) {
+          const float nearest = std::nearbyint(value / scale), highest = highest_of(quantizer);
+          expected.push_back(-highest - 1 <= nearest && nearest <= highest ? 3.0F : 0.0F);
+        }
+      });
+      MatrixF gradient = MatrixF::Constant(1, d, 3);
+      quantizer.backward(Eigen::Map<MatrixF>(x.data(), 1, d), gradient);
+      EXPECT_EQ(std::vector<float>(gradient.data(), gradient.data() + d), expected)
+          << quantizer.bits << " " << quantizer.group_size << " " << d << quantizer.is_signed << quantizer.fits_clip;
+      stopped += (gradient.array() == 0).count();
+    }
+  }
+  EXPECT_GT(stopped, 100);
+  MatrixF zeros = MatrixF::Zero(1, 3), gradient = MatrixF::Ones(1, 3);
+  ActivationQuantizer{}.backward(zeros, gradient);
+  EXPECT_EQ(gradient, MatrixF::Ones(1, 3));
 }
 
 TEST(ActivationQuantizer, ASignedScaleGivesTheExtremeTheLowestCodeWhateverItsSign) {

@@ -10,23 +10,11 @@
 #include <vector>
 
 #include "linalg/random_matrix.hpp"
-#include "lrc/linalg/exponential.hpp"
 #include "lrc/linalg/gemm.hpp"
 #include "lrc/model/forward/rotary.hpp"
 
 namespace lrc {
 namespace {
-
-TEST(Exponential, IsAccurateToTwoUnitsInTheLastPlace) {
-  double worst = 0;
-  for (float x = -87.0F; x < 88.0F; x += 0.00137F) {
-    const double exact = std::exp(static_cast<double>(x));
-    worst = std::max(worst, std::abs(static_cast<double>(exponential(x)) - exact) / exact);
-  }
-  EXPECT_LT(worst, 2 * 0x1p-23);
-  EXPECT_GT(exponential(-1000.0F), 0);
-  EXPECT_TRUE(std::isfinite(exponential(1000.0F)));
-}
 
 TEST(RmsNorm, IsItsFormula) {
   Execution exec(2);
@@ -47,7 +35,7 @@ TEST(Swiglu, IsItsFormula) {
   Execution exec(1);
   MatrixF gate = random_floats(5, 33, 3) * 10;
   const MatrixF before = gate, up = random_floats(5, 33, 4);
-  swiglu(exec, gate, up);
+  swiglu(exec, gate, up, gate);
   for (Index i = 0; i < gate.size(); ++i) {
     const double g = static_cast<double>(before.data()[i]);
     EXPECT_NEAR(gate.data()[i], g / (1 + std::exp(-g)) * static_cast<double>(up.data()[i]), 1e-5 * (1 + std::abs(g)));
@@ -104,6 +92,54 @@ TEST(Attention, IsCausalGroupedAndStaysInItsSequence) {
     causal_attention(exec, config, length, window, q, k, v, out);
     EXPECT_LT((out - naive_attention(config, length, window, q, k, v)).cwiseAbs().maxCoeff(), 1e-5F)
         << heads << " " << length << " " << window;
+  }
+}
+
+// The gradients of q, k and v, from the definition, in double.
+struct AttentionGradients {
+  MatrixD q, k, v;
+};
+AttentionGradients naive_attention_gradients(const ModelConfig& c, Index length, Index window, const MatrixF& q_,
+                                             const MatrixF& k_, const MatrixF& v_, const MatrixF& gradient) {
+  const MatrixD q = q_.cast<double>(), k = k_.cast<double>(), v = v_.cast<double>(), g = gradient.cast<double>();
+  AttentionGradients all{MatrixD::Zero(q.rows(), q.cols()), MatrixD::Zero(k.rows(), k.cols()),
+                         MatrixD::Zero(v.rows(), v.cols())};
+  const Index d = c.head_dim;
+  for (Index row = 0; row < q.rows(); ++row) {
+    const Index start = std::max(row / length * length, window == 0 ? 0 : row + 1 - window), keys = row + 1 - start;
+    for (Index h = 0; h < c.heads; ++h) {
+      const Index kv = h / (c.heads / c.kv_heads) * d;
+      const auto seen_k = k.block(start, kv, keys, d), seen_v = v.block(start, kv, keys, d);
+      const auto own_q = q.block(row, h * d, 1, d), own_g = g.block(row, h * d, 1, d);
+      VectorD w = (seen_k * own_q.transpose() / std::sqrt(static_cast<double>(d))).array().exp().matrix();
+      w /= w.sum();
+      const VectorD of_w = seen_v * own_g.transpose();
+      const VectorD of_score = (w.array() * (of_w.array() - w.dot(of_w))).matrix() / std::sqrt(static_cast<double>(d));
+      all.v.block(start, kv, keys, d) += w * own_g;
+      all.q.block(row, h * d, 1, d) += of_score.transpose() * seen_k;
+      all.k.block(start, kv, keys, d) += of_score * own_q;
+    }
+  }
+  return all;
+}
+
+TEST(Attention, HasTheGradientsOfItsDefinition) {
+  single_threaded_blas();
+  Execution exec(2);
+  const std::vector<std::array<Index, 4>> cases{{4, 2, 1, 0},   {4, 4, 5, 0},   {6, 2, 127, 0},   {2, 1, 128, 0},
+                                                {3, 1, 300, 0}, {2, 2, 300, 1}, {2, 1, 300, 128}, {2, 1, 301, 130}};
+  for (const auto& [heads, kv_heads, length, window] : cases) {
+    const ModelConfig config = config_of(heads, kv_heads, 6);
+    const MatrixF q = random_floats(2 * length, heads * 6, 5), k = random_floats(2 * length, kv_heads * 6, 6),
+                  v = random_floats(2 * length, kv_heads * 6, 7), gradient = random_floats(2 * length, heads * 6, 8);
+    MatrixF of_q = MatrixF::Constant(q.rows(), q.cols(), 1e9F), of_k = MatrixF::Constant(k.rows(), k.cols(), 1e9F),
+            of_v = of_k;
+    backward_causal_attention(exec, config, length, window, q, k, v, gradient, of_q, of_k, of_v);
+    const auto [q_expected, k_expected, v_expected] =
+        naive_attention_gradients(config, length, window, q, k, v, gradient);
+    EXPECT_LT((of_q.cast<double>() - q_expected).cwiseAbs().maxCoeff(), 1e-5) << length << " " << window;
+    EXPECT_LT((of_k.cast<double>() - k_expected).cwiseAbs().maxCoeff(), 1e-5) << length << " " << window;
+    EXPECT_LT((of_v.cast<double>() - v_expected).cwiseAbs().maxCoeff(), 1e-5) << length << " " << window;
   }
 }
 

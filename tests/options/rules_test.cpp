@@ -40,6 +40,11 @@ Resolved resolved(const std::vector<Setting>& given) {
 const std::vector<Setting> kSettings{{"method", "gptq"},
                                      {"method", "svd"},
                                      {"method", "rtn"},
+                                     {"method", "lrq"},
+                                     {"method", "flexround"},
+                                     {"lrq-rank", "0.5"},
+                                     {"learn-steps", "7"},
+                                     {"weight-zero-points", "off"},
                                      {"paper", "on"},
                                      {"export-for", "stock"},
                                      {"rank-fraction", "0"},
@@ -54,6 +59,8 @@ const std::vector<Setting> kSettings{{"method", "gptq"},
                                      {"moments", "diagonal"},
                                      {"damping", "0.1"},
                                      {"weight-group-size", "64"},
+                                     {"weight-zero-points", "on"},
+                                     {"weight-range", "minmax"},
                                      {"activation-bits", "8"},
                                      {"activation-bits", "16"},
                                      {"activation-clip", "0.8"},
@@ -79,16 +86,23 @@ void expect_sense(const CalibrateOptions& o) {
     EXPECT_TRUE(o.iterations == 1 && !o.deflated);
   }
   EXPECT_TRUE(o.corrects() || (!o.stack_groups && o.factor_bits == 16));
+  EXPECT_TRUE(!o.weight_zero_points || !o.may_correct());
+  if (o.learns())
+    EXPECT_TRUE(o.weight_zero_points && o.weight_group_size == 0 && !o.prepares_inputs() && !o.propagates());
+  EXPECT_TRUE(o.learns() || o.learn_steps == CalibrateOptions().learn_steps);
+  EXPECT_TRUE(o.method == Method::lrq || o.lrq_rank == kPaperRank);
   EXPECT_TRUE(o.method == Method::lrc || (o.iterations == 1 && !o.deflated));
   EXPECT_TRUE(o.rotation == RotationKind::full || !o.rotate_heads);
   EXPECT_TRUE(o.propagates() || o.target_blend == CalibrateOptions().target_blend);
   if (o.export_for == Loaders::stock) {
     EXPECT_TRUE(!o.is_native() && o.rotation != RotationKind::full && !o.signed_scales);
     EXPECT_EQ(o.activation_clip, 14.0 / 15);
+    EXPECT_TRUE(!o.weight_zero_points || !o.quantizes_activations());
   }
   if (o.paper) {
     EXPECT_TRUE(o.method == Method::lrc && o.moments == MomentKind::exact && !o.is_native() && !o.propagates());
     EXPECT_TRUE(!o.rotate_heads && !o.deflated && !o.signed_scales && o.activation_clip == 0.9);
+    EXPECT_EQ(o.weight_range, Range::mse);
   }
 }
 
@@ -141,6 +155,20 @@ TEST(Rules, RefusalsSayWhatIsNeeded) {
       {{{"activation-bits", "16"}, {"activation-clip", "0.8"}}, "--activation-clip: 0.8 needs activations of"},
       {{{"activation-bits", "16"}, {"activation-scale", "signed"}}, "--activation-scale: signed needs activations of"},
       {{{"activation-bits", "16"}, {"activation-group-size", "8"}}, "--activation-group-size: 8 needs activations of"},
+      {{{"weight-zero-points", "on"}}, "--weight-zero-points: on needs --method rtn, gptq, lrq or flexround"},
+      {{{"weight-zero-points", "on"}, {"method", "svd"}},
+       "--weight-zero-points: on needs --method rtn, gptq, lrq or flexround"},
+      {{{"weight-zero-points", "on"}, {"method", "gptq"}, {"export-for", "stock"}},
+       "--weight-zero-points: on needs --activation-bits 16 with --export-for stock"},
+      {{{"weight-range", "minmax"}, {"paper", "on"}},
+       "--weight-range: minmax does not go with --paper; it must be mse"},
+      {{{"weight-zero-points", "off"}, {"method", "lrq"}},
+       "--weight-zero-points: off does not go with --method lrq; it must be on"},
+      {{{"lrq-rank", "8"}, {"method", "flexround"}}, "--lrq-rank: 8 needs --method lrq"},
+      {{{"learn-steps", "8"}}, "--learn-steps: 8 needs --method lrq or flexround"},
+      {{{"propagate", "quantized"}, {"method", "lrq"}}, "--propagate: quantized needs --method lrc, gptq, svd or rtn"},
+      {{{"weight-group-size", "64"}, {"method", "lrq"}}, "--weight-group-size: 64 needs another method"},
+      {{{"lrq-rank", "none"}, {"method", "lrq"}}, "--lrq-rank: 'none' is neither a number nor paper"},
       {{{"damping", "0.1"}, {"method", "rtn"}}, "--damping: 0.1 needs --method lrc, gptq or svd"},
       {{{"team-inputs", "64"}, {"method", "rtn"}}, "--team-inputs: 64 needs --method lrc, gptq or svd"},
       {{{"group-inputs", "64"}}, "--group-inputs: is called team-inputs now"},

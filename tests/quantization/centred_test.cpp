@@ -74,7 +74,7 @@ TEST(CentredSolve, WinsWhereTheMeanIsHeavy) {
   SolveOptions options;
   options.rank = 4;
   const SolveResult found = solve(exec, Method::lrc, plain.weight, moments, options);
-  const MatrixD quantized = dequantized(found.codes, found.scales, 0).cast<double>();
+  const MatrixD quantized = dequantized(found.codes, found.scales, found.zero_points, 0).cast<double>();
   const MatrixD output = plain.weight * plain.x;
   const MatrixD branch = found.u.values.cast<double>() * (found.v.values.cast<double>().transpose() * deviations);
   const VectorD bias = mean_output(plain.weight, sums, 500);

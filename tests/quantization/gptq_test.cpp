@@ -15,17 +15,19 @@ namespace lrc {
 namespace {
 
 // The algorithm as its paper writes it: column by column, with the upper Cholesky factor of H⁻¹.
-MatrixI8 textbook_gptq(MatrixD weight, const MatrixD& hessian, const MatrixF& scales, const WeightGrid& grid) {
+MatrixI8 textbook_gptq(MatrixD weight, const MatrixD& hessian, const FittedGrid& fitted, const WeightGrid& grid) {
   const Index n = hessian.rows();
   const MatrixD inverse = Eigen::LLT<MatrixD>(hessian).solve(MatrixD::Identity(n, n));
   const MatrixD upper = Eigen::LLT<MatrixD>(inverse).matrixU();
   MatrixI8 codes(weight.rows(), n);
   for (Index j = 0; j < n; ++j) {
     for (Index row = 0; row < weight.rows(); ++row) {
-      const double scale = scales(row, j / grid.group_width(n));
-      const double code = std::clamp<double>(std::nearbyint(weight(row, j) / scale), grid.lowest(), grid.highest());
+      const Index group = j / grid.group_width(n);
+      const double scale = fitted.scales(row, group), zero = grid.zero_points ? fitted.zero_points(row, group) : 0;
+      const double code =
+          std::clamp<double>(std::nearbyint(weight(row, j) / scale) + zero, grid.lowest(), grid.highest());
       codes(row, j) = static_cast<std::int8_t>(code);
-      const double error = (weight(row, j) - code * scale) / upper(j, j);
+      const double error = (weight(row, j) - (code - zero) * scale) / upper(j, j);
       for (Index i = j + 1; i < n; ++i) weight(row, i) -= error * upper(j, i);
     }
   }
@@ -51,8 +53,10 @@ class Gptq : public testing::TestWithParam<Case> {
 
 TEST_P(Gptq, EqualsTheTextbook) {
   const QuantizedWeight quantized = gptq(exec_, problem_.weight, root_, GetParam().grid);
-  EXPECT_EQ(quantized.scales, fit_scales(exec_, problem_.weight, GetParam().grid));
-  EXPECT_EQ(quantized.codes, textbook_gptq(problem_.weight, hessian_, quantized.scales, GetParam().grid));
+  const FittedGrid fitted = fit_grid(exec_, problem_.weight, GetParam().grid);
+  EXPECT_EQ(quantized.scales, fitted.scales);
+  EXPECT_EQ(quantized.zero_points, fitted.zero_points);
+  EXPECT_EQ(quantized.codes, textbook_gptq(problem_.weight, hessian_, fitted, GetParam().grid));
 }
 
 TEST_P(Gptq, GivesTheSameBitsOnAnyNumberOfThreads) {
@@ -80,7 +84,8 @@ TEST_P(Gptq, GivesTheSameCodesWhenTheFactorComesInPanels) {
 INSTANTIATE_TEST_SUITE_P(Cases, Gptq,
                          testing::Values(Case{1, 1, {4, 0}}, Case{7, 2, {4, 0}}, Case{2, 7, {2, 3}},
                                          Case{130, 33, {4, 0}}, Case{257, 64, {4, 16}}, Case{7, 257, {4, 0}},
-                                         Case{5, 130, {8, 48}}, Case{600, 130, {3, 128}}));
+                                         Case{5, 130, {8, 48}}, Case{600, 130, {3, 128}}, Case{7, 40, {4, 0, true}},
+                                         Case{257, 50, {3, 24, true}}));
 
 TEST(GptqOnSpecialHessians, ADiagonalOneIsRoundToNearest) {
   Execution exec;
@@ -111,7 +116,9 @@ TEST(GptqOnSpecialHessians, BeatsRoundToNearestOnCorrelatedInputs) {
   const Problem problem = random_problem(50, 60, 300, 4);
   const MatrixD root = damped_root(exec, problem.moments.xx, 0.01);
   const auto error = [&](const QuantizedWeight& quantized) {
-    return ((problem.weight - dequantized(quantized.codes, quantized.scales, 0).cast<double>()) * problem.x).norm();
+    return ((problem.weight - dequantized(quantized.codes, quantized.scales, quantized.zero_points, 0).cast<double>()) *
+            problem.x)
+        .norm();
   };
   EXPECT_LT(error(gptq(exec, problem.weight, root, WeightGrid{})),
             0.8 * error(round_to_nearest(exec, problem.weight, WeightGrid{})));

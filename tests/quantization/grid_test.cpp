@@ -48,7 +48,7 @@ class Grid : public testing::TestWithParam<Case> {
 };
 
 TEST_P(Grid, ScalesAreTheBestOfTheClipSearch) {
-  const MatrixF scales = fit_scales(exec_, weight_, grid_);
+  const MatrixF scales = fit_grid(exec_, weight_, grid_).scales;
   const Index width = grid_.group_width(weight_.cols());
   ASSERT_EQ(scales.cols(), grid_.groups(weight_.cols()));
   for (Index row = 0; row < weight_.rows(); ++row) {
@@ -64,7 +64,7 @@ TEST_P(Grid, ScalesAreTheBestOfTheClipSearch) {
 
 TEST_P(Grid, NearestCodeIsNearest) {
   const QuantizedWeight quantized = round_to_nearest(exec_, weight_, grid_);
-  const MatrixF values = dequantized(quantized.codes, quantized.scales, grid_.group_size);
+  const MatrixF values = dequantized(quantized.codes, quantized.scales, quantized.zero_points, grid_.group_size);
   for (Index row = 0; row < weight_.rows(); ++row) {
     for (Index col = 0; col < weight_.cols(); ++col) {
       const double scale = quantized.scales(row, col / grid_.group_width(weight_.cols()));
@@ -97,7 +97,7 @@ TEST(GridOfSpecialWeights, WeightsOnTheGridAreKept) {
   MatrixD weight(1, 15);
   for (Index i = 0; i < 15; ++i) weight(0, i) = 0.25 * static_cast<double>(i - 7);
   const QuantizedWeight quantized = round_to_nearest(exec, weight, WeightGrid{});
-  EXPECT_EQ(dequantized(quantized.codes, quantized.scales, 0).cast<double>(), weight);
+  EXPECT_EQ(dequantized(quantized.codes, quantized.scales, quantized.zero_points, 0).cast<double>(), weight);
 }
 
 }  // namespace

@@ -45,7 +45,7 @@ inline double explicit_loss(const Problem& problem, const MatrixD& quantized, co
 }
 
 inline double explicit_loss(const Problem& problem, const SolveResult& result, Index group_size) {
-  return explicit_loss(problem, dequantized(result.codes, result.scales, group_size).cast<double>(),
+  return explicit_loss(problem, dequantized(result.codes, result.scales, result.zero_points, group_size).cast<double>(),
                        result.u.values.cast<double>(), result.v.values.cast<double>());
 }
 

@@ -71,7 +71,7 @@ TEST_P(PropagatedTarget, SolvesForItAreSolvesForTheBlend) {
   const auto loss = [&](const MatrixD& w) {
     const SolveOptions options{.rank = std::min<Index>(2, w.rows()), .damping = 1e-6};
     const SolveResult found = solve(exec_, Method::lrc, w, problem.moments, options);
-    return (target - dequantized(found.codes, found.scales, 0).cast<double>() * problem.y -
+    return (target - dequantized(found.codes, found.scales, found.zero_points, 0).cast<double>() * problem.y -
             found.u.values.cast<double>() * (found.v.values.cast<double>().transpose() * problem.x))
         .squaredNorm();
   };

@@ -50,6 +50,12 @@ TEST(FactorScales, AreTwoOfSixteenBitsPerRankOfEightBitFactors) {
   EXPECT_EQ(factor_scale_bits(10, 16), 0);
 }
 
+TEST(ZeroPointBits, AreThoseOfWiderScalesAndOfWholeWordsDownAColumn) {
+  EXPECT_EQ(zero_point_bits(16, 1, 4), 16 * (16 + 4));
+  EXPECT_EQ(zero_point_bits(16, 3, 8), 3 * 16 * (16 + 8));
+  EXPECT_EQ(zero_point_bits(11, 2, 3), 2 * (11 * 16 + 2 * 32));  // ten a word
+}
+
 TEST(BitsPerWeight, CountCodesScalesAndFactors) {
   EXPECT_DOUBLE_EQ(bits_per_weight(10, 32, 4, 1, 0, 16), 4 + 16.0 / 32);
   EXPECT_DOUBLE_EQ(bits_per_weight(10, 32, 3, 2, 0, 16), 4 + 16.0 * 2 / 32);  // ten codes a word: four words

@@ -56,7 +56,7 @@ TEST_P(Residual, ReportsTheLossOfWhatItStoresWithTheDirectionsAsItsRightFactor) 
 
 TEST_P(Residual, NoOtherLeftFactorIsMuchBetter) {
   const SolveResult result = solve(exec_, Method::lrc, problem_.weight, problem_.moments, options_);
-  const MatrixD codes = dequantized(result.codes, result.scales, 0).cast<double>();
+  const MatrixD codes = dequantized(result.codes, result.scales, result.zero_points, 0).cast<double>();
   const MatrixD e = directions_.values.cast<double>();
   const MatrixD least = least_squares(problem_.weight * problem_.x - codes * problem_.y, e.transpose() * problem_.x);
   const double least_loss = explicit_loss(problem_, codes, least, e);

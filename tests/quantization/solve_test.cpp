@@ -208,7 +208,7 @@ TEST_F(SolveFailures, FewTokensLeaveTheWeightWhereTheySayNothing) {
   const Problem few = residual_problem(random_problem(problem_.weight.rows(), 20, 3, 7), MatrixD::Identity(20, 1));
   const SolveResult result = solve(exec_, Method::lrc, few.weight, few.moments, options_);
   const MatrixD rest = few.weight.rightCols(19);
-  const MatrixD found = dequantized(result.codes, result.scales, 0).cast<double>().rightCols(19);
+  const MatrixD found = dequantized(result.codes, result.scales, result.zero_points, 0).cast<double>().rightCols(19);
   EXPECT_LT((found - rest).norm(), 0.3 * rest.norm());
 }
 

@@ -17,7 +17,7 @@ class Stacked : public testing::Test {
     options.rank = kRank;
     options.damping = 1e-9;
     result_ = solve(exec_, Method::lrc, problem_.weight, problem_.moments, options);
-    const MatrixD quantized = dequantized(result_.codes, result_.scales, 0).cast<double>();
+    const MatrixD quantized = dequantized(result_.codes, result_.scales, result_.zero_points, 0).cast<double>();
     left_ = problem_.weight * problem_.x - quantized * problem_.y;
   }
 

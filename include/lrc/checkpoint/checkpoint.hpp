@@ -70,7 +70,7 @@ class Checkpoint {
   /// When these return, the record outlives this process; after make_durable() it is on the disk, too.
   void commit(const MomentsKey& key, const SummedMoments& moments, const InputTransform& transform = {});
   void commit(const HiddenKey& key, const MatrixF& hidden);
-  void commit(const LearningKey& key, const NamedMatrices& learning);
+  void commit(const LearningKey& key, const LearningState& learning);
   void make_durable();
 
   /// What this object has committed since the last call, for learn() of the job's other processes: lines of a journal.
@@ -82,7 +82,7 @@ class Checkpoint {
   SolveRecord load_solve(const std::string& linear);
   MomentsRecord load_moments(const MomentsKey& key);
   MatrixF load_hidden(const HiddenKey& key);
-  NamedMatrices load_learning(const LearningKey& key);
+  LearningState load_learning(const LearningKey& key);
 
   /// Whether any load has found its record damaged or gone.
   bool meets_damage() const { return meets_damage_; }

@@ -3,10 +3,10 @@
 
 #include <nlohmann/json.hpp>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "lrc/linalg/moments.hpp"
+#include "lrc/linalg/named_matrix.hpp"
 #include "lrc/quantization/quantized_stack.hpp"
 
 namespace lrc {
@@ -36,7 +36,7 @@ struct LearningKey {
 };
 
 /// Parameters and what the optimizer keeps of them.
-using NamedMatrices = std::vector<std::pair<std::string, MatrixF>>;
+using LearningState = std::vector<NamedMatrix>;
 
 /// Names hidden states: a unit of sequences (sequences.hpp), as it enters a block.
 struct HiddenKey {

@@ -13,8 +13,9 @@
 
 namespace lrc {
 
-/// Throws Error where the solve of a stack does not have the size of its linears, stack.rows×inputs.
-void require_size(const QuantizedStack& solved, const LinearStack& stack, Index inputs);
+/// Throws Error naming the stack where its solve does not have the size of its linears, stack.rows×inputs, or not the
+/// zero points of the format.
+void require_fit(const QuantizedStack& solved, const LinearStack& stack, Index inputs, const QuantizedFormat& format);
 
 struct ExportSource {
   const StoredModel& original;  ///< config.json, tokenizer files

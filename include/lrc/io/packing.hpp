@@ -19,4 +19,11 @@ std::vector<std::int32_t> pack_codes(std::span<const std::int8_t> codes, Index r
 /// The inverse: rows×cols codes.
 std::vector<std::int8_t> unpack_codes(std::span<const std::int32_t> words, Index rows, Index cols, int bits);
 
+/// Zero points are packed so: every column of `codes` (rows×cols) by itself, one below the other. Returns
+/// packed_words(rows, bits)×cols.
+std::vector<std::int32_t> pack_columns(std::span<const std::int8_t> codes, Index rows, Index cols, int bits);
+
+/// The inverse: rows×cols codes.
+std::vector<std::int8_t> unpack_columns(std::span<const std::int32_t> words, Index rows, Index cols, int bits);
+
 }  // namespace lrc

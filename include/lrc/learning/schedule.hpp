@@ -1,4 +1,4 @@
-// In which order sequences are learned from, and how fast.
+// In which order sequences are learned from.
 #pragma once
 
 #include <vector>
@@ -22,9 +22,6 @@ class LearningSchedule {
   /// The sequences of a step: each epoch goes through all of them in another random order, but for what is left in the
   /// end where the batch does not divide their number. Precondition: 0 ≤ step < steps.
   std::vector<Index> batch(Index step);
-
-  /// Half a cosine from 1 to 0 (arXiv 2407.11534; the step's factor of the learning rate).
-  double rate(Index step) const;
 
  private:
   Sizes sizes_;

@@ -54,15 +54,16 @@ class HadamardTransform {
   std::string description_;
 };
 
-/// transform.apply(rows) on the threads of `exec`; the same bits.
+/// transform.apply(rows) and apply_transposed(rows) on the threads of `exec`; the same bits.
 void apply_rows(Execution& exec, const HadamardTransform& transform, ViewF rows);
+void apply_rows_transposed(Execution& exec, const HadamardTransform& transform, ViewF rows);
 
 /// W ← Hᵀ W: each column of `matrix` (order × any number) is transformed.
 void rotate_columns(const HadamardTransform& transform, ViewF matrix);
 void rotate_columns(const HadamardTransform& transform, ViewD matrix);
 
 /// n signs, +1 or −1. The i-th depends on (seed, stream, i) alone, on every platform: it is the top bit (set: −1) of
-/// the i-th output of SplitMix(seed, stream).
+/// the i-th output of RandomBits(seed, stream).
 VectorD random_signs(Index n, std::uint64_t seed, std::uint64_t stream);
 
 }  // namespace lrc

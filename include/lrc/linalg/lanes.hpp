@@ -36,6 +36,18 @@ inline float lane_sum_of_squares(const float* values, Index size) {
       values, size, 0.0F, [](float sum, float x) { return sum + x * x; }, [](float a, float b) { return a + b; });
 }
 
+/// Σ a_i b_i.
+inline float lane_dot(const float* a, const float* b, Index size) {
+  constexpr Index kLanes = 16;
+  std::array<float, kLanes> lanes{};
+  Index i = 0;
+  for (; i + kLanes <= size; i += kLanes) {
+    for (Index lane = 0; lane < kLanes; ++lane) lanes[lane] += a[i + lane] * b[i + lane];
+  }
+  for (Index lane = 0; i < size; ++i, ++lane) lanes[lane] += a[i] * b[i];
+  return lane_sum(lanes.data(), kLanes);
+}
+
 inline float lane_max(const float* values, Index size) {
   const auto larger = [](float a, float b) { return a > b ? a : b; };
   return lane_fold(values, size, -INFINITY, larger, larger);

@@ -1,6 +1,7 @@
 // The options of lrc_calibrate, and what they mean to the modules.
 #pragma once
 
+#include <limits>
 #include <string>
 
 #include "lrc/calibration/shard.hpp"
@@ -21,6 +22,11 @@ enum class Propagated { original, quantized };
 /// Whose loaders run the result: lrc's, or those of compressed-tensors and PEFT.
 enum class Loaders { native, stock };
 
+/// Ranks of a learned matrix of scales: a full one, and what the paper takes.
+inline constexpr double kFullRank = std::numeric_limits<double>::infinity(), kPaperRank = 0;
+/// A learning rate of the paper.
+inline constexpr double kPaperRate = 0;
+
 /// An activation clip that is fitted to each scale at run time.
 inline constexpr double kFittedClip = 0;
 
@@ -34,6 +40,8 @@ struct CalibrateOptions {
   double rank_fraction = 0.1;
   Index iterations = 1;
   Index weight_bits = 4, weight_group_size = 0;
+  bool weight_zero_points = false;
+  Range weight_range = Range::mse;
   Index activation_bits = 4, activation_group_size = 0;
   double activation_clip = 0.9;  // of the largest magnitude, or kFittedClip
   bool signed_scales = false;
@@ -46,6 +54,9 @@ struct CalibrateOptions {
   double target_blend = 0.75;  // α of propagated_target.hpp
   double damping = 0.01;
   Index min_expert_tokens = 0;
+  double lrq_rank = kPaperRank;  // below 1 a part of the smaller side, from 1 on a number; or a word's
+  double learn_rate = kPaperRate;
+  Index learn_steps = 5000, learn_batch = 2;
   Index seed = 0, threads = 0;
   double memory = 0;                       // bytes
   double solve_memory = 16.0 * (1 << 30);  // bytes
@@ -64,6 +75,12 @@ struct CalibrateOptions {
   bool propagates() const { return propagate == Propagated::quantized; }
   /// Whether the original model's inputs are wanted beside these.
   bool measures_drift() const { return propagates() && target_blend > 0; }
+  /// Whether the method learns block by block, with no moments.
+  bool learns() const { return method == Method::lrq || method == Method::flexround; }
+  /// Of a linear's learned matrix of scales; min(d_out, d_in) where it is full.
+  Index scale_rank(Index d_out, Index d_in) const;
+  /// Adam's, at the first step.
+  double learning_rate(const ModelConfig& model) const;
   /// Whether the method has corrections, and whether linears get one.
   bool may_correct() const { return method == Method::lrc || method == Method::svd; }
   bool corrects() const { return may_correct() && rank_fraction > 0; }

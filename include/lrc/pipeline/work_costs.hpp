@@ -8,7 +8,7 @@
 namespace lrc {
 
 /// What the pass through the model does, as progress calls it.
-inline constexpr const char *kPass = "calibrate", *kUseSums = "use sums";
+inline constexpr const char *kPass = "calibrate", *kUseSums = "use sums", *kLearn = "learn";
 
 /// All work of the run, but for the solves that are committed.
 void expect_work(RunProgress& progress, const Problem& problem, int ranks, const Checkpoint& store);

@@ -48,7 +48,7 @@ Tokens tokens_of(const MemoryInputs& in);
 /// How much of a rank's tokens reach a group: all, or an expert's share of them, which over all experts is exact.
 double share_of_tokens(const ModelConfig& model, const GroupLayout& group);
 
-/// Reading and rotating a group's weights: all as floats, and the largest twice as doubles.
+/// Reading and rotating a group's weights: all as floats, and what rotating the largest takes.
 double reading(const GroupLayout& group);
 /// The same of the largest linear of a block, beside weights that are there already.
 double rotating(const MemoryInputs& in);

@@ -8,12 +8,13 @@ namespace lrc {
 
 /// A linear, or several that share V.
 struct QuantizedStack {
-  MatrixI8 codes{};       ///< d_out×d_in
-  MatrixF scales{};       ///< d_out×groups, bfloat16 values
-  StoredFactor u{}, v{};  ///< d_out×k and d_in×k; k = 0 for rtn and gptq
-  MatrixF u_sizes{};      ///< 1×parts where these were solved at one size (balance.hpp): u is times it; or 0×0
-  VectorF mean{};         ///< d_in, taken off the inputs; or empty
-  VectorF center_bias{};  ///< d_out: what that takes off the outputs; or empty
+  MatrixI8 codes{};        ///< d_out×d_in
+  MatrixF scales{};        ///< d_out×groups
+  MatrixI8 zero_points{};  ///< d_out×groups, or 0×0: as of QuantizedWeight
+  StoredFactor u{}, v{};   ///< d_out×k and d_in×k; k = 0 for rtn and gptq
+  MatrixF u_sizes{};       ///< 1×parts where these were solved at one size (balance.hpp): u is times it; or 0×0
+  VectorF mean{};          ///< d_in, taken off the inputs; or empty
+  VectorF center_bias{};   ///< d_out: what that takes off the outputs; or empty
 };
 
 /// What prepares a group's inputs to be quantized. Empty where nothing does.

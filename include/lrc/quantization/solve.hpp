@@ -12,10 +12,12 @@
 namespace lrc {
 
 enum class Method {
-  rtn,   ///< round to nearest
-  gptq,  ///< GPTQ(W, Sx), which on a rotated model is QuaRot-GPTQ
-  svd,   ///< GPTQ(W, Sx), then the best low-rank approximation of its error in the Sx metric
-  lrc,   ///< joint solve of codes and correction (arXiv 2412.07902)
+  rtn,        ///< round to nearest
+  gptq,       ///< GPTQ(W, Sx), which on a rotated model is QuaRot-GPTQ
+  svd,        ///< GPTQ(W, Sx), then the best low-rank approximation of its error in the Sx metric
+  lrc,        ///< joint solve of codes and correction (arXiv 2412.07902)
+  lrq,        ///< learned block by block, with a low-rank matrix of scales (arXiv 2407.11534); solve() doesn't know it
+  flexround,  ///< the same with a full one (arXiv 2306.00317)
 };
 
 struct SolveOptions {
@@ -47,14 +49,15 @@ struct SolveResult : QuantizedStack {
 /// Sets losses and relative_loss.
 void set_losses(SolveResult& result, RowLosses losses);
 
-/// Moves codes and scales, U and V into `result`.
+/// Moves codes and grid, U and V into `result`.
 void set_codes(SolveResult& result, QuantizedWeight quantized);
 void set_factors(SolveResult& result, StoredLowRank factors);
 
 /// Ŵ (d_out×d_in), of which `result` has the own rows.
 template <class Matrix>
 Matrix quantized_values(const Matrix& weight, const SolveResult& result, const SolveOptions& options) {
-  return from_own_rows(weight, weight.rows(), dequantized(result.codes, result.scales, options.grid.group_size));
+  return from_own_rows(weight, weight.rows(),
+                       dequantized(result.codes, result.scales, result.zero_points, options.grid.group_size));
 }
 
 /// Sets the losses of `result`'s own rows of U and V beside Ŵ = `quantized` (d_out×d_in).

@@ -55,4 +55,7 @@ class RotatedModel : public Model {
   OnlineRotations online_;
 };
 
+/// Bytes that rotating a linear takes beside its weight: two copies in doubles.
+double rotating_bytes(const LinearLayout& linear);
+
 }  // namespace lrc

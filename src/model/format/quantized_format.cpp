@@ -43,6 +43,9 @@ class Entries {
     return at(key).get<bool>();
   }
 
+  // Of a key that is written where it is true.
+  bool flag_if_any(const char* key) const { return values_.contains(key) && flag(key); }
+
   std::string text(const char* key) const {
     if (!at(key).is_string()) refuse(key, "a string");
     return at(key).get<std::string>();
@@ -65,9 +68,12 @@ class Entries {
   const json& values_;
 };
 
-// compressed-tensors has scales of absmax / (2^(b−1) − ½), and no others.
-bool quantizes_as_stock(const ActivationQuantizer& activations) {
+// compressed-tensors has scales of absmax / (2^(b−1) − ½), and no others. It loads packed zero points of weights only
+// where it dequantizes the model, and then leaves the activations as they are.
+bool quantizes_as_stock(const QuantizedFormat& format) {
+  const ActivationQuantizer& activations = format.activations;
   if (!activations.quantizes()) return true;
+  if (format.weight_zero_points) return false;
   const float largest = std::ldexp(1.0F, activations.bits - 1) - 1;
   const float clip = largest / (largest + 0.5F);
   return !activations.is_signed && !activations.fits_clip && std::abs(activations.clip - clip) < 1e-6F;
@@ -85,8 +91,8 @@ bool divides_inputs(Index group_size, const ModelConfig& model) {
 bool has_stock_words(const QuantizedFormat& format, const ModelConfig& model) {
   constexpr int kWordBits = 32;  // which codes fill without a rest
   const bool nothing_of_own = !format.online_rotation && !format.rotated_heads && !format.native;
-  return nothing_of_own && model.experts == 0 && kWordBits % format.weight_bits == 0 &&
-         quantizes_as_stock(format.activations) && divides_inputs(format.weight_group_size, model) &&
+  return nothing_of_own && model.experts == 0 && kWordBits % format.weight_bits == 0 && quantizes_as_stock(format) &&
+         divides_inputs(format.weight_group_size, model) &&
          (!format.activations.quantizes() || divides_inputs(format.activations.group_size, model));
 }
 
@@ -109,6 +115,7 @@ std::optional<QuantizedFormat> read_quantized_format(const std::filesystem::path
   format.method = own.text("method");
   format.weight_bits = narrow<int>(own.integer("weight_bits", 2, 8));
   format.weight_group_size = own.integer("weight_group_size", 0, kMaxGroup);
+  format.weight_zero_points = own.flag_if_any("weight_zero_points");
   format.activations.bits = narrow<int>(own.integer("activation_bits", 2, 16));
   if (format.activations.quantizes()) own.integer("activation_bits", 2, 8);
   format.activations.clip = static_cast<float>(own.number("activation_clip", 0.01, 1));
@@ -136,7 +143,7 @@ std::optional<QuantizedFormat> read_quantized_format(const std::filesystem::path
 ordered_json quantization_config(const QuantizedFormat& format) {
   const ordered_json weights = {{"num_bits", format.weight_bits},
                                 {"type", "int"},
-                                {"symmetric", true},
+                                {"symmetric", !format.weight_zero_points},
                                 {"strategy", format.weight_group_size == 0 ? "channel" : "group"},
                                 {"group_size", optional_size(format.weight_group_size)},
                                 {"dynamic", false}};
@@ -150,22 +157,23 @@ ordered_json quantization_config(const QuantizedFormat& format) {
                                   {"dynamic", true},
                                   {"observer", nullptr}};
   }
-  const ordered_json own = {{"method", format.method},
-                            {"weight_bits", format.weight_bits},
-                            {"weight_group_size", format.weight_group_size},
-                            {"activation_bits", format.activations.bits},
-                            {"activation_clip", format.activations.clip},
-                            {"activation_group_size", format.activations.group_size},
-                            {"activation_signed_scale", format.activations.is_signed},
-                            {"activation_fitted_clip", format.activations.fits_clip},
-                            {"online_rotation", format.online_rotation},
-                            {"rotated_heads", format.rotated_heads},
-                            {"adapter", format.has_adapter},
-                            {"native", format.native},
-                            {"stacked", format.stacked},
-                            {"centered", format.centered},
-                            {"residual", format.residual},
-                            {"bits_per_weight", format.bits_per_weight}};
+  ordered_json own = {{"method", format.method},
+                      {"weight_bits", format.weight_bits},
+                      {"weight_group_size", format.weight_group_size},
+                      {"activation_bits", format.activations.bits},
+                      {"activation_clip", format.activations.clip},
+                      {"activation_group_size", format.activations.group_size},
+                      {"activation_signed_scale", format.activations.is_signed},
+                      {"activation_fitted_clip", format.activations.fits_clip},
+                      {"online_rotation", format.online_rotation},
+                      {"rotated_heads", format.rotated_heads},
+                      {"adapter", format.has_adapter},
+                      {"native", format.native},
+                      {"stacked", format.stacked},
+                      {"centered", format.centered},
+                      {"residual", format.residual},
+                      {"bits_per_weight", format.bits_per_weight}};
+  if (format.weight_zero_points) own["weight_zero_points"] = true;
   return {{"quant_method", format.stock ? kStockMethod : "lrc"},
           {"format", "pack-quantized"},
           {"quantization_status", "compressed"},

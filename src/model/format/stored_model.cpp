@@ -155,7 +155,10 @@ void StoredModel::check_linear(const LinearLayout& layout) {
   if (!format_) return need(layout.stored.tensor, layout.stored.shape);
   const Index group = format_->weight_group_size == 0 ? layout.cols : format_->weight_group_size;
   need(at(layout.name + ".weight_packed"), {layout.rows, packed_words(layout.cols, format_->weight_bits)}, true);
-  need(layout.name + ".weight_scale", {layout.rows, ceil_div(layout.cols, group)});
+  const Index groups = ceil_div(layout.cols, group);
+  need(layout.name + ".weight_scale", {layout.rows, groups});
+  if (format_->weight_zero_points)
+    need(at(layout.name + ".weight_zero_point"), {packed_words(layout.rows, format_->weight_bits), groups}, true);
 }
 
 MatrixF StoredModel::read_matrix(const TensorDirectory& from, const TensorInfo& info) const {
@@ -192,13 +195,20 @@ Linear StoredModel::read_linear(const LinearLayout& layout) const {
   return linear;
 }
 
+std::vector<std::int32_t> StoredModel::read_words(const TensorInfo& info) const {
+  std::vector<std::int32_t> words(static_cast<std::size_t>(info.elements()));
+  tensors_.read_int32(info, words);
+  return words;
+}
+
 MatrixF StoredModel::read_packed(const LinearLayout& layout) const {
-  const TensorInfo& packed = at(layout.name + ".weight_packed");
-  std::vector<std::int32_t> words(static_cast<std::size_t>(packed.shape[0] * packed.shape[1]));  // rows×words a row
-  tensors_.read_int32(packed, words);
-  const MatrixF scales = read_matrix(tensors_, at(layout.name + ".weight_scale"));
-  const std::vector<std::int8_t> codes =
-      unpack_codes(words, layout.rows, layout.cols, format_->weight_bits);  // rows×cols
+  const MatrixF scales = read_matrix(tensors_, at(layout.name + ".weight_scale"));  // rows×groups
+  const std::vector<std::int8_t> codes = unpack_codes(read_words(at(layout.name + ".weight_packed")), layout.rows,
+                                                      layout.cols, format_->weight_bits);  // rows×cols
+  std::vector<std::int8_t> zero_points(static_cast<std::size_t>(scales.size()), 0);        // rows×groups
+  if (format_->weight_zero_points)
+    zero_points = unpack_columns(read_words(at(layout.name + ".weight_zero_point")), layout.rows, scales.cols(),
+                                 format_->weight_bits);
   const Index group = format_->weight_group_size == 0 ? layout.cols : format_->weight_group_size;
   MatrixF weight(layout.rows, layout.cols);
   for (Index r = 0; r < layout.rows; ++r) {
@@ -206,7 +216,8 @@ MatrixF StoredModel::read_packed(const LinearLayout& layout) const {
     for (Index first = 0; first < layout.cols; first += group) {
       const Index end = std::min(first + group, layout.cols);
       const float scale = scales(r, first / group);
-      for (Index c = first; c < end; ++c) weight(r, c) = static_cast<float>(row[c]) * scale;
+      const int zero = zero_points[static_cast<std::size_t>(r * scales.cols() + first / group)];
+      for (Index c = first; c < end; ++c) weight(r, c) = static_cast<float>(row[c] - zero) * scale;
     }
   }
   return weight;

@@ -22,6 +22,14 @@ void quantize(float* values, Index size, float scale, float highest) {
   for (Index i = 0; i < size; ++i) values[i] = code(values[i] / scale, highest) * scale;
 }
 
+// Zero where the nearest code is none that there is.
+void stop_clamped(const float* values, Index size, float scale, float highest, float* gradient) {
+  for (Index i = 0; i < size; ++i) {
+    const float nearest = (values[i] / scale + kRound) - kRound;
+    gradient[i] = nearest > highest || nearest < -highest - 1 ? 0.0F : gradient[i];
+  }
+}
+
 float highest_code(int bits) { return static_cast<float>((1 << (bits - 1)) - 1); }
 
 // Of the values that a scale is found for; of equals the positive one.
@@ -89,6 +97,23 @@ void ActivationQuantizer::apply(ViewF tokens) const {
     float* values = tokens.data() + token * tokens.outerStride();
     find_extremes(values, channels, extremes.data());
     apply(values, 0, channels, extremes.data());
+  }
+}
+
+void ActivationQuantizer::backward(const ConstViewF& tokens, ViewF gradient) const {
+  if (!quantizes()) return;
+  assert(gradient.rows() == tokens.rows() && gradient.cols() == tokens.cols());
+  const Index channels = tokens.cols(), size = group_size == 0 ? channels : group_size;
+  std::vector<float> extremes(static_cast<std::size_t>(groups(channels)));  // one a group
+  for (Index token = 0; token < tokens.rows(); ++token) {
+    const float* values = tokens.data() + token * tokens.outerStride();
+    float* result = gradient.data() + token * gradient.outerStride();
+    find_extremes(values, channels, extremes.data());
+    for (Index group = 0, at = 0; at < channels; ++group, at += size) {
+      const float scale = scale_of(clip * extremes[group]);
+      if (scale == 0) continue;
+      stop_clamped(values + at, std::min(size, channels - at), scale, highest_code(bits), result + at);
+    }
   }
 }
 

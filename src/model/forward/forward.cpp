@@ -2,6 +2,7 @@
 
 #include <cassert>
 
+#include "lrc/model/forward/between_groups.hpp"
 #include "lrc/model/forward/layers.hpp"
 #include "lrc/model/forward/rows.hpp"
 
@@ -17,51 +18,10 @@ std::vector<Group*> groups_of(AnyBlock& block, GroupRole stage) {
   return groups;
 }
 
-// The parts of a group's outputs, whether each has a linear of its own or they share one.
-std::vector<ViewF> split(std::vector<MatrixF>& outputs, const std::vector<Index>& widths) {
-  std::vector<ViewF> parts;
-  std::size_t output = 0;
-  Index column = 0;
-  for (const Index width : widths) {
-    assert(column + width <= outputs[output].cols());
-    parts.emplace_back(outputs[output].middleCols(column, width));
-    column += width;
-    if (column < outputs[output].cols()) continue;
-    ++output;
-    column = 0;
-  }
-  return parts;
-}
-
 MatrixF normed(const ForwardContext& context, const VectorF& norm, const ConstViewF& hidden) {
   MatrixF x(hidden.rows(), hidden.cols());
   rms_norm(context.exec, hidden, norm, context.config.rms_norm_eps, x);
   return x;
-}
-
-// What attention_out reads: tokens×query_size.
-MatrixF attended(const ForwardContext& context, const Block& block, std::vector<MatrixF> qkv) {
-  Execution& exec = context.exec;
-  const ModelConfig& config = context.config;
-  const std::vector<ViewF> parts = split(qkv, {config.query_size(), config.key_size(), config.key_size()});
-  if (block.q_norm.size() > 0) rms_norm_heads(exec, block.q_norm, config.rms_norm_eps, parts[0]);
-  if (block.k_norm.size() > 0) rms_norm_heads(exec, block.k_norm, config.rms_norm_eps, parts[1]);
-  context.rotary.apply(exec, context.sequence_length, parts[0]);
-  context.rotary.apply(exec, context.sequence_length, parts[1]);
-  MatrixF result(parts[0].rows(), config.query_size());
-  causal_attention(exec, config, context.sequence_length, block.window, parts[0], parts[1], parts[2], result);
-  return result;
-}
-
-// What down of an MLP reads (tokens×intermediate_size) for its inputs x (tokens×hidden_size).
-MatrixF gated(Execution& exec, const Mlp& mlp, ViewF x, const Observer& observe) {
-  std::vector<MatrixF> outputs = forward_group(exec, mlp.gate_up, x, observe);
-  Index width = 0;
-  for (const MatrixF& part : outputs) width += part.cols();
-  const std::vector<ViewF> parts = split(outputs, {width / 2, width / 2});
-  swiglu(exec, parts[0], parts[1]);
-  if (outputs.size() > 1) return std::move(outputs[0]);
-  return parts[0];
 }
 
 MatrixF rotated(Execution& exec, const LinearGroup& group, MatrixF inputs) {
@@ -78,7 +38,8 @@ MatrixF share_of(Execution& exec, const StagedBatch& batch, std::size_t i, Matri
 void pass_gate_up(Execution& exec, const Block& block, MatrixF& x, StagedBatch& batch, const Observer& observe) {
   const std::size_t i = batch.inputs.size();
   MatrixF own = share_of(exec, batch, i, x);
-  batch.inputs.push_back(own.rows() > 0 ? gated(exec, block.mlps[i], own, observe) : MatrixF());
+  batch.inputs.push_back(own.rows() > 0 ? gated(exec, forward_group(exec, block.mlps[i].gate_up, own, observe))
+                                        : MatrixF());
 }
 
 // down of MLP `i`. Experts are added in their order, so that the sums don't depend on anything else.
@@ -117,7 +78,7 @@ void pass_stage(const ForwardContext& context, const Block& block, GroupRole sta
   assert(batch.hidden.cols() == context.config.hidden_size && batch.hidden.rows() % context.sequence_length == 0);
   switch (stage) {
     case GroupRole::qkv: {
-      MatrixF x = normed(context, block.attention_norm, batch.hidden);
+      MatrixF x = attention_inputs(context, block, batch.hidden);
       batch.inputs.push_back(attended(context, block, forward_group(exec, block.qkv, x, observe)));
       break;
     }
@@ -162,10 +123,14 @@ void forward_block(const ForwardContext& context, const Block& block, MatrixF& h
 MatrixF stage_inputs(const ForwardContext& context, const Block& block, GroupRole stage, std::size_t i,
                      const StagedBatch& batch) {
   const LinearGroup& group = *stage_groups(block, stage)[i];
-  if (stage == GroupRole::qkv) return rotated(context.exec, group, normed(context, block.attention_norm, batch.hidden));
+  if (stage == GroupRole::qkv) return rotated(context.exec, group, attention_inputs(context, block, batch.hidden));
   if (stage != GroupRole::gate_up) return rotated(context.exec, group, batch.inputs[i]);
   MatrixF x = mlp_inputs(context, block, batch.hidden);
   return rotated(context.exec, group, share_of(context.exec, batch, i, x));
+}
+
+MatrixF attention_inputs(const ForwardContext& context, const Block& block, const ConstViewF& hidden) {
+  return normed(context, block.attention_norm, hidden);
 }
 
 MatrixF mlp_inputs(const ForwardContext& context, const Block& block, const ConstViewF& hidden) {
@@ -182,7 +147,7 @@ MatrixF expert_inputs(Execution& exec, const Mlp& mlp, GroupRole stage, MatrixF 
   assert(stage == GroupRole::gate_up || stage == GroupRole::down);
   if (stage == GroupRole::gate_up) return rotated(exec, mlp.gate_up, std::move(x));
   if (x.rows() == 0) return MatrixF(0, mlp.down.inputs());
-  return rotated(exec, mlp.down, gated(exec, mlp, x, {}));
+  return rotated(exec, mlp.down, gated(exec, forward_group(exec, mlp.gate_up, x)));
 }
 
 }  // namespace lrc

@@ -47,7 +47,9 @@ RotaryEmbedding::RotaryEmbedding(const ModelConfig& config, Index positions)
   }
 }
 
-void RotaryEmbedding::apply(Execution& exec, Index sequence_length, ViewF x) const {
+// Calls turn(a, b, cosine, sine) for every pair of channels of every head of every row.
+template <class Turn>
+void RotaryEmbedding::for_each_pair(Execution& exec, Index sequence_length, ViewF x, const Turn& turn) const {
   const Index half = cosine_.cols(), heads = x.cols() / (2 * half);
   assert(sequence_length <= cosine_.rows() && heads * 2 * half == x.cols());
   for_each_row(exec, x.rows(), [&](Index r) {
@@ -56,12 +58,24 @@ void RotaryEmbedding::apply(Execution& exec, Index sequence_length, ViewF x) con
     for (Index head = 0; head < heads; ++head) {
       float* first = x.data() + r * x.outerStride() + head * 2 * half;
       float* second = first + half;
-      for (Index i = 0; i < half; ++i) {
-        const float a = first[i], b = second[i];
-        first[i] = a * cosine[i] - b * sine[i];
-        second[i] = b * cosine[i] + a * sine[i];
-      }
+      for (Index i = 0; i < half; ++i) turn(first[i], second[i], cosine[i], sine[i]);
     }
+  });
+}
+
+void RotaryEmbedding::apply(Execution& exec, Index sequence_length, ViewF x) const {
+  for_each_pair(exec, sequence_length, x, [](float& first, float& second, float cosine, float sine) {
+    const float a = first, b = second;
+    first = a * cosine - b * sine;
+    second = b * cosine + a * sine;
+  });
+}
+
+void RotaryEmbedding::backward(Execution& exec, Index sequence_length, ViewF gradient) const {
+  for_each_pair(exec, sequence_length, gradient, [](float& first, float& second, float cosine, float sine) {
+    const float a = first, b = second;
+    first = a * cosine + b * sine;
+    second = b * cosine - a * sine;
   });
 }
 

@@ -37,4 +37,25 @@ std::vector<ExpertTokens> route(Execution& exec, const MatrixF& router, Index pe
   return tokens;
 }
 
+// A softmax over the chosen: the gradient of a logit is w·(g − Σ w·g) over the token's experts.
+void backward_route(Execution& exec, const MatrixF& router, const std::vector<ExpertTokens>& tokens,
+                    const std::vector<std::vector<float>>& weight_gradients, ViewF x_gradient) {
+  assert(weight_gradients.size() == tokens.size() && static_cast<Index>(tokens.size()) == router.rows());
+  MatrixF logits = MatrixF::Zero(x_gradient.rows(), router.rows());  // their gradients: tokens×experts
+  VectorF means = VectorF::Zero(x_gradient.rows());                  // Σ w·g of each token
+  const auto for_each_choice = [&](const auto& visit) {
+    for (std::size_t expert = 0; expert < tokens.size(); ++expert) {
+      const auto& [rows, weights] = tokens[expert];
+      assert(weight_gradients[expert].size() == rows.size());
+      for (std::size_t i = 0; i < rows.size(); ++i)
+        visit(rows[i], static_cast<Index>(expert), weights[i], weight_gradients[expert][i]);
+    }
+  };
+  for_each_choice([&](Index row, Index, float weight, float gradient) { means[row] += weight * gradient; });
+  for_each_choice([&](Index row, Index expert, float weight, float gradient) {
+    logits(row, expert) = weight * (gradient - means[row]);
+  });
+  gemm(exec, Op::none, Op::none, 1.0F, logits, router, 1.0F, x_gradient);
+}
+
 }  // namespace lrc

@@ -80,14 +80,17 @@ class GptqBand::RowTile {
   void round_column(Index j, double pivot, double* sums) {
     const Index group = j / grid_.group_width(target_.cols());
     const double inverse_pivot = 1.0 / pivot, lowest = grid_.lowest(), highest = grid_.highest();
-    std::array<double, kRows> weights, scales, codes;
+    std::array<double, kRows> weights, scales, zeros{}, codes;
     for (Index r = 0; r < rows_; ++r) weights[r] = target_(first_row_ + r, j);
     for (Index r = 0; r < rows_; ++r) scales[r] = result_.scales(first_row_ + r, group);
+    if (grid_.zero_points) {
+      for (Index r = 0; r < rows_; ++r) zeros[r] = result_.zero_points(first_row_ + r, group);
+    }
     for (Index r = 0; r < rows_; ++r) {
-      double code = std::nearbyint((weights[r] + sums[r] * inverse_pivot) / scales[r]);
+      double code = std::nearbyint((weights[r] + sums[r] * inverse_pivot) / scales[r]) + zeros[r];
       code = code < lowest ? lowest : code;
       code = code > highest ? highest : code;
-      sums[r] = weights[r] - code * scales[r];
+      sums[r] = weights[r] - (code - zeros[r]) * scales[r];
       codes[r] = code;
     }
     for (Index r = 0; r < rows_; ++r) result_.codes(first_row_ + r, j) = static_cast<std::int8_t>(codes[r]);
@@ -101,11 +104,10 @@ class GptqBand::RowTile {
 };
 
 GptqBand::GptqBand(Execution& exec, const MatrixD& target, const WeightGrid& grid)
-    : exec_(exec),
-      target_(target),
-      grid_(grid),
-      result_{MatrixI8(target.rows(), target.cols()), fit_scales(exec, target, grid)},
-      tiles_(static_cast<std::size_t>(ceil_div(target.rows(), kRows))) {}
+    : exec_(exec), target_(target), grid_(grid), tiles_(static_cast<std::size_t>(ceil_div(target.rows(), kRows))) {
+  FittedGrid fitted = fit_grid(exec, target, grid);
+  result_ = {MatrixI8(target.rows(), target.cols()), std::move(fitted.scales), std::move(fitted.zero_points)};
+}
 
 GptqBand::~GptqBand() = default;
 

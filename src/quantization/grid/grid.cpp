@@ -2,38 +2,21 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <cassert>
 #include <cmath>
 #include <limits>
+#include <span>
 #include <vector>
 
 #include "lrc/core/dtype.hpp"
+#include "lrc/quantization/grid/asymmetric_range.hpp"
+#include "lrc/quantization/grid/error_power.hpp"
 
 namespace lrc {
 namespace {
 
 constexpr int kClipSteps = 80;
-constexpr double kErrorPower = 2.4;
 constexpr Index kLanes = 16, kChunk = 128;
-
-// x^0.2 to 3e-5 for normal x ≥ 0, in arithmetic that becomes vector instructions: Newton's iteration for x^-0.2 from a
-// guess made of the exponent's bits.
-float fifth_root(float x) {
-  constexpr float kGuess = 1.2F * 126.955F * 0x1p23F;
-  float y = std::bit_cast<float>(
-      static_cast<std::int32_t>(kGuess - 0.2F * static_cast<float>(std::bit_cast<std::int32_t>(x))));
-  for (int step = 0; step < 2; ++step) {
-    const float y2 = y * y;
-    y *= 1.2F - 0.2F * x * y2 * y2 * y;
-  }
-  return x * (y * y) * (y * y);
-}
-
-float rounded(float x) {
-  constexpr float kRound = 0x1.8p23F;  // adding it leaves an integer, ties to even
-  return (x + kRound) - kRound;
-}
 
 // Σ |x − q(x)|^2.4 over weights in units of the scale; stops where the sum has passed `enough`.
 float rounding_cost(const std::vector<float>& weights, float inverse_scale, const WeightGrid& grid, float enough) {
@@ -50,7 +33,7 @@ float rounding_cost(const std::vector<float>& weights, float inverse_scale, cons
         q = q < lowest ? lowest : q;
         q = q > highest ? highest : q;
         const float square = (x - q) * (x - q);
-        lanes[lane] += square * fifth_root(square);
+        lanes[lane] += error_power<2>(square);
       }
     }
     for (const float lane : lanes) sum += lane;
@@ -63,7 +46,8 @@ float fit_scale(const std::vector<float>& weights, const WeightGrid& grid) {
   for (const float w : weights) largest = std::max(largest, std::abs(w));
   float best_scale = 1;
   double best_cost = std::numeric_limits<double>::infinity();
-  for (int step = 0; step < kClipSteps; ++step) {
+  const int steps = grid.range == Range::mse ? kClipSteps : 1;
+  for (int step = 0; step < steps; ++step) {
     const double clip = 1.0 - 0.01 * step;
     const float scale = rounded_to(Dtype::bf16, static_cast<float>(clip * largest / grid.highest()));
     if (!(scale >= std::numeric_limits<float>::min())) break;  // zeros, or too small for a normal number
@@ -76,29 +60,43 @@ float fit_scale(const std::vector<float>& weights, const WeightGrid& grid) {
   return best_scale;
 }
 
+AsymmetricRange fit_range(std::span<const float> weights, const WeightGrid& grid) {
+  return grid.range == Range::mse ? least_error_range(weights, grid.bits) : whole_range(weights, grid.bits);
+}
+
 }  // namespace
 
-MatrixF fit_scales(Execution& exec, const MatrixD& weight, const WeightGrid& grid) {
+FittedGrid fit_grid(Execution& exec, const MatrixD& weight, const WeightGrid& grid) {
   assert(2 <= grid.bits && grid.bits <= 8 && grid.group_size >= 0);
-  const Index d_in = weight.cols(), width = grid.group_width(d_in);
-  MatrixF scales(weight.rows(), grid.groups(d_in));
+  const Index d_in = weight.cols(), width = grid.group_width(d_in), groups = grid.groups(d_in);
+  FittedGrid fitted{.scales = MatrixF(weight.rows(), groups),
+                    .zero_points = grid.zero_points ? MatrixI8(weight.rows(), groups) : MatrixI8()};
   exec.for_each(weight.rows(), [&](Index row) {
-    for (Index group = 0; group < scales.cols(); ++group) {
+    for (Index group = 0; group < groups; ++group) {
       const Index begin = group * width, size = std::min(width, d_in - begin);
       std::vector<float> values(static_cast<std::size_t>(ceil_div(size, kChunk) * kChunk), 0.0F);
       for (Index i = 0; i < size; ++i) values[i] = static_cast<float>(weight(row, begin + i));
-      scales(row, group) = fit_scale(values, grid);
+      if (grid.zero_points) {
+        const AsymmetricRange range = fit_range(std::span(values).first(static_cast<std::size_t>(size)), grid);
+        fitted.scales(row, group) = range.scale;
+        fitted.zero_points(row, group) = static_cast<std::int8_t>(range.zero_point);
+      } else {
+        fitted.scales(row, group) = fit_scale(values, grid);
+      }
     }
   });
-  return scales;
+  return fitted;
 }
 
-MatrixF dequantized(const MatrixI8& codes, const MatrixF& scales, Index group_size) {
+MatrixF dequantized(const MatrixI8& codes, const MatrixF& scales, const MatrixI8& zero_points, Index group_size) {
+  assert(zero_points.size() == 0 || (zero_points.rows() == scales.rows() && zero_points.cols() == scales.cols()));
   const Index width = WeightGrid{.group_size = group_size}.group_width(codes.cols());
   MatrixF weight(codes.rows(), codes.cols());
   for (Index row = 0; row < codes.rows(); ++row) {
     for (Index col = 0; col < codes.cols(); ++col) {
-      weight(row, col) = static_cast<float>(codes(row, col)) * scales(row, col / width);
+      const Index group = col / width;
+      const int zero = zero_points.size() > 0 ? zero_points(row, group) : 0;
+      weight(row, col) = static_cast<float>(codes(row, col) - zero) * scales(row, group);
     }
   }
   return weight;

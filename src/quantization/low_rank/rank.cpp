@@ -8,6 +8,11 @@ namespace lrc {
 
 namespace {
 
+constexpr double kScaleBits = 16, kWideScaleBits = 32;
+constexpr int kWordBits = 32;
+
+Index words_of(Index codes, int bits) { return ceil_div(codes, Index{kWordBits / bits}); }  // no code spans two
+
 // The rank that the budget pays for, before any cap.
 double affordable(double fraction, const Stack& stack, int factor_bits) {
   assert(fraction >= 0 && stack.d_out > 0 && stack.d_in > 0 && factor_bits > 0 && stack.other_bits >= 0);
@@ -37,9 +42,13 @@ double factor_scale_bits(Index rank, int factor_bits) {
   return factor_bits == 16 ? 0.0 : 2.0 * 16.0 * static_cast<double>(rank);
 }
 
+double zero_point_bits(Index d_out, Index groups, int weight_bits) {
+  const double scales = static_cast<double>(d_out * groups) * (kWideScaleBits - kScaleBits);
+  return scales + static_cast<double>(words_of(d_out, weight_bits) * groups) * kWordBits;
+}
+
 double stored_bits(Index d_out, Index d_in, int weight_bits, Index groups, Index rank, int factor_bits) {
-  constexpr double kScaleBits = 16, kWordBits = 32;
-  const auto words = static_cast<double>(ceil_div(d_in, Index{32} / weight_bits));  // of a row: no code spans two
+  const auto words = static_cast<double>(words_of(d_in, weight_bits));  // of a row
   const auto rows = static_cast<double>(d_out), cols = static_cast<double>(d_in);
   return rows * words * kWordBits + rows * static_cast<double>(groups) * kScaleBits +
          (rows + cols) * static_cast<double>(rank) * factor_bits;

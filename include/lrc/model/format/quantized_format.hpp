@@ -14,7 +14,8 @@ namespace lrc {
 struct QuantizedFormat {
   std::string method;  ///< lrc, gptq, svd, rtn
   int weight_bits = 4;
-  Index weight_group_size = 0;  ///< 0 = one scale a row
+  Index weight_group_size = 0;      ///< 0 = one scale a row
+  bool weight_zero_points = false;  ///< an asymmetric grid: with each scale, which is fp32 then, a zero point
   ActivationQuantizer activations;
   bool online_rotation = false;  ///< R4: Hadamard at the input of down
   bool rotated_heads = false;    ///< Hadamard over all heads at the input of o

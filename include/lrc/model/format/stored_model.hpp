@@ -64,6 +64,7 @@ class StoredModel : public Model {
   VectorF read_vector(const std::string& name) const;
   Linear read_linear(const LinearLayout& layout) const;
   MatrixF read_packed(const LinearLayout& layout) const;
+  std::vector<std::int32_t> read_words(const TensorInfo& info) const;
   void read_correction(const LinearLayout& layout, Linear& linear) const;
 
   std::filesystem::path directory_;

@@ -29,6 +29,10 @@ struct ActivationQuantizer {
   /// Fake quantization: each row (a token's inputs) becomes codes·scale.
   void apply(ViewF tokens) const;
 
+  /// The gradient of `tokens`, what apply read, from that of what it gave, in place: it passes straight through where a
+  /// code was not clamped, and is 0 where it was; the scales are held fixed.
+  void backward(const ConstViewF& tokens, ViewF gradient) const;
+
   /// In two halves, for parts of the channels: the extremes of the groups of a token's `channels` inputs, which are
   /// their largest magnitudes, signed where scales are, and times the clip where that is fitted ...
   Index groups(Index channels) const { return group_size == 0 ? 1 : ceil_div(channels, group_size); }

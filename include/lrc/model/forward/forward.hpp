@@ -5,22 +5,12 @@
 #include <array>
 #include <vector>
 
-#include "lrc/core/execution.hpp"
 #include "lrc/model/block.hpp"
-#include "lrc/model/config.hpp"
+#include "lrc/model/forward/context.hpp"
 #include "lrc/model/forward/group_forward.hpp"
-#include "lrc/model/forward/rotary.hpp"
 #include "lrc/model/forward/router.hpp"
 
 namespace lrc {
-
-/// What a forward pass needs beside the weights.
-struct ForwardContext {
-  const ModelConfig& config;
-  const RotaryEmbedding& rotary;
-  Index sequence_length;
-  Execution& exec;
-};
 
 inline constexpr std::array kStages{GroupRole::qkv, GroupRole::attention_out, GroupRole::gate_up, GroupRole::down};
 
@@ -51,6 +41,9 @@ void forward_block(const ForwardContext& context, const Block& block, MatrixF& h
 /// What group `i` of `stage`, which comes next, will read, as it quantizes it: after its online rotation (tokens×d_in).
 MatrixF stage_inputs(const ForwardContext& context, const Block& block, GroupRole stage, std::size_t i,
                      const StagedBatch& batch);
+
+/// What qkv reads, as it comes: tokens×hidden_size.
+MatrixF attention_inputs(const ForwardContext& context, const Block& block, const ConstViewF& hidden);
 
 /// What the MLP or the router and the experts read: tokens×hidden_size.
 MatrixF mlp_inputs(const ForwardContext& context, const Block& block, const ConstViewF& hidden);

@@ -16,7 +16,13 @@ class RotaryEmbedding {
   /// x: tokens×(heads·head_dim).
   void apply(Execution& exec, Index sequence_length, ViewF x) const;
 
+  /// The gradient of x from that of what apply made of it, in place: the transposed rotations.
+  void backward(Execution& exec, Index sequence_length, ViewF gradient) const;
+
  private:
+  template <class Turn>
+  void for_each_pair(Execution& exec, Index sequence_length, ViewF x, const Turn& turn) const;
+
   MatrixF cosine_, sine_;  // positions×head_dim/2
 };
 

@@ -10,8 +10,8 @@
 namespace lrc {
 
 /// Quantizes `target` W (d_out×d_in) so as to make tr((W − Ŵ) H (W − Ŵ)ᵀ) small, H = R Rᵀ (damping already in it) being
-/// given by `root` = R of upper_cholesky (d_in×d_in). Columns are rounded in their order; the scales are those of
-/// fit_scales on the target, fixed before the first column is rounded, for groups too: so they depend on the weights
+/// given by `root` = R of upper_cholesky (d_in×d_in). Columns are rounded in their order; the grid is that of
+/// fit_grid on the target, fixed before the first column is rounded, for groups too: so they depend on the weights
 /// alone and not on how the columns are blocked. Rows are independent given R: each rank quantizes and returns its own
 /// (own_rows). d_out·d_in² operations.
 template <class Matrix>
@@ -22,7 +22,7 @@ QuantizedWeight gptq(Execution& exec, const Matrix& target, const Matrix& root, 
 /// target has elements.
 class GptqBand {
  public:
-  /// Fits the scales. `exec` and `target` (rows×d_in) must outlive the band.
+  /// Fits the grid. `exec` and `target` (rows×d_in) must outlive the band.
   GptqBand(Execution& exec, const MatrixD& target, const WeightGrid& grid);
   ~GptqBand();
   GptqBand(const GptqBand&) = delete;

@@ -5,7 +5,7 @@
 
 namespace lrc {
 
-/// `weight` (d_out×d_in) rounded to the grid with the scales of fit_scales, every weight by itself.
+/// `weight` (d_out×d_in) rounded to the grid of fit_grid, every weight by itself.
 QuantizedWeight round_to_nearest(Execution& exec, const MatrixD& weight, const WeightGrid& grid);
 
 }  // namespace lrc

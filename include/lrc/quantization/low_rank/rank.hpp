@@ -28,6 +28,10 @@ Index residual_rank(double fraction, const Stack& stack, int factor_bits);
 /// Bits of the int8 factors' scales: one of 16 bits for each column of U and of V; none for factors in 16 bits.
 double factor_scale_bits(Index rank, int factor_bits);
 
+/// Bits that an asymmetric grid stores beyond a symmetric one: with each scale, which has 32 bits then, a zero point,
+/// in whole words down a column (io/packing.hpp).
+double zero_point_bits(Index d_out, Index groups, int weight_bits);
+
 /// Bits a quantized linear stores: codes, in whole words of 32 bits a row (as io/packing.hpp does: of 3 bits ten fit a
 /// word, and of 4 bits the last word of a row may have room left), one 16-bit scale per row and group, U and V without
 /// factor_scale_bits. `groups` as in WeightGrid. A stack is a linear of its d_out.
