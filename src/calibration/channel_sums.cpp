@@ -36,9 +36,9 @@ void add_outputs(const float* x, const float* y, Index size, double* products, d
   }
 }
 
-// Of each token the extreme of each group (activation_quantizer.hpp): tokens×groups.
+// Of each token the extremes of its groups (activation_quantizer.hpp): tokens×extremes.
 MatrixF extremes_of(Execution& exec, const ConstViewF& x, const ActivationQuantizer& quantizer) {
-  MatrixF extremes(x.rows(), quantizer.groups(x.cols()));
+  MatrixF extremes(x.rows(), quantizer.extremes(x.cols()));
   for_each_row(exec, x.rows(), [&](Index token) {
     quantizer.find_extremes(row_of(x, token), x.cols(), extremes.data() + token * extremes.cols());
   });

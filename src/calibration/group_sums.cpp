@@ -20,6 +20,15 @@ void TokenSums::add_to_sums(Execution& exec, const ConstViewF& inputs) {
   sums_->add(exec, inputs, quantized);
 }
 
+void TokenSums::include_prepared(Execution& exec, const Preparation& preparation, InputRange& range) const {
+  for (const MatrixF& kept : kept_) {
+    MatrixF inputs = kept;  // tokens×d_in
+    take_mean(exec, preparation.mean, inputs);
+    if (preparation.directions.cols() > 0) take_directions(exec, preparation.directions, inputs);
+    range.include(exec, inputs);
+  }
+}
+
 MomentSums TokenSums::second(Execution& exec, MomentKind kind, const Preparation& preparation) const {
   MomentSums sums(group_, kind, scales_);
   for (const MatrixF& kept : kept_) {
@@ -82,6 +91,18 @@ VectorD GroupSums::input_sums() const {
 double GroupSums::weighted_tokens() const {
   const double own = static_cast<double>(routed_.now().tokens());
   return all_ ? own + background_weight() * static_cast<double>(all_->now().tokens()) : own;
+}
+
+InputRange GroupSums::prepared_range(Execution& exec, const Preparation& preparation) const {
+  InputRange range;
+  routed_.include_prepared(exec, preparation, range);
+  if (all_) all_->include_prepared(exec, preparation, range);
+  return range;
+}
+
+void GroupSums::fix_grid(const ActivationGrid& grid) {
+  routed_.fix_grid(grid);
+  if (all_) all_->fix_grid(grid);
 }
 
 void GroupSums::sum_second(Execution& exec, MomentKind kind, const Preparation& preparation) {

@@ -82,6 +82,7 @@ void write_record(const fs::path& file, const SolveRecord& record) {
   write_if_any(writer, "u_sizes", stack.u_sizes);
   write_row(writer, "mean", stack.mean);
   write_row(writer, "center_bias", stack.center_bias);
+  write_row(writer, "input_range", stack.input_range);
   writer.close();
 }
 
@@ -91,6 +92,7 @@ void write_record(const fs::path& file, const SummedMoments& moments, const Inpu
   write_row(writer, "mean", transform.mean);
   write_if_any(writer, "directions", transform.directions.values);
   write_codes(writer, "direction", transform.directions);
+  write_row(writer, "range", transform.range);
   write_row(writer, "target_mean", transform.target_mean);
   write_matrix(writer, "xx", moments.xx);
   write_matrix(writer, "xy", moments.xy);
@@ -125,7 +127,8 @@ SolveRecord read_solve(const fs::path& file) {
                     .v = read_factor(reader, "v", "v", file),
                     .u_sizes = read_if_any<MatrixF>(reader, "u_sizes", file),
                     .mean = read_row(reader, "mean", file),
-                    .center_bias = read_row(reader, "center_bias", file)},
+                    .center_bias = read_row(reader, "center_bias", file),
+                    .input_range = read_row(reader, "input_range", file)},
           .facts = header.at("facts")};
 }
 
@@ -140,6 +143,7 @@ MomentsRecord read_moments(const fs::path& file) {
                       .drift = read_if_any<MatrixF>(reader, "drift", file)},
           .transform = {.mean = read_row(reader, "mean", file),
                         .directions = read_factor(reader, "directions", "direction", file),
+                        .range = read_row(reader, "range", file),
                         .target_mean = read_row(reader, "target_mean", file)}};
 }
 

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "lrc/core/json_text.hpp"
+#include "lrc/export/solved_group.hpp"
 #include "lrc/io/directory.hpp"
 #include "lrc/io/json.hpp"
 #include "lrc/io/packing.hpp"
@@ -34,6 +35,10 @@ const char* name_in_torch(Dtype dtype) {
 
 WeightGrid grid_of(const QuantizedFormat& format) {
   return {.bits = format.weight_bits, .group_size = format.weight_group_size, .zero_points = format.weight_zero_points};
+}
+
+void write_words(SafetensorsWriter& writer, const std::vector<std::int32_t>& words) {
+  writer.write_bytes(std::as_bytes(std::span(words)));
 }
 
 TensorInfo tensor(std::string name, Dtype dtype, std::vector<Index> shape) {
@@ -132,7 +137,6 @@ Exporter::Part Exporter::block_part(Index block) const {
 
 std::vector<TensorInfo> Exporter::block_tensors(const BlockLayout& layout) const {
   const ModelConfig& config = source_.model.config();
-  const WeightGrid grid = grid_of(source_.format);
   std::vector<TensorInfo> tensors{tensor(layout.attention_norm, source_.kept_dtype, {config.hidden_size}),
                                   tensor(layout.mlp_norm, source_.kept_dtype, {config.hidden_size})};
   for (const std::string& name : {layout.q_norm, layout.k_norm}) {
@@ -144,17 +148,27 @@ std::vector<TensorInfo> Exporter::block_tensors(const BlockLayout& layout) const
   for (const GroupLayout& group : layout.groups()) {
     for (const LinearLayout& linear : group.linears) {
       if (linear.bias) tensors.push_back(tensor(linear.name + ".bias", source_.kept_dtype, {linear.rows}));
-      tensors.push_back(
-          tensor(linear.name + ".weight_packed", Dtype::i32, {linear.rows, packed_words(linear.cols, grid.bits)}));
-      tensors.push_back(tensor(linear.name + ".weight_scale", grid.zero_points ? Dtype::f32 : Dtype::bf16,
-                               {linear.rows, grid.groups(linear.cols)}));
-      if (grid.zero_points)
-        tensors.push_back(tensor(linear.name + ".weight_zero_point", Dtype::i32,
-                                 {packed_words(linear.rows, grid.bits), grid.groups(linear.cols)}));
-      tensors.push_back(tensor(linear.name + ".weight_shape", Dtype::i64, {2}));
+      append_quantized(linear, tensors);
     }
   }
   return tensors;
+}
+
+void Exporter::append_quantized(const LinearLayout& linear, std::vector<TensorInfo>& tensors) const {
+  const WeightGrid grid = grid_of(source_.format);
+  const bool packed = source_.format.packed;
+  const auto words = [&](Index codes) { return packed ? packed_words(codes, grid.bits) : codes; };
+  const Dtype dtype = packed ? Dtype::i32 : Dtype::i8;
+  const auto append = [&](const char* part, Dtype of, const std::vector<Index>& shape) {
+    tensors.push_back(tensor(linear.name + part, of, shape));
+  };
+  append(packed ? ".weight_packed" : ".weight", dtype, {linear.rows, words(linear.cols)});
+  append(".weight_scale", grid.zero_points ? Dtype::f32 : Dtype::bf16, {linear.rows, grid.groups(linear.cols)});
+  if (grid.zero_points) append(".weight_zero_point", dtype, {words(linear.rows), grid.groups(linear.cols)});
+  if (packed) append(".weight_shape", Dtype::i64, {2});
+  if (!has_input_grids(source_.format)) return;
+  append(".input_scale", Dtype::f32, {1});
+  append(".input_zero_point", Dtype::i8, {1});
 }
 
 // In the order of block_tensors().
@@ -185,19 +199,30 @@ void Exporter::write_linear(SafetensorsWriter& writer, const QuantizedStack& sol
                             const LinearLayout& layout) const {
   assert(first + layout.rows <= solved.codes.rows() && layout.cols == solved.codes.cols());
   if (layout.bias) writer.write(span_of(bias));
+  const bool packed = source_.format.packed;
+  const int bits = source_.format.weight_bits;
   const std::span codes(solved.codes.data() + first * layout.cols, static_cast<std::size_t>(layout.rows * layout.cols));
-  const std::vector<std::int32_t> packed = pack_codes(codes, layout.rows, layout.cols, source_.format.weight_bits);
-  writer.write_bytes(std::as_bytes(std::span(packed)));
+  if (packed)
+    write_words(writer, pack_codes(codes, layout.rows, layout.cols, bits));
+  else
+    writer.write_bytes(std::as_bytes(codes));
   writer.write({solved.scales.data() + first * solved.scales.cols(),
                 static_cast<std::size_t>(layout.rows * solved.scales.cols())});
   if (solved.zero_points.size() > 0) {
-    const MatrixI8 zeros = solved.zero_points.middleRows(first, layout.rows);  // rows×groups
-    const std::vector<std::int32_t> words = pack_columns({zeros.data(), static_cast<std::size_t>(zeros.size())},
-                                                         layout.rows, zeros.cols(), source_.format.weight_bits);
-    writer.write_bytes(std::as_bytes(std::span(words)));
+    const Index groups = solved.zero_points.cols();
+    const std::span zeros(solved.zero_points.data() + first * groups, static_cast<std::size_t>(layout.rows * groups));
+    if (packed)
+      write_words(writer, pack_columns(zeros, layout.rows, groups, bits));
+    else
+      writer.write_bytes(std::as_bytes(zeros));
   }
   const std::array<std::int64_t, 2> shape{layout.rows, layout.cols};
-  writer.write_bytes(std::as_bytes(std::span(shape)));
+  if (packed) writer.write_bytes(std::as_bytes(std::span(shape)));
+  if (!has_input_grids(source_.format)) return;
+  const ActivationGrid grid = input_grid(solved, source_.format);
+  const auto zero_point = static_cast<std::int8_t>(grid.zero_point);
+  writer.write({&grid.scale, 1});
+  writer.write_bytes(std::as_bytes(std::span(&zero_point, 1)));
 }
 
 void Exporter::write_rest() const {

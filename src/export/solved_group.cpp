@@ -53,6 +53,11 @@ void put_stack(const QuantizedStack& solved, const LinearStack& stack, const Qua
 
 }  // namespace
 
+ActivationGrid input_grid(const QuantizedStack& solved, const QuantizedFormat& format) {
+  if (solved.input_range.size() != 2) throw Error("a committed solve has no range of its inputs");
+  return asymmetric_grid(solved.input_range[0], solved.input_range[1], format.activations.bits);
+}
+
 MatrixF unrotated(const MatrixF& v, const HadamardTransform* rotation) {
   MatrixF rows = v.transpose();
   if (rotation) rotation->apply_transposed(rows);
@@ -65,6 +70,7 @@ LinearGroup solved_group(LinearGroup group, const GroupLayout& layout, const Qua
   for (const LinearStack& stack : stacks_of(layout, format.stacked)) {
     const QuantizedStack solve = solved(stack.name);
     put_stack(solve, stack, format, dtypes, group);
+    if (has_input_grids(format)) group.quantizer.grid = input_grid(solve, format);
     if (!format.native) continue;
     group.residual = format.residual;
     group.mean = rounded(solve.mean, Dtype::f16, layout.name);

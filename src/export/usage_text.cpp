@@ -70,7 +70,7 @@ refused by `from_pretrained`, which would not get further than that.
 std::string usage_text(const QuantizedFormat& format) {
   if (!format.stock) return std::string(kHead) + kOwn;
   if (format.has_adapter) return std::string(kHead) + kStockWithAdapter;
-  return std::string(kHead) + (format.weight_zero_points ? kStockWithZeroPoints : kStock);
+  return std::string(kHead) + (format.weight_zero_points && format.packed ? kStockWithZeroPoints : kStock);
 }
 
 }  // namespace lrc

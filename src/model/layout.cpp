@@ -20,6 +20,13 @@ LinearLayout linear(const std::string& name, Index rows, Index cols, bool bias) 
   return {.name = name, .rows = rows, .cols = cols, .bias = bias, .stored = {name + ".weight", {rows, cols}, 0}};
 }
 
+double weights(const GroupLayout& group) {
+  double all = 0;
+  for (const LinearLayout& linear : group.linears)
+    all += static_cast<double>(linear.rows) * static_cast<double>(linear.cols);
+  return all;
+}
+
 std::vector<LinearStack> stacks_of(const GroupLayout& group, bool stacked) {
   std::vector<LinearStack> stacks;
   for (std::size_t i = 0; i < group.linears.size(); ++i) {

@@ -8,6 +8,7 @@ Block Model::block(Index index) const {
               .qkv = group(index, layout.qkv),
               .q_norm = head_norm(layout.q_norm),
               .k_norm = head_norm(layout.k_norm),
+              .kv = kv_quantizer(kv_bits()),
               .window = config().window.of(index),
               .attention_out = group(index, layout.attention_out),
               .mlp_norm = norm(index, GroupRole::gate_up),

@@ -49,6 +49,9 @@ void add_method(OptionTable& table, CalibrateOptions& o) {
               "run time, of down's input (R4)")
       .flag("rotate-heads", o.rotate_heads,
             "instead of R2, one rotation over all heads of o's input, at run time; needs rotation full")
+      .real_or("smooth", o.smooth, 0, 1, {{"off", 0}},
+               "alpha of SmoothQuant: channels of activations and weights share their outliers before anything is "
+               "measured; without rotations, which would undo it")
       .choice("propagate", o.propagate, {{"original", Propagated::original}, {"quantized", Propagated::quantized}},
               "whose activations the statistics see")
       .real("target-blend", o.target_blend, 0, 1,
@@ -77,6 +80,15 @@ void add_learning(OptionTable& table, CalibrateOptions& o) {
 
 void add_number_formats(OptionTable& table, CalibrateOptions& o) {
   table.group("Number formats")
+      .choice("scheme", o.scheme,
+              {{"none", Scheme::none},
+               {"w4a8", Scheme::w4a8},
+               {"w8a8", Scheme::w8a8},
+               {"w4a16", Scheme::w4a16},
+               {"w3a16", Scheme::w3a16},
+               {"w4a4", Scheme::w4a4}},
+              "number formats of arXiv 2407.11534, which set the options below: bits of weights and of activations; "
+              "w4a8 and w4a4: minmax of each token, w8a8: static; w4a8 and w8a8 have a KV cache of 8 bits")
       .number("weight-bits", o.weight_bits, 2, 8, "bits of a weight")
       .number("weight-group-size", o.weight_group_size, 0, Index{1} << 20,
               "weights that share a scale, the last of a row maybe fewer; 0 = an output channel")
@@ -91,10 +103,18 @@ void add_number_formats(OptionTable& table, CalibrateOptions& o) {
           "activation-clip", o.activation_clip, 0.05, 1, {{"fitted", kFittedClip}, {"14/15", 14.0 / 15}},
           "scale = clip*absmax/7; 14/15 for compressed-tensors' quantizer; fitted: for each scale at run time, that "
           "of the least error")
-      .choice("activation-scale", o.signed_scales, {{"absmax", false}, {"signed", true}},
-              "signed: what is largest in magnitude gets the code -8, by a scale that has its sign: 16 codes, not 15")
+      .choice("activation-scale", o.activation_scale,
+              {{"absmax", ActivationScale::absmax},
+               {"signed", ActivationScale::signed_absmax},
+               {"minmax", ActivationScale::minmax},
+               {"static", ActivationScale::fixed}},
+              "signed: what is largest in magnitude gets the code -8, by a scale that has its sign: 16 codes, not 15; "
+              "minmax: asymmetric, from the least to the greatest; static: asymmetric, one range for all tokens, which "
+              "is measured")
       .number("activation-group-size", o.activation_group_size, 0, Index{1} << 20,
               "channels of a token that share a scale, the last maybe fewer; 0 = all")
+      .choice("kv-bits", o.kv_bits, {{"2", 2}, {"3", 3}, {"4", 4}, {"5", 5}, {"6", 6}, {"7", 7}, {"8", 8}, {"16", 16}},
+              "bits of the KV cache: k's and v's outputs, asymmetric, a scale for each token; 16 = not quantized")
       .choice("factor-bits", o.factor_bits, {{"16", 16}, {"8", 8}},
               "bits of the low-rank factors; 8 with twice the rank for the same bits");
 }
@@ -148,17 +168,21 @@ void complete(CalibrateOptions& o) {
 }
 
 ActivationQuantizer CalibrateOptions::quantizer() const {
-  const bool fitted = activation_clip == kFittedClip;
-  return {.bits = static_cast<int>(activation_bits),
-          .clip = fitted ? 1.0F : static_cast<float>(activation_clip),
-          .group_size = activation_group_size,
-          .is_signed = signed_scales,
-          .fits_clip = fitted};
+  ActivationQuantizer quantizer{.bits = static_cast<int>(activation_bits),
+                                .clip = 1,
+                                .group_size = activation_group_size,
+                                .scale = activation_scale};
+  quantizer.fits_clip = quantizer.is_symmetric() && activation_clip == kFittedClip;
+  if (quantizer.is_symmetric() && !quantizer.fits_clip) quantizer.clip = static_cast<float>(activation_clip);
+  quantizer.includes_zero = activation_scale == ActivationScale::minmax && export_for == Loaders::stock;
+  return quantizer;
 }
 
 Statistics CalibrateOptions::statistics() const {
-  return {
-      .kind = moments, .quantizer = quantizer(), .min_expert_tokens = min_expert_tokens, .prepared = prepares_inputs()};
+  return {.kind = moments,
+          .quantizer = quantizer(),
+          .min_expert_tokens = min_expert_tokens,
+          .prepared = takes_two_passes()};
 }
 
 std::string CalibrateOptions::method_name() const { return word_of(method, methods()); }
@@ -209,8 +233,8 @@ void set_time_limit(const CalibrateOptions& options) {
 
 nlohmann::ordered_json deciding_options(const OptionTable& table) {
   nlohmann::ordered_json options = table.effective();
-  for (const char* name : {"model", "calibration", "data-kind", "text-key", "output", "checkpoint", "paper", "restart",
-                           "allow-mixed", "threads", "memory", "time-limit"})
+  for (const char* name : {"model", "calibration", "data-kind", "text-key", "output", "checkpoint", "paper", "scheme",
+                           "restart", "allow-mixed", "threads", "memory", "time-limit"})
     options.erase(name);
   return options;
 }

@@ -7,12 +7,9 @@ namespace lrc {
 namespace {
 
 double parameters(const ModelConfig& model) {
-  double weights = 0;  // of a block
-  for (const GroupLayout& group : block_layout(model, 0).groups()) {
-    for (const LinearLayout& linear : group.linears)
-      weights += static_cast<double>(linear.rows) * static_cast<double>(linear.cols);
-  }
-  return weights * static_cast<double>(model.blocks);
+  double of_block = 0;
+  for (const GroupLayout& group : block_layout(model, 0).groups()) of_block += weights(group);
+  return of_block * static_cast<double>(model.blocks);
 }
 
 // Of models up to about 7, 13 and 70 billion parameters.

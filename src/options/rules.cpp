@@ -20,6 +20,8 @@ constexpr const char* kMoments = "--method lrc, gptq or svd";
 
 constexpr const char* kLearning = "--method lrq or flexround";
 constexpr const char* kClosedForm = "--method lrc, gptq, svd or rtn: lrq and flexround learn without moments";
+constexpr const char* kOriginalInputs = "--propagate original: it is the original model's inputs that are measured";
+constexpr const char* kOneRange = "another --activation-scale than static, which has one range for all channels";
 
 // Corrections are found for grids about zero alone.
 bool has_no_correction(Options o) { return !o.may_correct(); }
@@ -28,7 +30,7 @@ bool has_moments(Options o) { return !o.learns(); }
 bool solves(Options o) { return o.method != Method::rtn && !o.learns(); }
 bool is_lrc(Options o) { return o.method == Method::lrc; }
 
-constexpr std::array<Rule, 27> kRules{{
+constexpr std::array<Rule, 30> kRules{{
     {"rank-fraction", [](Options o) { return o.may_correct(); }, "--method lrc or svd"},
     {"factor-bits", [](Options o) { return o.corrects(); }, kCorrection},
     {"stack-groups", [](Options o) { return o.corrects(); }, kCorrection},
@@ -48,9 +50,11 @@ constexpr std::array<Rule, 27> kRules{{
     {"activation-scale", [](Options o) { return o.quantizes_activations(); }, kActivations},
     {"activation-group-size", [](Options o) { return o.quantizes_activations(); }, kActivations},
     {"activation-clip", [](Options o) { return o.quantizes_activations(); }, kActivations},
+    {"activation-clip", [](Options o) { return o.quantizer().is_symmetric(); }, "--activation-scale absmax or signed"},
+    {"activation-group-size", [](Options o) { return !o.has_measured_range(); }, kOneRange},
+    {"activation-scale", [](Options o) { return !o.has_measured_range() || !o.propagates(); }, kOriginalInputs},
+    {"scheme", [](Options o) { return !o.has_measured_range() || !o.propagates(); }, kOriginalInputs},
     {"weight-zero-points", has_no_correction, "--method rtn, gptq, lrq or flexround"},
-    {"weight-zero-points", [](Options o) { return o.export_for != Loaders::stock || !o.quantizes_activations(); },
-     "--activation-bits 16 with --export-for stock, whose loaders dequantize such a model"},
     {"damping", solves, kMoments},
     {"team-inputs", solves, kMoments},
     {"moments", has_moments, kClosedForm},

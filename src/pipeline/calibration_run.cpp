@@ -82,12 +82,6 @@ void CalibrationRun::open_inputs() {
   fingerprint_["lrc version"] = version_text();
   fingerprint_["blas"] = blas_of_all(world_, options_.allow_mixed);
   equalized_ = equalized(world_, *stored_);
-  if (options_.rotation != RotationKind::none) {
-    rotated_ = std::make_unique<RotatedModel>(equalized_ ? static_cast<const Model&>(*equalized_) : *stored_,
-                                              options_.rotation, options_.rotate_heads,
-                                              static_cast<std::uint64_t>(options_.seed));
-    log_info("rotation: " + rotated_->description());
-  }
 }
 
 void CalibrationRun::warn_of_few_tokens() const {
@@ -173,13 +167,30 @@ void CalibrationRun::work_past_damage() {
   work();
 }
 
+// A model on top of a model on top of a model.
+const Model& CalibrationRun::prepared_model(RunLog log) {
+  const Model* model = stored_.get();
+  if (equalized_) model = equalized_.get();
+  if (options_.smooth > 0) {
+    smoothed_ = smoothed({world_, exec_}, options_, *model, sequences_, *checkpoint_, log);
+    model = smoothed_.get();
+  }
+  if (options_.rotation != RotationKind::none) {
+    rotated_ = std::make_unique<RotatedModel>(*model, options_.rotation, options_.rotate_heads,
+                                              static_cast<std::uint64_t>(options_.seed));
+    log_info("rotation: " + rotated_->description());
+    model = rotated_.get();
+  }
+  return *model;
+}
+
 void CalibrationRun::work() {
-  const Model& model = rotated_     ? static_cast<const Model&>(*rotated_)
-                       : equalized_ ? static_cast<const Model&>(*equalized_)
-                                    : *stored_;
-  const Problem problem{options_, sequences_, *stored_, rotated_.get(), model, kept_dtype(world_, model)};
   RunProgress progress;
-  expect_work(progress, problem, world_.size(), *checkpoint_);
+  // Which follows from sizes, and these are those of any model on top of the stored one.
+  const Problem sizes{options_, sequences_, *stored_, nullptr, *stored_, stored_->config().dtype.value()};
+  expect_work(progress, sizes, world_.size(), *checkpoint_);
+  const Model& model = prepared_model({report_, progress});
+  const Problem problem{options_, sequences_, *stored_, rotated_.get(), model, kept_dtype(world_, model)};
   const WorkPlan plan = WorkPlan::of(problem, *checkpoint_);
   world_.agree([&] {
     if (world_.is_root()) drop_needless_moments(*checkpoint_, problem, plan);

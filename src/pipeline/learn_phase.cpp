@@ -23,6 +23,19 @@ std::vector<Linear*> linears_of(Block& block) {
   return linears;
 }
 
+const LinearGroup& group_of(const Block& block, const std::string& linear) {
+  for (const GroupRole stage : kStages) {
+    for (const LinearGroup* group : stage_groups(block, stage)) {
+      for (const Linear& one : group->linears) {
+        if (one.name == linear) return *group;
+      }
+    }
+  }
+  throw Error(fmt::format("{} is no linear of its block", linear));
+}
+
+VectorF as_vector(const InputRange& range) { return (VectorF(2) << range.lowest, range.highest).finished(); }
+
 // Steps that all of them have a state of: the last, or 0.
 Index last_common_step(const Checkpoint& store, const std::vector<std::string>& names) {
   std::set<Index> common{0};
@@ -64,11 +77,10 @@ void LearnPhase::run() {
     ranks_.world.agree([&] {
       enter_phase("learn: read a block");
       block = problem_.model.block(index);
-      enter_phase("learn: forward");
-      streams_.pass_original(block);
     });
+    const InputRanges ranges = pass_original(block);
     if (is_left(index)) {
-      learn(index, block);
+      learn(index, block, ranges);
     } else {
       ranks_.world.agree([&] {
         put_committed(block);
@@ -79,7 +91,29 @@ void LearnPhase::run() {
   }
 }
 
-void LearnPhase::learn(Index index, Block& block) {
+// Returns the ranges of the inputs of all groups, over all ranks, where they are wanted.
+LearnPhase::InputRanges LearnPhase::pass_original(const Block& block) {
+  const bool wanted = problem_.options.has_measured_range();
+  InputRanges ranges;
+  if (wanted) {
+    for (const GroupRole stage : kStages) {
+      for (const LinearGroup* group : stage_groups(block, stage)) ranges[group->name] = {};
+    }
+  }
+  ranks_.world.agree([&] {
+    enter_phase("learn: forward");
+    Observer observe;
+    if (wanted)
+      observe.inputs = [&](const LinearGroup& group, const ConstViewF& x) {
+        ranges[group.name].include(ranks_.exec, x);
+      };
+    streams_.pass_original(block, observe);
+  });
+  for (auto& [group, range] : ranges) range = range_of_all(ranks_.world, range);
+  return ranges;
+}
+
+void LearnPhase::learn(Index index, Block& block, const InputRanges& ranges) {
   const auto start = Clock::now();
   const CalibrateOptions& o = problem_.options;
   BlockLearner learner(ranks_.world, streams_.context(), block,
@@ -101,7 +135,10 @@ void LearnPhase::learn(Index index, Block& block) {
   ranks_.world.agree([&] { streams_.pass_quantized(block); });
   const double error = streams_.relative_error();
   log_info(fmt::format("block {} of {}: relative error {:.3e} to {:.3e}", index + 1, problem_.blocks(), before, error));
-  commit(learner, error, seconds_since(start));
+  commit(learner, block, ranges,
+         {{"losses", nlohmann::ordered_json::array({{{"block_error", error}}})},
+          {"steps", o.learn_steps},
+          {"seconds", seconds_since(start)}});
 }
 
 // For the owner of a linear.
@@ -175,19 +212,18 @@ void LearnPhase::drop_states(const BlockLearner& learner, Index step) {
   });
 }
 
-void LearnPhase::commit(const BlockLearner& learner, double error, double seconds) {
+void LearnPhase::commit(const BlockLearner& learner, const Block& block, const InputRanges& ranges,
+                        const nlohmann::ordered_json& facts) {
   const PhaseTimer timer(log_.report, "learn: commit");
   enter_phase("learn: commit");
   ranks_.world.agree([&] {
     for (const std::string& name : learner.own_names()) {
       QuantizedWeight weight = learner.quantized(name);
-      SolveRecord record{.name = name, .stack = {}, .facts = {}};
+      SolveRecord record{.name = name, .stack = {}, .facts = facts};
       record.stack.codes = std::move(weight.codes);
       record.stack.scales = std::move(weight.scales);
       record.stack.zero_points = std::move(weight.zero_points);
-      record.facts["losses"] = nlohmann::ordered_json::array({{{"block_error", error}}});
-      record.facts["steps"] = problem_.options.learn_steps;
-      record.facts["seconds"] = seconds;
+      if (!ranges.empty()) record.stack.input_range = as_vector(ranges.at(group_of(block, name).name));
       store_.commit(record);
     }
   });

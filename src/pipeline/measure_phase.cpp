@@ -108,6 +108,7 @@ void MeasurePhase::read_block() {
   ranks_.world.agree([&] {
     blocks_.quantized = problem_.model.block(next_);
     if (two_streams()) blocks_.original = blocks_.quantized;
+    if (solves_) blocks_.quantized.kv = kv_quantizer(problem_.options.kv_bits);
   });
 }
 

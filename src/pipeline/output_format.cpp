@@ -8,11 +8,11 @@ namespace {
 double bits_of(const CalibrateOptions& options, const GroupLayout& group, const LinearStack& stack) {
   constexpr double kSizeBits = 32;
   const Index inputs = group.inputs(), rank = options.rank(stack, inputs);
-  double bits = stored_bits(stack.rows, inputs, static_cast<int>(options.weight_bits), options.grid().groups(inputs),
-                            rank, options.factor_bits) +
+  double bits = stored_bits(stack.rows, inputs, options.stored_weight_bits(), options.grid().groups(inputs), rank,
+                            options.factor_bits) +
                 factor_scale_bits(rank, options.factor_bits) + options.centring_bits(stack, inputs);
   if (options.weight_zero_points)
-    bits += zero_point_bits(stack.rows, options.grid().groups(inputs), static_cast<int>(options.weight_bits));
+    bits += zero_point_bits(stack.rows, options.grid().groups(inputs), options.stored_weight_bits());
   const std::size_t parts = part_rows(group, stack).size();
   if (rank > 0 && parts > 1) bits += kSizeBits * static_cast<double>(parts);
   return bits;
@@ -34,7 +34,9 @@ QuantizedFormat format_of(const Problem& problem) {
                          .weight_bits = static_cast<int>(options.weight_bits),
                          .weight_group_size = options.weight_group_size,
                          .weight_zero_points = options.weight_zero_points,
+                         .packed = options.packs_codes(),
                          .activations = options.quantizer(),
+                         .kv_bits = options.kv_bits,
                          .online_rotation = options.rotation == RotationKind::full,
                          .rotated_heads = options.rotate_heads,
                          .has_adapter = corrected && !options.is_native(),

@@ -98,9 +98,20 @@ Preparation broadcast(const Communicator& world, const Group& group) {
   return {mean.reshaped(), broadcast(world, group.owner, group.transform.directions.values)};
 }
 
+// Where activations are static, what they are quantized by: exact, on all ranks.
+void find_range(const Ranks& ranks, int bits, const Preparation& preparation, Group& group) {
+  InputRange range;
+  ranks.world.agree([&] { range = group.sums.prepared_range(ranks.exec, preparation); });
+  range = range_of_all(ranks.world, range);
+  group.transform.range = (VectorF(2) << range.lowest, range.highest).finished();
+  group.sums.fix_grid(asymmetric_grid(range.lowest, range.highest, bits));
+}
+
 // The second pass; on the owner its sums.
-void measure(const Ranks& ranks, MomentKind moments, Group& group) {
+void measure(const Ranks& ranks, const CalibrateOptions& options, Group& group) {
+  const MomentKind moments = options.moments;
   const Preparation preparation = broadcast(ranks.world, group);
+  if (options.has_measured_range()) find_range(ranks, options.quantizer().bits, preparation, group);
   const MomentKind kind = moments == MomentKind::exact ? MomentKind::cross : MomentKind::diagonals;
   ranks.world.agree([&] { group.sums.sum_second(ranks.exec, kind, preparation); });
   group.sums.reduce_second(ranks.world, group.owner);
@@ -169,7 +180,7 @@ void prepare_groups(const Ranks& ranks, const Problem& problem, Index index, std
     PreparedMoments prepared;
     for (Group& each : round) {
       Group group = std::move(each);  // its sums are gone when it is measured
-      measure(ranks, problem.options.moments, group);
+      measure(ranks, problem.options, group);
       if (world.rank() != group.owner) continue;
       prepared = finished(group);
       mine = group.layout.name;

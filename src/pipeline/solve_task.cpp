@@ -72,6 +72,7 @@ void solve(Execution& exec, const CalibrateOptions& of_run, Checkpoint& store, R
     if (result.codes.rows() == 0) return;  // the first rank has them
     multiply_by_size(result, parts.sizes, parts.rows);
     result.mean = transform.mean;
+    result.input_range = transform.range;
     result.center_bias = bias;
     commit(store, report, task,
            to_record(task.stack.name, std::move(result), linear_rows(task.group, task.stack), moments.tokens,

@@ -13,7 +13,7 @@ using memory::real;
 
 // Floating-point operations of a rank, in single precision; those in double take twice as long.
 struct BlockCosts {
-  double forward = 0, use = 0, solve = 0, write = 0;
+  double linears = 0, forward = 0, use = 0, solve = 0, write = 0;  // forward: linears and sums
 };
 
 // Eigenvectors of the inputs' moments are most of what prepares them; see src/plan/memory_phases.cpp for what is
@@ -27,14 +27,16 @@ BlockCosts costs_of_block(const Problem& problem) {
   for (const GroupLayout& group : block_layout(problem.model.config(), 0).groups()) {
     const double in = real(group.inputs()), seen = tokens * memory::share_of_tokens(problem.model.config(), group);
     for (const LinearLayout& linear : group.linears) {
-      costs.forward += 2 * seen * in * real(linear.rows);
+      costs.linears += 2 * seen * in * real(linear.rows);
       costs.write += kOfAWeight * in * real(linear.rows);
     }
     costs.forward += sums * seen * in * in;
-    if (options.prepares_inputs()) costs.use += sums * seen * in * in + 2 * kEigen * in * in * in;
+    if (options.takes_two_passes()) costs.use += sums * seen * in * in;
+    if (options.changes_inputs()) costs.use += 2 * kEigen * in * in * in;
     for (const LinearStack& stack : stacks_of(group, options.stack_groups))
       costs.solve += 2 * kProducts * solve_cost({0, group, stack});
   }
+  costs.forward += costs.linears;
   return costs;
 }
 
@@ -105,6 +107,7 @@ void expect_work(RunProgress& progress, const Problem& problem, int ranks, const
   const BlockCosts costs = costs_of_block(problem);
   const double done =
       solve_costs(problem, [&](const std::string& stack) { return store.is_committed(stack); }) / solve_costs(problem);
+  if (problem.options.smooth > 0) progress.expect(kSmooth, real(blocks), costs.linears / ranks);
   const double of_all = real(blocks) / ranks;
   progress.expect("solve", 1, of_all * costs.solve * share_of_method(problem.options.method), done);
 }

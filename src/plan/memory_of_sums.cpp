@@ -68,7 +68,7 @@ double summing_anew(const MemoryInputs& in, const Measurement& measured, const G
   const double sums = sets * all_channels(exact ? MomentKind::cross : MomentKind::diagonals, group);
   const double owned =
       kDouble * (weights(group) + d * d) + (exact ? 2 : 0) * kFloat * d * d + (measured.drifts ? kFloat * d * d : 0);
-  const double scales = kFloat * tokens_of(in).unit * real(in.options.quantizer().groups(group.inputs()));
+  const double scales = kFloat * tokens_of(in).unit * real(in.options.quantizer().extremes(group.inputs()));
   return sums + std::min(sums, kReduced) + owned + scales + (exact ? 3 : 2) * kFloat * tokens_of(in).unit * d;
 }
 

@@ -64,7 +64,7 @@ std::vector<PhaseMemory> stage_by_stage(const MemoryInputs& in, GroupRole stage,
 Measurement plain_measurement(const MemoryInputs& in) {
   return {.name = "calibrate",
           .kind = in.options.statistics().kind,
-          .prepared = in.options.prepares_inputs(),
+          .prepared = in.options.takes_two_passes(),
           .by_panels = in.by_panels};
 }
 
@@ -138,10 +138,16 @@ StarvedExperts evenly_starved(const MemoryInputs& in) {
   return starved;
 }
 
+// The pass that tells the channels' maxima.
+PhaseMemory smoothing(const MemoryInputs& in) {
+  return phase(in, "smooth", {hidden_states(in, 1), {"block weights", block_weights(in)}, activations(in)});
+}
+
 std::vector<PhaseMemory> measuring_phases(const MemoryInputs& in) { return block_by_block(in, plain_measurement(in)); }
 
 std::vector<PhaseMemory> memory_phases(const MemoryInputs& in) {
   std::vector<PhaseMemory> all{checking(in)};
+  if (in.options.smooth > 0) all.push_back(smoothing(in));
   if (in.options.learns()) {
     append(all, learning_phases(in));
     return all;

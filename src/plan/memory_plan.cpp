@@ -42,7 +42,7 @@ MemoryPlan::MemoryPlan(MemoryInputs inputs, double limit, bool binding)
     : inputs_(std::move(inputs)), limit_(limit), binding_(binding) {
   inputs_.starved = evenly_starved(inputs_);
   const CalibrateOptions& options = inputs_.options;
-  const bool whole = options.prepares_inputs() || options.propagates();  // one rank needs all of a group's moments
+  const bool whole = options.takes_two_passes() || options.propagates();  // one rank needs all of a group's moments
   for (const GroupRole role : {GroupRole::down, GroupRole::gate_up, GroupRole::attention_out, GroupRole::qkv}) {
     const double before = peak_of(measuring_phases(inputs_));
     if (whole || before <= limit_) break;

@@ -2,13 +2,12 @@
 
 #include <algorithm>
 
+#include "lrc/model/forward/forward.hpp"
 #include "lrc/model/sequences.hpp"
 #include "lrc/rotation/rotated_model.hpp"
 
 namespace lrc::memory {
 namespace {
-
-double size(const LinearLayout& linear) { return real(linear.rows) * real(linear.cols); }
 
 double rotating(const GroupLayout& group) {
   double largest = 0;
@@ -16,20 +15,7 @@ double rotating(const GroupLayout& group) {
   return largest;
 }
 
-// Channels a token, of what is there at once while a unit goes through attention or an MLP; an expert may see them all.
-double activation_channels(const ModelConfig& model) {
-  const double hidden = real(model.hidden_size), inner = real(model.intermediate_size);
-  const double attention = 2 * hidden + 3 * real(model.query_size()) + 2 * real(model.key_size());
-  return std::max(attention, (model.experts > 0 ? 3 : 2) * hidden + 3 * inner);
-}
-
 }  // namespace
-
-double weights(const GroupLayout& group) {
-  double all = 0;
-  for (const LinearLayout& linear : group.linears) all += size(linear);
-  return all;
-}
 
 Tokens tokens_of(const MemoryInputs& in) {
   const Index length = in.options.sequence_length, in_unit = sequences_per_unit(length);
@@ -62,7 +48,7 @@ MemoryTerm hidden_states(const MemoryInputs& in, int streams) {
 }
 
 MemoryTerm activations(const MemoryInputs& in) {
-  return {"activations of a unit", kFloat * tokens_of(in).unit * activation_channels(in.model)};
+  return {"activations of a unit", forward_bytes(in.model, static_cast<Index>(tokens_of(in).unit))};
 }
 
 std::vector<MemoryTerm> joined(std::vector<MemoryTerm> terms, const std::vector<MemoryTerm>& more) {

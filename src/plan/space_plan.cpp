@@ -20,9 +20,9 @@ void add_stack(SpacePlan& plan, const CalibrateOptions& options, const LinearSta
   const Index rows = stack.rows;
   const Index scales = rows * options.grid().groups(inputs), factors = options.rank(stack, inputs) * (rows + inputs);
   const bool zeros = options.weight_zero_points;
-  const double bits =
-      real(options.weight_bits) * real(rows * inputs) + 16 * real(scales) + real(options.factor_bits) * real(factors) +
-      (zeros ? zero_point_bits(rows, options.grid().groups(inputs), static_cast<int>(options.weight_bits)) : 0);
+  const double bits = options.stored_weight_bits() * real(rows * inputs) + 16 * real(scales) +
+                      real(options.factor_bits) * real(factors) +
+                      (zeros ? zero_point_bits(rows, options.grid().groups(inputs), options.stored_weight_bits()) : 0);
   plan.output += bits / 8;
   plan.packed += bits / 8;
   const double factor_bytes = options.factor_bits == 16 ? 4 : 5;  // as floats, and as codes where they have any

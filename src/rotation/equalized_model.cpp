@@ -118,13 +118,13 @@ BlockEqualization equalization_of(const Model& model, Index index) {
   return result;
 }
 
-EqualizedModel::EqualizedModel(const Model& original, std::vector<BlockEqualization> blocks)
-    : original_(original), blocks_(std::move(blocks)) {
+EqualizedModel::EqualizedModel(const Model& below, std::vector<BlockEqualization> blocks)
+    : ModelOnModel(below), blocks_(std::move(blocks)) {
   assert(std::ssize(blocks_) == config().blocks);
 }
 
 LinearGroup EqualizedModel::group(Index index, const GroupLayout& layout) const {
-  LinearGroup group = original_.group(index, layout);
+  LinearGroup group = below().group(index, layout);
   const BlockEqualization& block = blocks_[static_cast<std::size_t>(index)];
   const bool attention = layout.role == GroupRole::qkv || layout.role == GroupRole::attention_out;
   const VectorF& factors = attention ? block.values : block.inner.at(mlp_of(layout));

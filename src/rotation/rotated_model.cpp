@@ -42,12 +42,12 @@ void rotate_at_run_time(LinearGroup& group, const HadamardTransform& rotation) {
 
 }  // namespace
 
-RotatedModel::RotatedModel(const Model& original, RotationKind kind, bool rotates_heads, std::uint64_t seed)
-    : original_(original),
-      signs_(random_signs(original.config().hidden_size, seed, kResidualStream)),
-      residual_(original.config().hidden_size),
-      head_(original.config().head_dim),
-      online_(lrc::online_rotations(original.config(), rotates_heads, kind == RotationKind::full)) {
+RotatedModel::RotatedModel(const Model& below, RotationKind kind, bool rotates_heads, std::uint64_t seed)
+    : ModelOnModel(below),
+      signs_(random_signs(below.config().hidden_size, seed, kResidualStream)),
+      residual_(below.config().hidden_size),
+      head_(below.config().head_dim),
+      online_(lrc::online_rotations(below.config(), rotates_heads, kind == RotationKind::full)) {
   assert(kind == RotationKind::full || (kind == RotationKind::offline && !rotates_heads));
 }
 
@@ -80,11 +80,11 @@ void RotatedModel::undo_value_heads(Linear& o) const {
 }
 
 LinearGroup RotatedModel::group(Index index, const GroupLayout& layout) const {
-  LinearGroup group = original_.group(index, layout);
+  LinearGroup group = below().group(index, layout);
   switch (layout.role) {
     case GroupRole::qkv:
     case GroupRole::gate_up: {
-      const VectorF norm = original_.norm(index, layout.role);
+      const VectorF norm = below().norm(index, layout.role);
       for (Linear& linear : group.linears) rotate_inputs(linear.weight, norm);
       if (layout.role == GroupRole::qkv && !online_.heads) rotate_value_heads(group);
       break;
@@ -102,15 +102,15 @@ LinearGroup RotatedModel::group(Index index, const GroupLayout& layout) const {
 }
 
 MatrixF RotatedModel::router(Index index) const {
-  MatrixF router = original_.router(index);
-  if (router.rows() > 0) rotate_inputs(router, original_.norm(index, GroupRole::gate_up));
+  MatrixF router = below().router(index);
+  if (router.rows() > 0) rotate_inputs(router, below().norm(index, GroupRole::gate_up));
   return router;
 }
 
 VectorF RotatedModel::norm(Index, GroupRole) const { return VectorF::Ones(config().hidden_size); }
 
 void RotatedModel::embed(std::span<const std::int32_t> tokens, ViewF hidden) const {
-  original_.embed(tokens, hidden);
+  below().embed(tokens, hidden);
   MatrixD rows = hidden.cast<double>();
   rotate_residual(rows);
   hidden = rows.cast<float>();
@@ -119,8 +119,8 @@ void RotatedModel::embed(std::span<const std::int32_t> tokens, ViewF hidden) con
 VectorF RotatedModel::final_norm() const { return VectorF::Ones(config().hidden_size); }
 
 MatrixF RotatedModel::head_rows(Index first, Index rows) const {
-  MatrixF head = original_.head_rows(first, rows);
-  rotate_inputs(head, original_.final_norm());
+  MatrixF head = below().head_rows(first, rows);
+  rotate_inputs(head, below().final_norm());
   return head;
 }
 

@@ -53,7 +53,8 @@ void quantize_activations(benchmark::State& state) {
 
 // The default of lrc.
 void fit_activations(benchmark::State& state) {
-  const ActivationQuantizer quantizer{.clip = 1, .group_size = 32, .is_signed = true, .fits_clip = true};
+  const ActivationQuantizer quantizer{
+      .clip = 1, .group_size = 32, .scale = ActivationScale::signed_absmax, .fits_clip = true};
   MatrixF tokens = random_tokens(state.range(0));
   for (auto _ : state) quantizer.apply(tokens);
   count_bytes(state, 8);

@@ -78,8 +78,10 @@ void run(Index size, int threads, double fraction) {
 
   MatrixD root = damped(exec, moments.yy, 0.01);
   show("Cholesky factorization", seconds([&] { upper_cholesky(exec, root); }), n * n * n / 3);
-  const double scales_time = seconds([&] { fit_grid(exec, weight, WeightGrid{}).scales; });
+  const double scales_time = seconds([&] { fit_grid(exec, weight, WeightGrid{}); });
   fmt::print("{:<44}{:>10.2f}\n", "clip search", scales_time);
+  const double asymmetric_time = seconds([&] { fit_grid(exec, weight, {.bits = 4, .zero_points = true}); });
+  fmt::print("{:<44}{:>10.2f}\n", "range search of an asymmetric grid", asymmetric_time);
   const double gptq_time = seconds([&] { gptq(exec, weight, root, WeightGrid{}); }) - scales_time;
   show("GPTQ loop (target 40 %)", gptq_time, n * n * n);
 

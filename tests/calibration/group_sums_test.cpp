@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "linalg/random_matrix.hpp"
@@ -152,6 +153,42 @@ TEST_P(SecondPass, DiagonalsAreOfWhatTheQuantizerSees) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Cases, SecondPass, testing::Combine(testing::Bool(), testing::Values(Index{0}, Index{10})));
+
+TEST(GroupSums, AFixedGridSpansWhatIsQuantizedOfTheTokensOfAllRanks) {
+  single_threaded_blas();
+  const Communicator world;
+  Execution exec(2);
+  for (const bool starved : {false, true}) {
+    GroupSums sums = summed(world, exec, {.bits = 8, .scale = ActivationScale::fixed}, starved);
+    for (const Preparation& how : preparations()) {
+      const InputRange range = range_of_all(world, sums.prepared_range(exec, how));
+      const MatrixD seen = prepared(how, starved ? kTokens : kRouted).rest;
+      EXPECT_NEAR(static_cast<double>(range.lowest), std::min(0.0, seen.minCoeff()), 1e-5);
+      EXPECT_NEAR(static_cast<double>(range.highest), std::max(0.0, seen.maxCoeff()), 1e-5);
+      const ActivationGrid grid = asymmetric_grid(range.lowest, range.highest, 8);
+      sums.fix_grid(grid);
+      sums.sum_second(exec, MomentKind::cross, how);
+      sums.reduce_second(world, 0);
+      if (!world.is_root()) continue;
+      const double scale = static_cast<double>(grid.scale), zero = static_cast<double>(grid.zero_point);
+      expect_near(sums.second().yy, blended(starved, [&](Index tokens) -> MatrixD {
+                    const MatrixD y = prepared(how, tokens).rest.unaryExpr([&](double x) {
+                      return (std::clamp(std::nearbyint(x / scale + zero), -128.0, 127.0) - zero) * scale;
+                    });
+                    return y.transpose() * y;
+                  }));
+    }
+  }
+}
+
+TEST(InputRange, IncludesZeroAndNothingOfNoTokens) {
+  Execution exec(2);
+  InputRange range;
+  range.include(exec, MatrixF(0, 5));
+  range.include(exec, MatrixF::Constant(70, 3, 2));
+  EXPECT_EQ(range.lowest, 0);
+  EXPECT_EQ(range.highest, 2);
+}
 
 TEST(GroupSums, FirstPassAndDriftAreThoseOfExplicitInputs) {
   single_threaded_blas();

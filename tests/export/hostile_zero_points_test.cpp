@@ -11,16 +11,22 @@ namespace {
 
 constexpr const char* kZeros = "model.layers.1.self_attn.k_proj.weight_zero_point";
 
-void expect_refused(const std::string& what, const std::function<void(StoredTensors&)>& change) {
-  const SolvedModel model({.rank = 0, .weight_group = 10, .weight_bits = 3, .zero_points = true});
+// What a program meets that opens the model and reads the linears of a group.
+void read_model(const std::filesystem::path& directory) {
+  const StoredModel model(directory);
+  model.group(1, block_layout(model.config(), 1).qkv);
+}
+
+void expect_refused(const std::string& what, const std::function<void(StoredTensors&)>& change, bool packed = true) {
+  const SolvedModel model({.rank = 0, .weight_group = 10, .weight_bits = 3, .zero_points = true, .packed = packed});
   model.write();
-  ASSERT_NO_THROW(StoredModel(model.output()));
+  ASSERT_NO_THROW(read_model(model.output()));
   StoredTensors tensors = read_tensors(model.output());
   ASSERT_TRUE(tensors.contains(kZeros));
   change(tensors);
   write_tensors(model.output() / "quantized.safetensors", tensors);
   try {
-    const StoredModel read(model.output());
+    read_model(model.output());
     ADD_FAILURE() << what << " is not refused";
   } catch (const InputError& error) {
     const std::string message = error.what();
@@ -48,6 +54,19 @@ TEST(HostileZeroPoints, MissingOrOfAnotherShapeOrDtype) {
     tensors[kZeros] = {Dtype::i8, {16, 4}, std::string(64, '\x07')};
   });
   expect_refused("floats", [](StoredTensors& tensors) { tensors[kZeros].dtype = Dtype::f32; });
+  expect_refused(
+      "words",
+      [](StoredTensors& tensors) {
+        tensors[kZeros] = {Dtype::i32, {16, 4}, std::string(256, '\0')};
+      },
+      false);
+}
+
+TEST(HostileZeroPoints, OutOfRange) {
+  for (const char beyond : {'\x7F', '\x80', '\x04', '\xFB'}) {
+    expect_refused(
+        "beyond", [&](StoredTensors& tensors) { tensors[kZeros].bytes[5] = beyond; }, false);
+  }
 }
 
 }  // namespace

@@ -28,7 +28,10 @@ std::vector<ExportCase> all_cases() {
   cases.push_back(groups);
   cases.push_back({.stacked = true, .centered = true, .rank = 0});
   for (const bool rotated : {false, true}) cases.push_back({.rotated = rotated, .adapter = Dtype::bf16});
-  for (const int bits : {3, 4, 8}) cases.push_back({.rank = 0, .weight_bits = bits, .zero_points = true});
+  for (const int bits : {3, 4, 8}) {
+    for (const bool packed : {false, true})
+      cases.push_back({.rank = 0, .weight_bits = bits, .zero_points = true, .packed = packed});
+  }
   groups.weight_bits = 3;
   groups.zero_points = true;
   cases.push_back(groups);
@@ -38,9 +41,9 @@ std::vector<ExportCase> all_cases() {
 std::string description(const ExportCase& c) {
   return fmt::format(
       "{}: stacked {}, centered {}, residual {}, rotated {}, {} bits, {} adapter, rank {}, weights of {} "
-      "bits, zero points {}",
+      "bits, zero points {}, packed {}",
       c.family, c.stacked, c.centered, c.residual, c.rotated, c.factor_bits, name_of(c.adapter), c.rank, c.weight_bits,
-      c.zero_points);
+      c.zero_points, c.packed);
 }
 
 // Q_a of one token's channels, as its definition says.
@@ -142,6 +145,40 @@ TEST(Export, TheActivationQuantizerComesBack) {
     const StoredModel read(model.output());
     EXPECT_EQ(read.group(0, block_layout(read.config(), 0).qkv).quantizer, model.format().activations);
     EXPECT_EQ(read.quantized()->activations, model.format().activations);
+  }
+}
+
+TEST(Export, AsymmetricActivationsAndTheBitsOfTheCacheComeBack) {
+  for (const int kv_bits : {16, 8, 2}) {
+    for (const bool zero : {false, true}) {
+      const SolvedModel model(
+          {.activation_group = 16, .asymmetric = ActivationScale::minmax, .includes_zero = zero, .kv_bits = kv_bits});
+      model.write();
+      const StoredModel read(model.output());
+      EXPECT_EQ(read.group(0, block_layout(read.config(), 0).qkv).quantizer, model.activations());
+      EXPECT_EQ(read.quantized()->activations, model.activations());
+      EXPECT_EQ(read.quantized()->kv_bits, kv_bits);
+      EXPECT_EQ(read.block(1).kv, kv_quantizer(kv_bits));
+    }
+  }
+}
+
+TEST(Export, AFixedGridComesBackForEachGroup) {
+  for (const bool stacked : {false, true}) {
+    const SolvedModel model({.stacked = stacked, .asymmetric = ActivationScale::fixed});
+    model.write();
+    const StoredModel read(model.output());
+    for (const GroupLayout& layout : block_layout(read.config(), 1).groups()) {
+      const VectorF& range = model.solved(stacks_of(layout, stacked).front().name).input_range;
+      ActivationQuantizer expected = model.activations();
+      expected.grid = asymmetric_grid(range[0], range[1], 8);
+      EXPECT_EQ(read.group(1, layout).quantizer, expected) << layout.name;
+      EXPECT_EQ(solved_group(model.original().group(1, layout), layout, model.format(), {},
+                             [&](const std::string& name) { return model.solved(name); })
+                    .quantizer,
+                expected);
+    }
+    EXPECT_TRUE(read.unread().empty());
   }
 }
 

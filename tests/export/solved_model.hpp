@@ -22,9 +22,13 @@ struct ExportCase {
   Index rank = 5;          ///< of every stack
   Index weight_group = 0;  ///< input channels
   int weight_bits = 4;
-  bool zero_points = false;    ///< of the weights
-  Index activation_group = 0;  ///< channels of a token
-  bool fitted = false;         ///< a signed scale and a fitted clip
+  bool zero_points = false;                     ///< of the weights
+  bool packed = true;                           ///< codes and zero points
+  Index activation_group = 0;                   ///< channels of a token
+  bool fitted = false;                          ///< a signed scale and a fitted clip
+  std::optional<ActivationScale> asymmetric{};  ///< of 8 bits
+  bool includes_zero = false;
+  int kv_bits = 16;
 
   bool is_native() const { return stacked || centered || residual || factor_bits != 16; }
 };
@@ -53,11 +57,9 @@ class SolvedModel {
             .weight_bits = what_.weight_bits,
             .weight_group_size = what_.weight_group,
             .weight_zero_points = what_.zero_points,
-            .activations = {.bits = 4,
-                            .clip = what_.fitted ? 1.0F : 0.9F,
-                            .group_size = what_.activation_group,
-                            .is_signed = what_.fitted,
-                            .fits_clip = what_.fitted},
+            .packed = what_.packed,
+            .activations = activations(),
+            .kv_bits = what_.kv_bits,
             .online_rotation = what_.rotated,
             .rotated_heads = what_.rotated,
             .has_adapter = !what_.is_native(),
@@ -66,6 +68,20 @@ class SolvedModel {
             .centered = what_.centered,
             .residual = what_.residual,
             .bits_per_weight = 5};
+  }
+
+  ActivationQuantizer activations() const {
+    if (what_.asymmetric)
+      return {.bits = 8,
+              .clip = 1,
+              .group_size = what_.activation_group,
+              .scale = *what_.asymmetric,
+              .includes_zero = what_.includes_zero};
+    return {.bits = 4,
+            .clip = what_.fitted ? 1.0F : 0.9F,
+            .group_size = what_.activation_group,
+            .scale = what_.fitted ? ActivationScale::signed_absmax : ActivationScale::absmax,
+            .fits_clip = what_.fitted};
   }
 
   void write() const {
@@ -102,10 +118,12 @@ class SolvedModel {
   }
 
   void solve(const GroupLayout& group) {
+    const VectorF range{{-1 - std::abs(random_half(1)(0)), 2}};
     const VectorF mean = what_.centered ? random_half(group.inputs()) : VectorF();
     for (const LinearStack& stack : stacks_of(group, what_.stacked)) {
       SolveResult result = random_result(stack.rows, group.inputs());
       result.mean = mean;
+      if (what_.asymmetric == ActivationScale::fixed) result.input_range = range;
       if (what_.centered) result.center_bias = random_half(stack.rows);
       const std::vector<Index> parts = part_rows(group, stack);
       if (parts.size() > 1) give_sizes(result, parts);

@@ -34,6 +34,11 @@ quantize() {  # MODEL OUTPUT OPTION...
 source jobs/local_mpi.sh
 quantize demo-llama export --export-for stock
 quantize demo-llama gptq --export-for stock --method gptq
+stock_a8=(--export-for stock --method rtn --activation-bits 8 --activation-scale)
+quantize demo-llama minmax "${stock_a8[@]}" minmax
+quantize demo-llama groups "${stock_a8[@]}" minmax --activation-group-size 32
+quantize demo-llama static "${stock_a8[@]}" static --weight-bits 8
+quantize demo-llama w4a8 --scheme w4a8 --method rtn --rotation none
 quantize demo-llama native
 quantize demo-llama paper --paper
 quantize demo-mixtral mixtral
@@ -41,6 +46,7 @@ asymmetric=(--rotation none --weight-zero-points on --activation-bits 16)
 quantize demo-llama w4a16 --method rtn "${asymmetric[@]}"
 quantize demo-llama w8a16 --method rtn "${asymmetric[@]}" --weight-bits 8
 quantize demo-llama w4a16_groups --method gptq "${asymmetric[@]}" --weight-group-size 32 --weight-range minmax
+quantize demo-llama w4a4 --export-for stock --method rtn --weight-zero-points on
 
 rm -rf "$work/export_a16"
 cp -r "$work/export" "$work/export_a16"  # the same weights, activations as they are
@@ -52,9 +58,10 @@ evaluate demo-llama export_a16
 export HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 LD_LIBRARY_PATH="${CUDA_HOME:-/usr/local/cuda}/lib64"
 "$work/venv/bin/python" tests/interop/stock_loaders.py "$work/export" models/demo-llama/evaluation.npy \
   "$work/export.json" "$work/export_a16.json"
-"$work/venv/bin/python" tests/interop/natural_call.py models/demo-llama/evaluation.npy "$work"/{export,gptq,native,paper}
-"$work/venv/bin/python" tests/interop/asymmetric.py models/demo-llama/evaluation.npy "$work"/{w4a16,w8a16,w4a16_groups}
-"$work/venv/bin/python" tests/interop/natural_call.py models/demo-llama/evaluation.npy "$work"/{w4a16,w8a16}
+"$work/venv/bin/python" tests/interop/natural_call.py models/demo-llama/evaluation.npy "$work"/{export,gptq,native,paper,w4a8}
+"$work/venv/bin/python" tests/interop/asymmetric_activations.py models/demo-llama/evaluation.npy "$work"/{minmax,groups,static}
+"$work/venv/bin/python" tests/interop/asymmetric_weights.py models/demo-llama/evaluation.npy "$work"/{w4a16,w8a16,w4a16_groups,w4a4}
+"$work/venv/bin/python" tests/interop/natural_call.py models/demo-llama/evaluation.npy "$work"/{w4a16,w8a16,w4a4}
 "$work/venv/bin/python" tests/interop/natural_call.py models/demo-mixtral/evaluation.npy "$work/mixtral"
 rm -rf "$work/families"
 mkdir "$work/families"

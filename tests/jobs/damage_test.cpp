@@ -63,6 +63,20 @@ TEST(Damage, OfSolvesIsFoundAtTheExportAndMended) {
   }
 }
 
+TEST(Damage, OfTheScalesOfChannelsIsFoundAndMended) {
+  const TemporaryDirectory directory;
+  const std::string arguments = tiny_run(directory, "out", "--method rtn --smooth 0.8");
+  ASSERT_EQ(run_program("lrc_calibrate", arguments, 2).exit_code, 0);
+  const auto expected = contents(directory / "out");
+  fs::remove_all(directory / "out");
+  const fs::path scales = directory / "out.checkpoint" / "learning" / "smooth.0.h5";
+  damage(scales);
+  const Outcome outcome = run_program("lrc_calibrate", arguments, 2);
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.output;
+  expect_warning(outcome, scales);
+  EXPECT_TRUE(contents(directory / "out") == expected);
+}
+
 // By teams, of which none may be left waiting for one that finds damage.
 TEST(Damage, OfMomentsIsFoundByGroupsOfRanksAndMended) {
   const TemporaryDirectory directory;

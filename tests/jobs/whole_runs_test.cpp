@@ -66,7 +66,7 @@ class WholeRuns : public testing::Test {
     const StoredModel model(output);
     for (const TensorInfo& info : model.tensors().tensors()) {
       if (info.name.ends_with(".weight_scale") || info.name.ends_with(".weight_packed") ||
-          info.name.ends_with(".weight_zero_point"))
+          info.name.ends_with(".weight_zero_point") || info.dtype == Dtype::i8)
         bits += 8 * static_cast<double>(bytes_of(info));
     }
     const nlohmann::json report = json_file(output / "lrc_report.json");
@@ -131,6 +131,12 @@ TEST_F(WholeRuns, TheSameBytesOnAnyNumberOfRanksAndThreads) {
       {2}, "llama",
       "--rank-fraction 0.4 --center-activations on --factor-bits 8 --residual-activations off --deflated on");
   expect_same_bytes({2}, "llama", "--rank-fraction 0.4 --moments exact");
+  expect_same_bytes({3}, "mixtral", "--method rtn --scheme w8a8");
+  expect_same_bytes({2}, "llama", "--rank-fraction 0.4 --scheme w8a8");
+}
+
+TEST_F(WholeRuns, TheSameBytesWhereChannelsAreSmoothed) {
+  expect_same_bytes({3}, "mixtral", "--method rtn --smooth 0.8");
 }
 
 TEST_F(WholeRuns, TheSameBytesWhereStatisticsSeeTheQuantizedModel) {
@@ -176,6 +182,12 @@ TEST_F(WholeRuns, GoesOnAfterSigkillWhereStatisticsSeeTheQuantizedModel) {
 TEST_F(WholeRuns, GoesOnAfterSigkillWithinABlockThatLearns) {
   constexpr Index kLinears = 4 + 5 * 3;  // of a block of mixtral, each with a state of its own
   expect_resume("--threads 1 --method lrq --lrq-rank 0.25 --learn-steps 100 --learn-rate 0.01", "learning", kLinears);
+}
+
+TEST_F(WholeRuns, GoesOnAfterSigkillWithTheScalesOfItsChannels) {
+  expect_resume("--threads 1 --rank-fraction 0.4 --smooth 0.8");
+  const nlohmann::json phases = json_file(directory_ / "out" / "lrc_report.json")["phases"];
+  EXPECT_TRUE(std::ranges::none_of(phases, [](const auto& phase) { return phase["name"] == "smooth"; })) << phases;
 }
 
 TEST_F(WholeRuns, TheBlendOfTheTargetMattersToTheWeights) {
@@ -237,10 +249,25 @@ TEST_F(WholeRuns, StockLoadersFindAllThatTheyNeed) {
   expect_bits(directory_ / "out");
 }
 
+TEST_F(WholeRuns, StockLoadersThatQuantizeActivationsFindZeroPointsInBytes) {
+  run("llama", directory_ / "out", "--export-for stock --method rtn --weight-zero-points on");
+  EXPECT_EQ(format("out")["quant_method"], "compressed-tensors");
+  EXPECT_EQ(format("out")["format"], "int-quantized");
+  EXPECT_FALSE(format("out")["config_groups"]["group_0"]["weights"]["symmetric"]);
+  EXPECT_TRUE(fs::exists(directory_ / "out" / "model.safetensors"));
+  expect_bits(directory_ / "out");
+  run("llama", directory_ / "native",
+      "--method rtn --rotation offline --activation-clip 14/15 --weight-zero-points on");
+  EXPECT_EQ(format("native")["format"], "pack-quantized");
+  EXPECT_EQ(perplexity(directory_ / "native"), perplexity(directory_ / "out"));
+}
+
 // transformers warns of an unknown quant_method, and takes a model.safetensors all the same.
 TEST_F(WholeRuns, StockLoadersAreKeptFromWhatTheyWouldRunOtherwise) {
   for (const auto& [family, options] : {std::pair{"llama", "--activation-clip 0.9"},
                                         {"llama", "--activation-bits 8"},
+                                        {"llama", "--activation-bits 8 --activation-scale minmax"},
+                                        {"llama", "--activation-bits 8 --activation-scale static --kv-bits 8"},
                                         {"llama", "--activation-clip 14/15 --activation-group-size 20"},
                                         {"llama", "--activation-bits 16 --weight-bits 3"},
                                         {"llama", "--activation-bits 16 --weight-group-size 20"},
@@ -252,10 +279,28 @@ TEST_F(WholeRuns, StockLoadersAreKeptFromWhatTheyWouldRunOtherwise) {
     EXPECT_FALSE(fs::exists(directory_ / "offline" / "model.safetensors")) << family << " " << options;
   }
   for (const std::string options : {"--activation-clip 14/15", "--activation-bits 16 --weight-zero-points on",
+                                    "--activation-bits 8 --activation-scale static",
                                     "--activation-bits 8 --activation-clip 254/255 --weight-group-size 16"}) {
     quantize_offline("llama", options);
     EXPECT_EQ(format("offline")["quant_method"], "compressed-tensors") << options;
     EXPECT_TRUE(fs::exists(directory_ / "offline" / "model.safetensors")) << options;
+  }
+}
+
+// compressed-tensors takes 0 into every range.
+TEST_F(WholeRuns, StockLoadersRunAsymmetricActivations) {
+  const std::string options = "--method rtn --export-for stock --activation-bits 8 --activation-scale ";
+  for (const std::string scale : {"minmax", "static"}) {
+    const bool fixed = scale == "static";
+    run("llama", directory_ / scale, options + scale);
+    EXPECT_EQ(format(scale)["quant_method"], "compressed-tensors");
+    const nlohmann::json inputs = format(scale)["config_groups"]["group_0"]["input_activations"];
+    EXPECT_EQ(inputs["symmetric"], false);
+    EXPECT_EQ(inputs["dynamic"], !fixed);
+    EXPECT_EQ(inputs["strategy"], fixed ? "tensor" : "token");
+    const StoredModel model(directory_ / scale);
+    EXPECT_EQ(model.quantized()->activations.includes_zero, !fixed);
+    EXPECT_EQ(model.find("model.layers.1.mlp.down_proj.input_zero_point") != nullptr, fixed);
   }
 }
 

@@ -49,9 +49,10 @@ enum class Form { plain, corrected, residual };
 void dress(LinearGroup& group, Form form, const HadamardTransform* rotation) {
   if (form == Form::plain) return;
   const Index inputs = group.inputs();
-  group.quantizer = form == Form::residual
-                        ? ActivationQuantizer{.clip = 1, .group_size = 16, .is_signed = true, .fits_clip = true}
-                        : ActivationQuantizer{.clip = 0.7F};
+  group.quantizer =
+      form == Form::residual
+          ? ActivationQuantizer{.clip = 1, .group_size = 16, .scale = ActivationScale::signed_absmax, .fits_clip = true}
+          : ActivationQuantizer{.clip = 0.7F};
   group.rotation = rotation;
   group.residual = form == Form::residual;
   group.mean = 0.1F * random_floats(1, inputs, 1).transpose();

@@ -3,10 +3,13 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
 #include <map>
 
 #include "lrc/linalg/gemm.hpp"
 #include "lrc/model/format/stored_model.hpp"
+#include "lrc/model/forward/layers.hpp"
 #include "random_model.hpp"
 #include "temporary_directory.hpp"
 
@@ -108,6 +111,49 @@ TEST(Forward, ShowsWhatTheLinearsMakeOfTheInputsThatItShows) {
         }
       }
     }
+  });
+}
+
+// Each row from its least to its greatest in 2^bits − 1 steps.
+MatrixF naively_cached(const MatrixF& x, int bits) {
+  const double codes = (1 << bits) - 1;
+  MatrixF y = x;
+  for (Index row = 0; row < x.rows(); ++row) {
+    const double least = static_cast<double>(x.row(row).minCoeff()),
+                 greatest = static_cast<double>(x.row(row).maxCoeff());
+    const double step = (greatest - least) / codes, zero = std::clamp(std::nearbyint(-least / step), 0.0, codes);
+    for (float& value : y.row(row).reshaped())
+      value = static_cast<float>(
+          (std::clamp(std::nearbyint(static_cast<double>(value) / step) + zero, 0.0, codes) - zero) * step);
+  }
+  return y;
+}
+
+// The cache of all heads together, from what k and v give: before the norms of heads and RoPE.
+TEST(Forward, KeysAndValuesAreCachedAsTheirLinearsGiveThem) {
+  for_all_blocks([](const ForwardContext& context, const Block& block, MatrixF& hidden) {
+    constexpr int kBits = 3;
+    const ModelConfig& config = context.config;
+    Block cached = block;
+    cached.kv = kv_quantizer(kBits);
+    Seen seen;
+    forward_block(context, cached, hidden, seen.observer());
+    MatrixF qkv(hidden.rows(), config.query_size() + 2 * config.key_size());
+    Index column = 0;
+    for (const MatrixF& output : seen.outputs.at(block.qkv.name)) {
+      qkv.middleCols(column, output.cols()) = output;
+      column += output.cols();
+    }
+    MatrixF q = qkv.leftCols(config.query_size());
+    MatrixF k = naively_cached(qkv.middleCols(q.cols(), config.key_size()), kBits);
+    const MatrixF v = naively_cached(qkv.rightCols(config.key_size()), kBits);
+    if (block.q_norm.size() > 0) rms_norm_heads(context.exec, block.q_norm, config.rms_norm_eps, q);
+    if (block.k_norm.size() > 0) rms_norm_heads(context.exec, block.k_norm, config.rms_norm_eps, k);
+    context.rotary.apply(context.exec, kLength, q);
+    context.rotary.apply(context.exec, kLength, k);
+    MatrixF expected(q.rows(), q.cols());
+    causal_attention(context.exec, config, kLength, block.window, q, k, v, expected);
+    EXPECT_LT((seen.inputs.at(block.attention_out.name) - expected).norm(), 1e-5F * expected.norm());
   });
 }
 

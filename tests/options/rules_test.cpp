@@ -53,6 +53,7 @@ const std::vector<Setting> kSettings{{"method", "gptq"},
                                      {"rotation", "offline"},
                                      {"rotation", "none"},
                                      {"rotate-heads", "on"},
+                                     {"smooth", "0.8"},
                                      {"propagate", "quantized"},
                                      {"target-blend", "0.5"},
                                      {"moments", "exact"},
@@ -67,6 +68,12 @@ const std::vector<Setting> kSettings{{"method", "gptq"},
                                      {"activation-clip", "fitted"},
                                      {"activation-scale", "absmax"},
                                      {"activation-scale", "signed"},
+                                     {"activation-scale", "minmax"},
+                                     {"activation-scale", "static"},
+                                     {"kv-bits", "8"},
+                                     {"scheme", "w4a8"},
+                                     {"scheme", "w8a8"},
+                                     {"scheme", "w3a16"},
                                      {"activation-group-size", "64"},
                                      {"factor-bits", "8"},
                                      {"factor-bits", "16"},
@@ -88,20 +95,24 @@ void expect_sense(const CalibrateOptions& o) {
   EXPECT_TRUE(o.corrects() || (!o.stack_groups && o.factor_bits == 16));
   EXPECT_TRUE(!o.weight_zero_points || !o.may_correct());
   if (o.learns())
-    EXPECT_TRUE(o.weight_zero_points && o.weight_group_size == 0 && !o.prepares_inputs() && !o.propagates());
+    EXPECT_TRUE(o.weight_zero_points && o.weight_group_size == 0 && !o.changes_inputs() && !o.propagates());
   EXPECT_TRUE(o.learns() || o.learn_steps == CalibrateOptions().learn_steps);
   EXPECT_TRUE(o.method == Method::lrq || o.lrq_rank == kPaperRank);
   EXPECT_TRUE(o.method == Method::lrc || (o.iterations == 1 && !o.deflated));
   EXPECT_TRUE(o.rotation == RotationKind::full || !o.rotate_heads);
+  EXPECT_TRUE(o.quantizer().is_symmetric() || o.quantizer().clip == 1);
+  EXPECT_TRUE(!o.has_measured_range() || (!o.propagates() && o.activation_group_size == 0));
+  EXPECT_TRUE(o.rotation == RotationKind::none || o.smooth == 0);
   EXPECT_TRUE(o.propagates() || o.target_blend == CalibrateOptions().target_blend);
   if (o.export_for == Loaders::stock) {
-    EXPECT_TRUE(!o.is_native() && o.rotation != RotationKind::full && !o.signed_scales);
-    EXPECT_EQ(o.activation_clip, 14.0 / 15);
-    EXPECT_TRUE(!o.weight_zero_points || !o.quantizes_activations());
+    EXPECT_TRUE(!o.is_native() && o.rotation != RotationKind::full && o.kv_bits == 16);
+    EXPECT_NE(o.activation_scale, ActivationScale::signed_absmax);
+    EXPECT_TRUE(!o.quantizer().is_symmetric() || o.activation_clip == 14.0 / 15);
   }
   if (o.paper) {
     EXPECT_TRUE(o.method == Method::lrc && o.moments == MomentKind::exact && !o.is_native() && !o.propagates());
-    EXPECT_TRUE(!o.rotate_heads && !o.deflated && !o.signed_scales && o.activation_clip == 0.9);
+    EXPECT_TRUE(o.smooth == 0 && !o.rotate_heads && !o.deflated && o.activation_scale == ActivationScale::absmax &&
+                o.activation_clip == 0.9);
     EXPECT_EQ(o.weight_range, Range::mse);
   }
 }
@@ -132,6 +143,23 @@ TEST(Rules, WhatIsGivenIsHadOrRefusedByNameAndTheRestMakesSense) {
   }
 }
 
+TEST(Rules, ASchemeSetsTheNumberFormatsThatItNames) {
+  const std::vector<std::pair<std::string, std::vector<std::string>>> schemes{{"w4a8", {"4", "8", "minmax", "8"}},
+                                                                              {"w8a8", {"8", "8", "static", "8"}},
+                                                                              {"w4a16", {"4", "16", "absmax", "16"}},
+                                                                              {"w3a16", {"3", "16", "absmax", "16"}},
+                                                                              {"w4a4", {"4", "4", "minmax", "16"}}};
+  for (const std::string method : {"lrc", "rtn"}) {
+    for (const auto& [scheme, values] : schemes) {
+      const Resolved result = resolved({{"method", method}, {"scheme", scheme}});
+      EXPECT_EQ(result.refusal, "");
+      const std::vector<std::string> names{"weight-bits", "activation-bits", "activation-scale", "kv-bits"};
+      for (std::size_t i = 0; i < names.size(); ++i) EXPECT_EQ(result.effective[names[i]], values[i]) << scheme;
+      EXPECT_EQ(result.effective["activation-group-size"], "0") << scheme;
+    }
+  }
+}
+
 TEST(Rules, RefusalsSayWhatIsNeeded) {
   const std::vector<std::pair<std::vector<Setting>, std::string>> refusals{
       {{{"paper", "on"}, {"factor-bits", "8"}}, "--factor-bits: 8 does not go with --paper; it must be 16"},
@@ -142,6 +170,10 @@ TEST(Rules, RefusalsSayWhatIsNeeded) {
       {{{"export-for", "stock"}, {"rotation", "full"}},
        "--rotation: full does not go with --export-for stock; it must be offline or none"},
       {{{"rotate-heads", "on"}, {"rotation", "offline"}}, "--rotate-heads: on needs --rotation full"},
+      {{{"smooth", "0.8"}, {"rotation", "offline"}}, "--rotation: offline does not go with --smooth; it must be none"},
+      {{{"smooth", "0.8"}, {"rotate-heads", "on"}}, "--rotate-heads: on needs --rotation full"},
+      {{{"smooth", "0.8"}, {"paper", "on"}}, "--smooth: 0.8 does not go with --paper; it must be off"},
+      {{{"smooth", "2"}}, "--smooth: 2 is out of range; it may be 0 to 1, or off"},
       {{{"iterations", "5"}}, "--iterations: 5 needs --residual-activations off"},
       {{{"iterations", "3"}, {"method", "svd"}}, "--iterations: 3 needs --method lrc"},
       {{{"target-blend", "0.5"}}, "--target-blend: 0.5 needs --propagate quantized"},
@@ -158,8 +190,6 @@ TEST(Rules, RefusalsSayWhatIsNeeded) {
       {{{"weight-zero-points", "on"}}, "--weight-zero-points: on needs --method rtn, gptq, lrq or flexround"},
       {{{"weight-zero-points", "on"}, {"method", "svd"}},
        "--weight-zero-points: on needs --method rtn, gptq, lrq or flexround"},
-      {{{"weight-zero-points", "on"}, {"method", "gptq"}, {"export-for", "stock"}},
-       "--weight-zero-points: on needs --activation-bits 16 with --export-for stock"},
       {{{"weight-range", "minmax"}, {"paper", "on"}},
        "--weight-range: minmax does not go with --paper; it must be mse"},
       {{{"weight-zero-points", "off"}, {"method", "lrq"}},
@@ -169,6 +199,21 @@ TEST(Rules, RefusalsSayWhatIsNeeded) {
       {{{"propagate", "quantized"}, {"method", "lrq"}}, "--propagate: quantized needs --method lrc, gptq, svd or rtn"},
       {{{"weight-group-size", "64"}, {"method", "lrq"}}, "--weight-group-size: 64 needs another method"},
       {{{"lrq-rank", "none"}, {"method", "lrq"}}, "--lrq-rank: 'none' is neither a number nor paper"},
+      {{{"activation-scale", "minmax"}, {"activation-clip", "0.8"}},
+       "--activation-clip: 0.8 needs --activation-scale absmax or signed"},
+      {{{"activation-scale", "static"}, {"activation-group-size", "8"}},
+       "--activation-group-size: 8 needs another --activation-scale than static"},
+      {{{"activation-scale", "static"}, {"propagate", "quantized"}}, "--activation-scale: static needs --propagate o"},
+      {{{"scheme", "w8a8"}, {"propagate", "quantized"}}, "--scheme: w8a8 needs --propagate original"},
+      {{{"scheme", "w4a8"}, {"kv-bits", "16"}}, "--kv-bits: 16 does not go with --scheme w4a8; it must be 8"},
+      {{{"scheme", "w4a8"}, {"activation-scale", "signed"}},
+       "--activation-scale: signed does not go with --scheme w4a8"},
+      {{{"scheme", "w4a8"}, {"activation-group-size", "32"}}, "--activation-group-size: 32 does not go with --scheme"},
+      {{{"scheme", "w4a16"}, {"weight-bits", "3"}}, "--weight-bits: 3 does not go with --scheme w4a16; it must be 4"},
+      {{{"scheme", "w4a8"}, {"export-for", "stock"}}, "--scheme: w4a8 does not go with --export-for stock"},
+      {{{"scheme", "w4a4"}, {"paper", "on"}}, "--scheme: w4a4 does not go with --paper; it must be none"},
+      {{{"export-for", "stock"}, {"kv-bits", "8"}}, "--kv-bits: 8 does not go with --export-for stock; it must be 16"},
+      {{{"kv-bits", "1"}}, "--kv-bits: '1' is not allowed; it may be 2, 3, 4, 5, 6, 7, 8, 16"},
       {{{"damping", "0.1"}, {"method", "rtn"}}, "--damping: 0.1 needs --method lrc, gptq or svd"},
       {{{"team-inputs", "64"}, {"method", "rtn"}}, "--team-inputs: 64 needs --method lrc, gptq or svd"},
       {{{"group-inputs", "64"}}, "--group-inputs: is called team-inputs now"},

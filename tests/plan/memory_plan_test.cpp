@@ -68,6 +68,16 @@ TEST(MemoryPlan, HiddenStatesStayWhileSolvesAreDone) {
   EXPECT_GE(term(phase(plan.phases(), "solve"), "hidden states"), 4.0 * 8 * 1024 * 2048);
 }
 
+TEST(MemoryPlan, SmoothingPassesTheTokensThroughTheBlocksBefore) {
+  MemoryInputs inputs = quarter_of_70b();
+  inputs.options.smooth = 0.8;
+  const MemoryPlan plan(inputs, 8 * kGiB, true);
+  const PhaseMemory& smooth = phase(plan.phases(), "smooth");
+  EXPECT_GE(term(smooth, "hidden states"), 4.0 * 8 * 1024 * 2048);
+  EXPECT_GE(term(smooth, "block weights"), 4.0 * 3 * 2048 * 7168);
+  EXPECT_GE(term(smooth, "activations"), 4.0 * 4096 * 7168);
+}
+
 TEST(MemoryPlan, ASecondStreamAndItsStageAreCounted) {
   MemoryInputs inputs = quarter_of_70b();
   inputs.options.propagate = Propagated::quantized;

@@ -12,13 +12,12 @@ namespace lrc {
 namespace {
 
 // Channel 1 of v and of every up times `factor`, and what reads it over `factor`: the same function.
-class Rescaled : public Model {
+class Rescaled : public ModelOnModel {
  public:
-  Rescaled(const Model& original, float factor) : original_(original), factor_(factor) {}
+  Rescaled(const Model& below, float factor) : ModelOnModel(below), factor_(factor) {}
 
-  const ModelConfig& config() const override { return original_.config(); }
   LinearGroup group(Index index, const GroupLayout& layout) const override {
-    LinearGroup group = original_.group(index, layout);
+    LinearGroup group = below().group(index, layout);
     const ModelConfig& c = config();
     Linear& last = group.linears.back();
     switch (layout.role) {
@@ -37,12 +36,6 @@ class Rescaled : public Model {
     }
     return group;
   }
-  VectorF norm(Index index, GroupRole reader) const override { return original_.norm(index, reader); }
-  VectorF head_norm(const std::string& name) const override { return original_.head_norm(name); }
-  MatrixF router(Index index) const override { return original_.router(index); }
-  void embed(std::span<const std::int32_t> tokens, ViewF hidden) const override { original_.embed(tokens, hidden); }
-  VectorF final_norm() const override { return original_.final_norm(); }
-  MatrixF head_rows(Index first, Index rows) const override { return original_.head_rows(first, rows); }
 
  private:
   void write(Linear& linear, Index row) const {
@@ -50,7 +43,6 @@ class Rescaled : public Model {
     if (linear.bias.size() > 0) linear.bias(row) *= factor_;
   }
 
-  const Model& original_;
   float factor_;
 };
 

@@ -4,6 +4,7 @@
 #include <optional>
 #include <vector>
 
+#include "lrc/calibration/input_range.hpp"
 #include "lrc/calibration/moment_sums.hpp"
 #include "lrc/model/block.hpp"
 #include "lrc/model/forward/activation_quantizer.hpp"
@@ -27,6 +28,10 @@ class TokenSums {
   MomentSums& of(Execution& exec, RowRange rows);
   MomentSums& now() { return *sums_; }
   const MomentSums& now() const { return *sums_; }
+
+  /// Of kept inputs, for a grid that is fixed: the range of the prepared ones; and the grid that follows from it.
+  void include_prepared(Execution& exec, const Preparation& preparation, InputRange& range) const;
+  void fix_grid(const ActivationGrid& grid) { quantizer_.grid = grid; }
 
   /// The second pass: the sums of the prepared inputs. `kind` is cross or diagonals.
   MomentSums second(Execution& exec, MomentKind kind, const Preparation& preparation) const;
@@ -72,6 +77,11 @@ class GroupSums {
   bool needs_all(Index tokens) const { return tokens < enough_; }
   void want_all() { all_ = routed_.empty_like(); }
   bool wants_all() const { return all_.has_value(); }
+
+  /// Before the second pass, where the grid is fixed: the range of the prepared inputs of this rank, of all tokens
+  /// where the group wants them; and the grid that follows from that of all ranks.
+  InputRange prepared_range(Execution& exec, const Preparation& preparation) const;
+  void fix_grid(const ActivationGrid& grid);
 
   /// The second pass. Then reduce_second(), and on `owner` second().
   void sum_second(Execution& exec, MomentKind kind, const Preparation& preparation);

@@ -4,7 +4,8 @@
 //   solves/LINEAR.h5     one finished solve each
 //   moments/GROUP.P.h5   second moments, a panel of rows each, whose solves are not all in yet
 //   hidden/B.U.h5        hidden states of unit U that enter block B (kept for the first block not measured yet)
-//   learning/NAME.S.h5   what is learned of a linear, or of several, after S steps (kept for the block that learns)
+//   learning/NAME.S.h5   what is learned of a linear, or of several, after S steps (kept for the block that learns);
+//                        smooth.0.h5: by what channels are smoothed
 //   journal/WRITER.log   a line for each commit: file, its size, XXH3-128 of its bytes
 //   leases/N             the job that works on it, the N-th (lease.hpp)
 //   state                RESUMABLE, DONE or FAILED: for scripts, never read by the program

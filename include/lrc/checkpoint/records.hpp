@@ -29,7 +29,8 @@ struct MomentsRecord {
   InputTransform transform{};  ///< in the first panel
 };
 
-/// Names the state of what is learned of a linear, or of several, after a number of steps.
+/// Names the state of what is learned of a linear, or of several, after a number of steps. What is known before any
+/// block, and without steps, stands there, too: "smooth", the scales of the channels.
 struct LearningKey {
   std::string name;
   Index step = 0;

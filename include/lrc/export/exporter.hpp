@@ -1,5 +1,6 @@
-// The quantized model as a directory: the pack-quantized layout of compressed-tensors, with the low-rank factors beside
-// it. What others can load is where their loaders look, the rest is not (weights_file in quantized_format.hpp).
+// The quantized model as a directory: the pack-quantized layout of compressed-tensors, or int-quantized where the
+// format is not packed, with the low-rank factors beside it. What others can load is where their loaders look, the rest
+// is not (weights_file in quantized_format.hpp).
 #pragma once
 
 #include <filesystem>
@@ -65,6 +66,7 @@ class Exporter {
   Part embedding_part() const;
   Part block_part(Index block) const;
   std::vector<TensorInfo> block_tensors(const BlockLayout& layout) const;
+  void append_quantized(const LinearLayout& linear, std::vector<TensorInfo>& tensors) const;
   void write_block(SafetensorsWriter& writer, Index block, const BlockLayout& layout) const;
   Part head_part() const;
   std::string shard_name(Index shard) const;

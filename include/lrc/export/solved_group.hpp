@@ -17,6 +17,10 @@ struct ExportDtypes {
 LinearGroup solved_group(LinearGroup group, const GroupLayout& layout, const QuantizedFormat& format,
                          ExportDtypes dtypes, const std::function<QuantizedStack(const std::string& stack)>& solved);
 
+/// What the inputs of a solve are quantized by. Precondition: has_input_grids(format). Throws Error where the solve has
+/// no range.
+ActivationGrid input_grid(const QuantizedStack& solved, const QuantizedFormat& format);
+
 /// (U Vᵀ)(H x) = U (Hᵀ V)ᵀ x, or with inputs as rows x H: V becomes H V. Its rows: rank×d_in, from v (d_in×rank).
 MatrixF unrotated(const MatrixF& v, const HadamardTransform* rotation);
 

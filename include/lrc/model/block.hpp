@@ -53,13 +53,14 @@ struct Mlp {
 };
 
 struct Block {
-  VectorF attention_norm;     ///< hidden_size
-  LinearGroup qkv;            ///< q, k, v, or all in one linear
-  VectorF q_norm, k_norm;     ///< head_dim each, or empty
-  Index window = 0;           ///< keys that a query sees; 0 = all before it
-  LinearGroup attention_out;  ///< o
-  VectorF mlp_norm;           ///< hidden_size
-  MatrixF router;             ///< experts×hidden_size; no rows in a dense block
+  VectorF attention_norm;                     ///< hidden_size
+  LinearGroup qkv;                            ///< q, k, v, or all in one linear
+  VectorF q_norm, k_norm;                     ///< head_dim each, or empty
+  ActivationQuantizer kv = kv_quantizer(16);  ///< of k's and v's outputs, as they come into the KV cache
+  Index window = 0;                           ///< keys that a query sees; 0 = all before it
+  LinearGroup attention_out;                  ///< o
+  VectorF mlp_norm;                           ///< hidden_size
+  MatrixF router;                             ///< experts×hidden_size; no rows in a dense block
   Index experts_per_token = 0;
   std::vector<Mlp> mlps;  ///< one, or the experts
 };

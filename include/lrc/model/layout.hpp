@@ -37,6 +37,9 @@ struct GroupLayout {
   Index inputs() const { return linears.front().cols; }
 };
 
+/// Elements of the weights of its linears.
+double weights(const GroupLayout& group);
+
 /// Linears of a group that are solved as one tall weight and share one V: `count` from the `first` on.
 struct LinearStack {
   std::string name;  ///< of the linear, or, where there are several, of the group

@@ -29,6 +29,9 @@ class Model {
   /// experts×hidden_size; no rows where block `index` has no router.
   virtual MatrixF router(Index index) const = 0;
 
+  /// Of the KV cache; 16 = not quantized.
+  virtual int kv_bits() const { return 16; }
+
   /// All weights of block `index`.
   Block block(Index index) const;
 

@@ -27,6 +27,9 @@ inline constexpr double kFullRank = std::numeric_limits<double>::infinity(), kPa
 /// A learning rate of the paper.
 inline constexpr double kPaperRate = 0;
 
+/// The number formats that arXiv 2407.11534 compares (presets.cpp): bits of weights and of activations.
+enum class Scheme { none, w4a8, w8a8, w4a16, w3a16, w4a4 };
+
 /// An activation clip that is fitted to each scale at run time.
 inline constexpr double kFittedClip = 0;
 
@@ -44,7 +47,9 @@ struct CalibrateOptions {
   Range weight_range = Range::mse;
   Index activation_bits = 4, activation_group_size = 0;
   double activation_clip = 0.9;  // of the largest magnitude, or kFittedClip
-  bool signed_scales = false;
+  ActivationScale activation_scale = ActivationScale::absmax;
+  int kv_bits = 16;
+  Scheme scheme = Scheme::none;
   bool rotate_heads = false;
   bool center_activations = false, stack_groups = false, residual_activations = false, deflated = false;
   int factor_bits = 16;
@@ -53,6 +58,7 @@ struct CalibrateOptions {
   MomentKind moments = MomentKind::exact;
   double target_blend = 0.75;  // α of propagated_target.hpp
   double damping = 0.01;
+  double smooth = 0;  // α of smoothed_model.hpp; 0 = not smoothed
   Index min_expert_tokens = 0;
   double lrq_rank = kPaperRank;  // below 1 a part of the smaller side, from 1 on a number; or a word's
   double learn_rate = kPaperRate;
@@ -64,13 +70,20 @@ struct CalibrateOptions {
   double time_limit = 0;  // seconds
   bool restart = false, allow_mixed = false;
 
+  /// Where the scale is fixed, each group of linears has a grid of its own (has_measured_range).
   ActivationQuantizer quantizer() const;
   Statistics statistics() const;
   WeightGrid grid() const;
   std::string method_name() const;
   bool quantizes_activations() const { return activation_bits != 16; }
-  /// Whether inputs are prepared before they are quantized, which takes a second pass over them.
-  bool prepares_inputs() const { return center_activations || residual_activations; }
+  bool has_measured_range() const { return quantizes_activations() && activation_scale == ActivationScale::fixed; }
+  /// Whether codes are stored in words, and the bits of one there (quantized_format.hpp).
+  bool packs_codes() const { return export_for != Loaders::stock || !weight_zero_points || !quantizes_activations(); }
+  int stored_weight_bits() const { return packs_codes() ? static_cast<int>(weight_bits) : 8; }
+  /// Whether inputs are prepared before they are quantized, or a range of all is, which takes a second pass over them.
+  bool takes_two_passes() const { return changes_inputs() || has_measured_range(); }
+  /// Whether their mean or directions are taken out of them.
+  bool changes_inputs() const { return center_activations || residual_activations; }
   /// Whether a group's inputs come from the quantized groups before it.
   bool propagates() const { return propagate == Propagated::quantized; }
   /// Whether the original model's inputs are wanted beside these.
@@ -85,7 +98,7 @@ struct CalibrateOptions {
   bool may_correct() const { return method == Method::lrc || method == Method::svd; }
   bool corrects() const { return may_correct() && rank_fraction > 0; }
   /// Whether the result has parts that a PEFT adapter can't express.
-  bool is_native() const { return prepares_inputs() || stack_groups || factor_bits != 16; }
+  bool is_native() const { return changes_inputs() || stack_groups || factor_bits != 16; }
   /// Of factors in 16 bits: stock loaders keep an adapter in bfloat16.
   Dtype factor_dtype() const { return export_for == Loaders::stock ? Dtype::bf16 : Dtype::f16; }
   /// Rank of the correction of a linear or a stack of them; 0 for methods without one.

@@ -6,6 +6,7 @@
 #include "lrc/pipeline/equalize_channels.hpp"
 #include "lrc/pipeline/run_inputs.hpp"
 #include "lrc/pipeline/run_log.hpp"
+#include "lrc/pipeline/smooth_channels.hpp"
 #include "lrc/pipeline/work_plan.hpp"
 #include "lrc/plan/memory_plan.hpp"
 
@@ -28,6 +29,7 @@ class CalibrationRun {
   void open_checkpoint();
   void work_past_damage();
   void work();
+  const Model& prepared_model(RunLog log);
   void measure_and_solve(const Problem& problem, const WorkPlan& plan, RunLog log);
   nlohmann::ordered_json memory_facts() const;
   nlohmann::ordered_json facts() const;
@@ -39,6 +41,7 @@ class CalibrationRun {
   nlohmann::ordered_json effective_options_;
   std::unique_ptr<StoredModel> stored_;
   std::unique_ptr<EqualizedModel> equalized_;  // where a channel is out of line
+  std::unique_ptr<SmoothedModel> smoothed_;    // where it is asked for
   std::unique_ptr<RotatedModel> rotated_;      // empty where nothing is rotated
   Sequences sequences_;
   MemoryPlan memory_;

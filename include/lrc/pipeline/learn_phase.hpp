@@ -2,6 +2,10 @@
 // its targets from the original model; activations are not quantized while it learns.
 #pragma once
 
+#include <map>
+#include <string>
+
+#include "lrc/calibration/input_range.hpp"
 #include "lrc/core/units.hpp"
 #include "lrc/learning/block_learner.hpp"
 #include "lrc/learning/schedule.hpp"
@@ -23,7 +27,10 @@ class LearnPhase {
 
  private:
   bool is_left(Index index) const;
-  void learn(Index index, Block& block);
+  /// Of the original inputs of a block's groups, by name; none where activations have no fixed grid.
+  using InputRanges = std::map<std::string, InputRange>;
+  InputRanges pass_original(const Block& block);
+  void learn(Index index, Block& block, const InputRanges& ranges);
   LearnedWeight start_of(const Linear& linear) const;
   double rate_of(Index step) const;
   double take_step(BlockLearner& learner, LearningSchedule& schedule, Index step) const;
@@ -31,7 +38,8 @@ class LearnPhase {
   bool is_worth_storing() const;
   void store(const BlockLearner& learner, Index step);
   void drop_states(const BlockLearner& learner, Index step);
-  void commit(const BlockLearner& learner, double error, double seconds);
+  void commit(const BlockLearner& learner, const Block& block, const InputRanges& ranges,
+              const nlohmann::ordered_json& facts);
   void put_committed(Block& block) const;
   void check_time() const;
   void say_what_ranks_bring() const;

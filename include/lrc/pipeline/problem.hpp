@@ -15,7 +15,7 @@ struct Problem {
   const Sequences& sequences;
   const StoredModel& stored;
   const RotatedModel* rotated;  ///< nullptr where nothing is rotated
-  const Model& model;           ///< the one that is calibrated: stored, or equalized or rotated
+  const Model& model;           ///< the one that is calibrated: stored, equalized, smoothed or rotated
   Dtype kept_dtype;             ///< of what stays unquantized in the output
 
   Index blocks() const { return model.config().blocks; }

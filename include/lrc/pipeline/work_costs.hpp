@@ -9,6 +9,8 @@ namespace lrc {
 
 /// What the pass through the model does, as progress calls it.
 inline constexpr const char *kPass = "calibrate", *kUseSums = "use sums", *kLearn = "learn";
+/// The pass before it, which is also a phase of the memory plan.
+inline constexpr const char* kSmooth = "smooth";
 
 /// All work of the run, but for the solves that are committed.
 void expect_work(RunProgress& progress, const Problem& problem, int ranks, const Checkpoint& store);

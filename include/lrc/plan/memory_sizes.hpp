@@ -37,9 +37,6 @@ inline constexpr double kStoredPanel = 64 * kMiB;  ///< of moments, at most
 
 inline double real(Index value) { return static_cast<double>(value); }
 
-/// Elements of the weights of a group of linears.
-double weights(const GroupLayout& group);
-
 /// Tokens of the run, of a unit of work, and of the rank that has most.
 struct Tokens {
   double all, unit, shard;

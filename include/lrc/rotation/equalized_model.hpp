@@ -8,7 +8,7 @@
 
 #include <vector>
 
-#include "lrc/model/model.hpp"
+#include "lrc/model/model_on_model.hpp"
 
 namespace lrc {
 
@@ -30,25 +30,17 @@ VectorF equalizing_factors(const VectorD& written, const VectorD& read);
 /// Those of block `index`; reads all of its linears, group by group.
 BlockEqualization equalization_of(const Model& model, Index index);
 
-class EqualizedModel : public Model {
+class EqualizedModel : public ModelOnModel {
  public:
-  /// `original` must outlive this; `blocks`: equalization_of each block.
-  EqualizedModel(const Model& original, std::vector<BlockEqualization> blocks);
+  /// `below` must outlive this; `blocks`: equalization_of each block.
+  EqualizedModel(const Model& below, std::vector<BlockEqualization> blocks);
 
-  const ModelConfig& config() const override { return original_.config(); }
   LinearGroup group(Index index, const GroupLayout& layout) const override;
-  VectorF norm(Index index, GroupRole reader) const override { return original_.norm(index, reader); }
-  VectorF head_norm(const std::string& name) const override { return original_.head_norm(name); }
-  MatrixF router(Index index) const override { return original_.router(index); }
-  void embed(std::span<const std::int32_t> tokens, ViewF hidden) const override { original_.embed(tokens, hidden); }
-  VectorF final_norm() const override { return original_.final_norm(); }
-  MatrixF head_rows(Index first, Index rows) const override { return original_.head_rows(first, rows); }
 
   /// How many channels have a factor, for the log.
   Index channels() const;
 
  private:
-  const Model& original_;
   std::vector<BlockEqualization> blocks_;
 };
 

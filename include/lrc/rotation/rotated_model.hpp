@@ -11,7 +11,7 @@
 
 #include "lrc/linalg/hadamard.hpp"
 #include "lrc/model/forward/online_rotations.hpp"
-#include "lrc/model/model.hpp"
+#include "lrc/model/model_on_model.hpp"
 
 namespace lrc {
 
@@ -21,16 +21,14 @@ enum class RotationKind {
   full      ///< R1, R2 and R4
 };
 
-class RotatedModel : public Model {
+class RotatedModel : public ModelOnModel {
  public:
-  /// `original` must outlive this. `seed` draws the signs of R1. `rotates_heads`: over all heads at run time instead
+  /// `below` must outlive this. `seed` draws the signs of R1. `rotates_heads`: over all heads at run time instead
   /// of R2; precondition: full.
-  RotatedModel(const Model& original, RotationKind kind, bool rotates_heads, std::uint64_t seed);
+  RotatedModel(const Model& below, RotationKind kind, bool rotates_heads, std::uint64_t seed);
 
-  const ModelConfig& config() const override { return original_.config(); }
   LinearGroup group(Index index, const GroupLayout& layout) const override;
   VectorF norm(Index index, GroupRole reader) const override;
-  VectorF head_norm(const std::string& name) const override { return original_.head_norm(name); }
   MatrixF router(Index index) const override;
   void embed(std::span<const std::int32_t> tokens, ViewF hidden) const override;
   VectorF final_norm() const override;
@@ -48,7 +46,6 @@ class RotatedModel : public Model {
   void rotate_value_heads(LinearGroup& qkv) const;
   void undo_value_heads(Linear& o) const;
 
-  const Model& original_;
   VectorD signs_;               // hidden_size
   HadamardTransform residual_;  // R1, without its signs
   HadamardTransform head_;      // R2

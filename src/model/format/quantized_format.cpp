@@ -13,6 +13,8 @@ using nlohmann::json;
 using nlohmann::ordered_json;
 
 constexpr const char* kStockMethod = "compressed-tensors";
+constexpr const char* kPacked = "pack-quantized";
+constexpr const char* kUnpacked = "int-quantized";
 
 // A group size as compressed-tensors writes it: null where the whole row shares one scale.
 ordered_json optional_size(Index group_size) {
@@ -44,7 +46,8 @@ class Entries {
   }
 
   // Of a key that is written where it is true.
-  bool flag_if_any(const char* key) const { return values_.contains(key) && flag(key); }
+  bool flag_if_any(const char* key) const { return has(key) && flag(key); }
+  bool has(const char* key) const { return values_.contains(key); }
 
   std::string text(const char* key) const {
     if (!at(key).is_string()) refuse(key, "a string");
@@ -68,15 +71,19 @@ class Entries {
   const json& values_;
 };
 
-// compressed-tensors has scales of absmax / (2^(b−1) − ½), and no others. It loads packed zero points of weights only
+// compressed-tensors has symmetric scales of absmax / (2^(b−1) − ½), and no others. What is asymmetric has a range with
+// 0 in it: one that is measured (prepare_groups) and one that says so. It loads packed zero points of weights only
 // where it dequantizes the model, and then leaves the activations as they are.
 bool quantizes_as_stock(const QuantizedFormat& format) {
   const ActivationQuantizer& activations = format.activations;
   if (!activations.quantizes()) return true;
-  if (format.weight_zero_points) return false;
+  if (format.weight_zero_points && format.packed) return false;
+  if (activations.scale == ActivationScale::fixed) return true;
+  if (activations.scale == ActivationScale::minmax) return activations.includes_zero;
   const float largest = std::ldexp(1.0F, activations.bits - 1) - 1;
   const float clip = largest / (largest + 0.5F);
-  return !activations.is_signed && !activations.fits_clip && std::abs(activations.clip - clip) < 1e-6F;
+  return activations.scale == ActivationScale::absmax && !activations.fits_clip &&
+         std::abs(activations.clip - clip) < 1e-6F;
 }
 
 // compressed-tensors demands a divisor.
@@ -86,13 +93,70 @@ bool divides_inputs(Index group_size, const ModelConfig& model) {
                                         [&](const GroupLayout& group) { return group.inputs() % group_size == 0; });
 }
 
+// Asymmetric scales have a word of their own under `lrc`, and what is not there is as it was before there were any.
+constexpr const char* kScale = "activation_scale";
+
+ActivationScale read_scale(const Entries& own) {
+  const bool is_signed = own.flag("activation_signed_scale");
+  if (!own.has(kScale)) return is_signed ? ActivationScale::signed_absmax : ActivationScale::absmax;
+  const std::string word = own.text(kScale);
+  if (is_signed || (word != "minmax" && word != "static"))
+    own.refuse(kScale, "minmax or static, where 'activation_signed_scale' is false");
+  return word == "minmax" ? ActivationScale::minmax : ActivationScale::fixed;
+}
+
+ActivationQuantizer read_activations(const Entries& own, Index largest_group) {
+  ActivationQuantizer activations;
+  activations.bits = narrow<int>(own.integer("activation_bits", 2, 16));
+  if (activations.quantizes()) own.integer("activation_bits", 2, 8);
+  activations.clip = static_cast<float>(own.number("activation_clip", 0.01, 1));
+  activations.scale = read_scale(own);
+  activations.fits_clip = own.flag("activation_fitted_clip");
+  activations.group_size = own.integer("activation_group_size", 0, largest_group);
+  if (own.has("activation_includes_zero")) activations.includes_zero = own.flag("activation_includes_zero");
+  if ((activations.fits_clip || !activations.is_symmetric()) && activations.clip != 1)
+    own.refuse("activation_clip", "1 where it is fitted or scales are asymmetric");
+  if (activations.fits_clip && !activations.is_symmetric())
+    own.refuse("activation_fitted_clip", "false where scales are asymmetric");
+  if (activations.scale == ActivationScale::fixed && activations.group_size != 0)
+    own.refuse("activation_group_size", "0 where 'activation_scale' is static");
+  return activations;
+}
+
+int read_kv_bits(const Entries& own) {
+  if (!own.has("kv_bits")) return 16;
+  return narrow<int>(own.integer("kv_bits", 2, 8));
+}
+
+ordered_json stock_activations(const ActivationQuantizer& activations) {
+  const bool fixed = activations.scale == ActivationScale::fixed;
+  return {{"num_bits", activations.bits},
+          {"type", "int"},
+          {"symmetric", activations.is_symmetric()},
+          {"strategy", fixed                         ? "tensor"
+                       : activations.group_size == 0 ? "token"
+                                                     : "group"},
+          {"group_size", optional_size(activations.group_size)},
+          {"dynamic", !fixed},
+          {"observer", nullptr}};
+}
+
+void add_asymmetric_words(const QuantizedFormat& format, ordered_json& own) {
+  const ActivationQuantizer& activations = format.activations;
+  if (activations.quantizes() && !activations.is_symmetric())
+    own[kScale] = activations.scale == ActivationScale::minmax ? "minmax" : "static";
+  if (activations.includes_zero) own["activation_includes_zero"] = true;
+  if (format.kv_bits < 16) own["kv_bits"] = format.kv_bits;
+}
+
 }  // namespace
 
 bool has_stock_words(const QuantizedFormat& format, const ModelConfig& model) {
   constexpr int kWordBits = 32;  // which codes fill without a rest
-  const bool nothing_of_own = !format.online_rotation && !format.rotated_heads && !format.native;
-  return nothing_of_own && model.experts == 0 && kWordBits % format.weight_bits == 0 && quantizes_as_stock(format) &&
-         divides_inputs(format.weight_group_size, model) &&
+  const bool nothing_of_own =
+      !format.online_rotation && !format.rotated_heads && !format.native && format.kv_bits == 16;
+  return nothing_of_own && model.experts == 0 && (!format.packed || kWordBits % format.weight_bits == 0) &&
+         quantizes_as_stock(format) && divides_inputs(format.weight_group_size, model) &&
          (!format.activations.quantizes() || divides_inputs(format.activations.group_size, model));
 }
 
@@ -116,12 +180,9 @@ std::optional<QuantizedFormat> read_quantized_format(const std::filesystem::path
   format.weight_bits = narrow<int>(own.integer("weight_bits", 2, 8));
   format.weight_group_size = own.integer("weight_group_size", 0, kMaxGroup);
   format.weight_zero_points = own.flag_if_any("weight_zero_points");
-  format.activations.bits = narrow<int>(own.integer("activation_bits", 2, 16));
-  if (format.activations.quantizes()) own.integer("activation_bits", 2, 8);
-  format.activations.clip = static_cast<float>(own.number("activation_clip", 0.01, 1));
-  format.activations.is_signed = own.flag("activation_signed_scale");
-  format.activations.fits_clip = own.flag("activation_fitted_clip");
-  format.activations.group_size = own.integer("activation_group_size", 0, kMaxGroup);
+  format.packed = found->value("format", json()) != kUnpacked;
+  format.activations = read_activations(own, kMaxGroup);
+  format.kv_bits = read_kv_bits(own);
   format.online_rotation = own.flag("online_rotation");
   format.rotated_heads = own.flag("rotated_heads");
   format.has_adapter = own.flag("adapter");
@@ -131,8 +192,6 @@ std::optional<QuantizedFormat> read_quantized_format(const std::filesystem::path
   format.residual = own.flag("residual");
   format.bits_per_weight = own.number("bits_per_weight", 0, 64);
   format.stock = found->value("quant_method", json()) == kStockMethod;
-  if (format.activations.fits_clip && format.activations.clip != 1)
-    own.refuse("activation_clip", "1 where 'activation_fitted_clip' is true");
   if (format.native && format.has_adapter) own.refuse("adapter", "false where 'native' is true");
   if (format.stacked && !format.native) own.refuse("stacked", "false where 'native' is");
   if (format.centered && !format.native) own.refuse("centered", "false where 'native' is");
@@ -147,23 +206,16 @@ ordered_json quantization_config(const QuantizedFormat& format) {
                                 {"strategy", format.weight_group_size == 0 ? "channel" : "group"},
                                 {"group_size", optional_size(format.weight_group_size)},
                                 {"dynamic", false}};
-  ordered_json group = {{"targets", {"Linear"}}, {"format", "pack-quantized"}, {"weights", weights}};
-  if (format.activations.quantizes()) {
-    group["input_activations"] = {{"num_bits", format.activations.bits},
-                                  {"type", "int"},
-                                  {"symmetric", true},
-                                  {"strategy", format.activations.group_size == 0 ? "token" : "group"},
-                                  {"group_size", optional_size(format.activations.group_size)},
-                                  {"dynamic", true},
-                                  {"observer", nullptr}};
-  }
+  const char* layout = format.packed ? kPacked : kUnpacked;
+  ordered_json group = {{"targets", {"Linear"}}, {"format", layout}, {"weights", weights}};
+  if (format.activations.quantizes()) group["input_activations"] = stock_activations(format.activations);
   ordered_json own = {{"method", format.method},
                       {"weight_bits", format.weight_bits},
                       {"weight_group_size", format.weight_group_size},
                       {"activation_bits", format.activations.bits},
                       {"activation_clip", format.activations.clip},
                       {"activation_group_size", format.activations.group_size},
-                      {"activation_signed_scale", format.activations.is_signed},
+                      {"activation_signed_scale", format.activations.scale == ActivationScale::signed_absmax},
                       {"activation_fitted_clip", format.activations.fits_clip},
                       {"online_rotation", format.online_rotation},
                       {"rotated_heads", format.rotated_heads},
@@ -174,8 +226,9 @@ ordered_json quantization_config(const QuantizedFormat& format) {
                       {"residual", format.residual},
                       {"bits_per_weight", format.bits_per_weight}};
   if (format.weight_zero_points) own["weight_zero_points"] = true;
+  add_asymmetric_words(format, own);
   return {{"quant_method", format.stock ? kStockMethod : "lrc"},
-          {"format", "pack-quantized"},
+          {"format", layout},
           {"quantization_status", "compressed"},
           {"config_groups", {{"group_0", group}}},
           {"ignore", {"lm_head"}},

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <cmath>
 #include <map>
 #include <set>
 
@@ -20,14 +21,16 @@ std::string shape_text(const std::vector<Index>& shape) {
   return text.empty() ? "scalar" : text;
 }
 
-void check_tensor(const TensorInfo& info, const std::vector<Index>& shape, bool integers = false) {
+// `integers`: their dtype; none: numbers of floating point.
+void check_tensor(const TensorInfo& info, const std::vector<Index>& shape, std::optional<Dtype> integers = {}) {
   if (info.shape != shape) {
     throw InputError(info.file.string(), fmt::format("tensor '{}' is {}, but config.json asks for {}", info.name,
                                                      shape_text(info.shape), shape_text(shape)));
   }
-  if (integers ? info.dtype != Dtype::i32 : !is_float(info.dtype)) {
-    throw InputError(info.file.string(), fmt::format("tensor '{}' has dtype {}; it may be {}", info.name,
-                                                     name_of(info.dtype), integers ? "I32" : "F64, F32, F16 or BF16"));
+  if (integers ? info.dtype != *integers : !is_float(info.dtype)) {
+    throw InputError(info.file.string(),
+                     fmt::format("tensor '{}' has dtype {}; it may be {}", info.name, name_of(info.dtype),
+                                 integers ? name_of(*integers) : "F64, F32, F16 or BF16"));
   }
 }
 
@@ -101,7 +104,7 @@ std::vector<std::string> StoredModel::unread() const {
   return names;
 }
 
-void StoredModel::need(const TensorInfo& info, const std::vector<Index>& shape, bool integers) {
+void StoredModel::need(const TensorInfo& info, const std::vector<Index>& shape, std::optional<Dtype> integers) {
   check_tensor(info, shape, integers);
   needed_.insert(info.name);
 }
@@ -154,11 +157,38 @@ void StoredModel::check_linear(const LinearLayout& layout) {
   if (layout.bias) need(layout.name + ".bias", {layout.rows});
   if (!format_) return need(layout.stored.tensor, layout.stored.shape);
   const Index group = format_->weight_group_size == 0 ? layout.cols : format_->weight_group_size;
-  need(at(layout.name + ".weight_packed"), {layout.rows, packed_words(layout.cols, format_->weight_bits)}, true);
   const Index groups = ceil_div(layout.cols, group);
+  const bool packed = format_->packed;
+  const auto words = [&](Index codes) { return packed ? packed_words(codes, format_->weight_bits) : codes; };
+  const Dtype dtype = packed ? Dtype::i32 : Dtype::i8;
+  need(at(codes_name(layout)), {layout.rows, words(layout.cols)}, dtype);
   need(layout.name + ".weight_scale", {layout.rows, groups});
-  if (format_->weight_zero_points)
-    need(at(layout.name + ".weight_zero_point"), {packed_words(layout.rows, format_->weight_bits), groups}, true);
+  if (format_->weight_zero_points) need(at(layout.name + ".weight_zero_point"), {words(layout.rows), groups}, dtype);
+  if (has_input_grids(*format_)) check_input_grid(layout);
+}
+
+void StoredModel::check_input_grid(const LinearLayout& layout) {
+  const TensorInfo &scale = at(layout.name + ".input_scale"), &zero_point = at(layout.name + ".input_zero_point");
+  need(scale, {1});
+  need(zero_point, {1}, Dtype::i8);
+  const ActivationGrid grid = read_input_grid(layout);
+  const float least = -std::ldexp(1.0F, format_->activations.bits - 1);  // code
+  if (!(grid.scale > 0))
+    throw InputError(scale.file.string(),
+                     fmt::format("tensor '{}' holds {}; it must be above 0", scale.name, grid.scale));
+  if (grid.zero_point < least || grid.zero_point >= -least)
+    throw InputError(zero_point.file.string(),
+                     fmt::format("tensor '{}' holds {}, which is no code of {} bits", zero_point.name, grid.zero_point,
+                                 format_->activations.bits));
+}
+
+ActivationGrid StoredModel::read_input_grid(const LinearLayout& layout) const {
+  ActivationGrid grid;
+  std::int8_t zero_point = 0;
+  tensors_.read(at(layout.name + ".input_scale"), {&grid.scale, 1});
+  tensors_.read_bytes(at(layout.name + ".input_zero_point"), 0, std::as_writable_bytes(std::span(&zero_point, 1)));
+  grid.zero_point = zero_point;
+  return grid;
 }
 
 MatrixF StoredModel::read_matrix(const TensorDirectory& from, const TensorInfo& info) const {
@@ -187,12 +217,16 @@ Linear StoredModel::read_linear(const LinearLayout& layout) const {
   Linear linear{.name = layout.name, .weight = {}, .bias = {}, .u = {}, .v = {}};
   if (layout.bias) linear.bias = read_vector(layout.name + ".bias");
   if (format_) {
-    linear.weight = read_packed(layout);
+    linear.weight = read_quantized(layout);
     read_correction(layout, linear);
   } else {
     linear.weight = read_rows(layout);
   }
   return linear;
+}
+
+std::string StoredModel::codes_name(const LinearLayout& layout) const {
+  return layout.name + (format_->packed ? ".weight_packed" : ".weight");
 }
 
 std::vector<std::int32_t> StoredModel::read_words(const TensorInfo& info) const {
@@ -201,14 +235,31 @@ std::vector<std::int32_t> StoredModel::read_words(const TensorInfo& info) const 
   return words;
 }
 
-MatrixF StoredModel::read_packed(const LinearLayout& layout) const {
+std::vector<std::int8_t> StoredModel::read_bytes(const TensorInfo& info) const {
+  std::vector<std::int8_t> codes(static_cast<std::size_t>(info.elements()));
+  tensors_.read_bytes(info, 0, std::as_writable_bytes(std::span(codes)));
+  const int lowest = -(1 << (format_->weight_bits - 1));
+  for (const std::int8_t code : codes) {
+    if (code < lowest || code > -lowest - 1)
+      throw InputError(info.file.string(), fmt::format("tensor '{}' holds {}, which is no code of {} bits", info.name,
+                                                       code, format_->weight_bits));
+  }
+  return codes;
+}
+
+MatrixF StoredModel::read_quantized(const LinearLayout& layout) const {
   const MatrixF scales = read_matrix(tensors_, at(layout.name + ".weight_scale"));  // rows×groups
-  const std::vector<std::int8_t> codes = unpack_codes(read_words(at(layout.name + ".weight_packed")), layout.rows,
-                                                      layout.cols, format_->weight_bits);  // rows×cols
-  std::vector<std::int8_t> zero_points(static_cast<std::size_t>(scales.size()), 0);        // rows×groups
-  if (format_->weight_zero_points)
-    zero_points = unpack_columns(read_words(at(layout.name + ".weight_zero_point")), layout.rows, scales.cols(),
-                                 format_->weight_bits);
+  const int bits = format_->weight_bits;
+  const TensorInfo& stored = at(codes_name(layout));
+  const std::vector<std::int8_t> codes = format_->packed
+                                             ? unpack_codes(read_words(stored), layout.rows, layout.cols, bits)
+                                             : read_bytes(stored);                   // rows×cols
+  std::vector<std::int8_t> zero_points(static_cast<std::size_t>(scales.size()), 0);  // rows×groups
+  if (format_->weight_zero_points) {
+    const TensorInfo& zeros = at(layout.name + ".weight_zero_point");
+    zero_points =
+        format_->packed ? unpack_columns(read_words(zeros), layout.rows, scales.cols(), bits) : read_bytes(zeros);
+  }
   const Index group = format_->weight_group_size == 0 ? layout.cols : format_->weight_group_size;
   MatrixF weight(layout.rows, layout.cols);
   for (Index r = 0; r < layout.rows; ++r) {
@@ -234,6 +285,7 @@ LinearGroup StoredModel::group(Index, const GroupLayout& layout) const {
   LinearGroup group{.role = layout.role, .expert = layout.expert, .name = layout.name, .linears = {}};
   for (const LinearLayout& linear : layout.linears) group.linears.push_back(read_linear(linear));
   if (format_) group.quantizer = format_->activations;
+  if (format_ && has_input_grids(*format_)) group.quantizer.grid = read_input_grid(layout.linears.front());
   if (low_rank_) low_rank_->complete(layout, group);
   group.rotation = rotations_.of(layout.role);
   return group;

@@ -2,6 +2,8 @@
 
 #include <cassert>
 
+#include "lrc/model/forward/group_backward.hpp"
+#include "lrc/model/forward/group_forward.hpp"
 #include "lrc/model/forward/layers.hpp"
 
 namespace lrc {
@@ -53,10 +55,17 @@ void backward_position(const ForwardContext& context, const Block& block, const 
   if (block.k_norm.size() > 0) backward_rms_norm_heads(context.exec, k, block.k_norm, eps, k_gradient);
 }
 
+// Keys and values as a cache of fewer bits would give them back.
+void quantize_cache(Execution& exec, const Block& block, const std::vector<ViewF>& qkv) {
+  quantize_rows(exec, block.kv, qkv[1]);
+  quantize_rows(exec, block.kv, qkv[2]);
+}
+
 }  // namespace
 
 MatrixF attended(const ForwardContext& context, const Block& block, std::vector<MatrixF> qkv) {
   const std::vector<ViewF> parts = split<ViewF>(qkv, qkv_widths(context.config));
+  quantize_cache(context.exec, block, parts);
   position(context, block, parts[0], parts[1]);
   MatrixF result(parts[0].rows(), parts[0].cols());
   causal_attention(context.exec, context.config, context.sequence_length, block.window, parts[0], parts[1], parts[2],
@@ -70,11 +79,14 @@ std::vector<MatrixF> backward_attended(const ForwardContext& context, const Bloc
   std::vector<MatrixF> read = qkv, gradients;  // what attention read; both shaped as qkv
   for (const MatrixF& outputs : qkv) gradients.emplace_back(outputs.rows(), outputs.cols());
   const std::vector<ViewF> parts = split<ViewF>(read, widths), of_parts = split<ViewF>(gradients, widths);
+  quantize_cache(context.exec, block, parts);
+  const MatrixF k = block.k_norm.size() > 0 ? MatrixF(parts[1]) : MatrixF(parts[1].rows(), 0);  // as the norm read it
   position(context, block, parts[0], parts[1]);
   backward_causal_attention(context.exec, context.config, context.sequence_length, block.window, parts[0], parts[1],
                             parts[2], gradient, of_parts[0], of_parts[1], of_parts[2]);
   const std::vector<ConstViewF> came = split<ConstViewF>(qkv, widths);
-  backward_position(context, block, came[0], came[1], of_parts[0], of_parts[1]);
+  backward_position(context, block, came[0], k, of_parts[0], of_parts[1]);
+  for (const std::size_t i : {1, 2}) backward_quantize_rows(context.exec, block.kv, came[i], of_parts[i]);
   return gradients;
 }
 

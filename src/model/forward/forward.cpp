@@ -1,5 +1,6 @@
 #include "lrc/model/forward/forward.hpp"
 
+#include <algorithm>
 #include <cassert>
 
 #include "lrc/model/forward/between_groups.hpp"
@@ -148,6 +149,13 @@ MatrixF expert_inputs(Execution& exec, const Mlp& mlp, GroupRole stage, MatrixF 
   if (stage == GroupRole::gate_up) return rotated(exec, mlp.gate_up, std::move(x));
   if (x.rows() == 0) return MatrixF(0, mlp.down.inputs());
   return rotated(exec, mlp.down, gated(exec, forward_group(exec, mlp.gate_up, x)));
+}
+
+double forward_bytes(const ModelConfig& config, Index tokens) {
+  const Index hidden = config.hidden_size, inner = config.intermediate_size;
+  const Index attention = 2 * hidden + 3 * config.query_size() + 2 * config.key_size();
+  const Index channels = std::max(attention, (config.experts > 0 ? 3 : 2) * hidden + 3 * inner);
+  return sizeof(float) * static_cast<double>(tokens) * static_cast<double>(channels);
 }
 
 }  // namespace lrc

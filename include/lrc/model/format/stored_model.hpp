@@ -34,6 +34,7 @@ class StoredModel : public Model {
   VectorF head_norm(const std::string& name) const override;
   MatrixF router(Index index) const override;
   void embed(std::span<const std::int32_t> tokens, ViewF hidden) const override;
+  int kv_bits() const override { return format_ ? format_->kv_bits : 16; }
   VectorF final_norm() const override;
   MatrixF head_rows(Index first, Index rows) const override;
 
@@ -54,7 +55,7 @@ class StoredModel : public Model {
   void check_adapter() const;
   void check_block(const BlockLayout& layout);
   void check_linear(const LinearLayout& layout);
-  void need(const TensorInfo& info, const std::vector<Index>& shape, bool integers = false);
+  void need(const TensorInfo& info, const std::vector<Index>& shape, std::optional<Dtype> integers = {});
   void need(const std::string& name, const std::vector<Index>& shape) { need(at(name), shape); }
   const TensorInfo& at(const std::string& name) const;
   const TensorInfo& embedding() const;
@@ -63,8 +64,12 @@ class StoredModel : public Model {
   MatrixF read_rows(const LinearLayout& layout) const;
   VectorF read_vector(const std::string& name) const;
   Linear read_linear(const LinearLayout& layout) const;
-  MatrixF read_packed(const LinearLayout& layout) const;
+  MatrixF read_quantized(const LinearLayout& layout) const;
+  std::string codes_name(const LinearLayout& layout) const;
   std::vector<std::int32_t> read_words(const TensorInfo& info) const;
+  ActivationGrid read_input_grid(const LinearLayout& layout) const;
+  void check_input_grid(const LinearLayout& layout);
+  std::vector<std::int8_t> read_bytes(const TensorInfo& info) const;
   void read_correction(const LinearLayout& layout, Linear& linear) const;
 
   std::filesystem::path directory_;

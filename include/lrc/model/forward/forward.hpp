@@ -38,6 +38,10 @@ void forward_mlps(const ForwardContext& context, const Block& block, StagedBatch
 /// All stages in a row: hidden (as in StagedBatch) ← block(hidden).
 void forward_block(const ForwardContext& context, const Block& block, MatrixF& hidden, const Observer& observe = {});
 
+/// Bytes of what is there at once while a batch of `tokens` goes through attention or an MLP; an expert may see them
+/// all.
+double forward_bytes(const ModelConfig& config, Index tokens);
+
 /// What group `i` of `stage`, which comes next, will read, as it quantizes it: after its online rotation (tokens×d_in).
 MatrixF stage_inputs(const ForwardContext& context, const Block& block, GroupRole stage, std::size_t i,
                      const StagedBatch& batch);
