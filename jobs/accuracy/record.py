@@ -50,7 +50,7 @@ def main():
         report = json.loads(pathlib.Path(reports[0]).read_text())
         multiply_adds = extra_multiply_adds(report, experts_in_use(pathlib.Path(model)))
         activation = activation_bits(report)
-        seconds = sum(p["seconds"] for p in report["phases"] if p["name"] in ("calibrate", "solve"))
+        seconds = sum(p["seconds"] for p in report["phases"] if p["name"] in ("calibrate", "solve", "learn"))
     new = not MEASURED.exists()
     with MEASURED.open("a") as file:
         out = csv.writer(file, lineterminator="\n")

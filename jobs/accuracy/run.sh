@@ -26,11 +26,12 @@ trap 'rm -rf "$work"' EXIT
 commit=$(git rev-parse --short HEAD)
 git diff --quiet HEAD -- src include 'jobs/*.cpp' || commit+=-changed
 
-# Windows to calibrate with, to evaluate, and their length.
+# Windows to calibrate with, to evaluate, their length, and steps to learn.
 windows_of() {
   case $(basename "$1") in
-    demo-* | stories*) echo 128 128 256 ;;
-    *) echo 64 64 512 ;;
+    demo-*) echo 128 128 256 300 ;;
+    stories*) echo 128 128 256 500 ;;
+    *) echo 64 64 512 300 ;;
   esac
 }
 
@@ -40,7 +41,7 @@ is_measured() {  # MODEL ROW SEED
 
 evaluate() {  # MODEL DIRECTORY
   local windows length
-  read -r _ windows length <<< "$(windows_of "$1")"
+  read -r _ windows length _ <<< "$(windows_of "$1")"
   mpirun -n 2 "$bin/lrc_evaluate" --model "$2" --tokens "$1/evaluation.npy" --sequences "$windows" \
     --sequence-length "$length" --threads 1 --json "$work/result.json"
 }
@@ -52,14 +53,14 @@ measure_full() {  # MODEL
 }
 
 measure() {  # MODEL ROW SEED INI OPTION...
-  local model=$1 row=$2 seed=$3 ini=$4 sequences length code=0
+  local model=$1 row=$2 seed=$3 ini=$4 sequences length steps code=0
   shift 4
   is_measured "$model" "$row" "$seed" && return
   echo "== $(basename "$model") $row, seed $seed"
   rm -rf "$work/model" "$work/model.checkpoint"
-  read -r sequences _ length <<< "$(windows_of "$model")"
+  read -r sequences _ length steps <<< "$(windows_of "$model")"
   mpirun -n 2 "$bin/lrc_calibrate" --config "jobs/accuracy/$ini.ini" --model "$model" --calibration "$model/calibration.npy" \
-    --sequences "$sequences" --sequence-length "$length" --threads 1 --seed "$seed" --output "$work/model" "$@" \
+    --sequences "$sequences" --sequence-length "$length" --threads 1 --seed "$seed" --output "$work/model" "${@//STEPS/$steps}" \
     2> "$work/log" || code=$?
   if [[ $code -ne 0 ]]; then
     grep "^lrc: error" "$work/log" >&2

@@ -42,9 +42,15 @@ def read():
     return models
 
 
+METHODS = ["rtn", "lrq", "flexround"]  # of the rows SCHEME-METHOD
+
+
 def row_names():
+    """Those of the first table, and the schemes of the second one."""
     lines = (HERE / "rows.txt").read_text().splitlines()
-    return [line.split()[0] for line in lines if line.strip() and not line.startswith("#")]
+    rows = [line.split()[0] for line in lines if line.strip() and not line.startswith("#")]
+    schemes = [row.split("-")[0] for row in rows if row.endswith("-rtn")]
+    return [row for row in rows if row.split("-")[0] not in schemes], schemes
 
 
 def nats_lost(run, full):
@@ -74,7 +80,7 @@ def table(model, rows):
     yield f"Full precision: {full:.4g}.\n"
     yield "| row | seeds | bits a weight | an activation | perplexity | nats lost | won back, % | multiply-adds | seconds |"
     yield "|---|---|---|---|---|---|---|---|---|"
-    for name in row_names():
+    for name in row_names()[0]:
         runs = rows.get(name, [])
         if not runs:
             continue
@@ -83,6 +89,23 @@ def table(model, rows):
                f"| {mean_and_spread([run.perplexity for run in runs], 3)} "
                f"| {mean_and_spread([nats_lost(run, full) for run in runs], 4)} | {mean_and_spread(won, 1)} "
                f"| +{100 * mean_of('multiply_adds', runs):.1f} % | {min(run.seconds for run in runs):.0f} |")
+    yield ""
+
+
+def scheme_table(models):
+    """Perplexities of the schemes, and how long learning took."""
+    yield "### Schemes of arXiv 2407.11534\n"
+    yield "| model | scheme | bits a weight | " + " | ".join(METHODS) + " | seconds of lrq |"
+    yield "|---|---|---|" + "---|" * (len(METHODS) + 1)
+    for model, rows in models.items():
+        for scheme in row_names()[1]:
+            runs = [rows.get(f"{scheme}-{method}", []) for method in METHODS]
+            if not any(runs):
+                continue
+            bits = mean_of("bits", next(filter(None, runs)))
+            seconds = f"{min(run.seconds for run in runs[1]):.0f}" if runs[1] else "–"
+            perplexities = " | ".join(mean_and_spread([run.perplexity for run in of], 3) for of in runs)
+            yield f"| {model} | {scheme} | {bits:.2f} | {perplexities} | {seconds} |"
     yield ""
 
 
@@ -116,7 +139,8 @@ def plot(models):
 
 def main():
     models = read()
-    tables = "\n".join(line for model, rows in models.items() for line in table(model, rows))
+    lines = [line for model, rows in models.items() for line in table(model, rows)] + list(scheme_table(models))
+    tables = "\n".join(lines)
     readme = HERE / "README.md"
     before, rest = readme.read_text().split(BEGIN)
     readme.write_text(before + BEGIN + tables + END + rest.split(END)[1])

@@ -46,7 +46,7 @@ void add_method(OptionTable& table, CalibrateOptions& o) {
       .choice("rotation", o.rotation,
               {{"full", RotationKind::full}, {"offline", RotationKind::offline}, {"none", RotationKind::none}},
               "Hadamard rotations; offline: of the residual stream (R1) and of each head's values (R2); full: also, at "
-              "run time, of down's input (R4)")
+              "run time, of down's input (R4); none with lrq and flexround, where it is not given")
       .flag("rotate-heads", o.rotate_heads,
             "instead of R2, one rotation over all heads of o's input, at run time; needs rotation full")
       .real_or("smooth", o.smooth, 0, 1, {{"off", 0}},
@@ -61,7 +61,8 @@ void add_method(OptionTable& table, CalibrateOptions& o) {
       .number("min-expert-tokens", o.min_expert_tokens, 0, Index{1} << 40,
               "an expert that fewer tokens reach borrows from the moments of all; 0 = twice its inputs")
       .real("damping", o.damping, 0, 10, "added to the moments' diagonals, relative to their mean")
-      .number("seed", o.seed, 0, std::numeric_limits<Index>::max(), "of the rotation");
+      .number("seed", o.seed, 0, std::numeric_limits<Index>::max(),
+              "of the rotation, and of how learning starts and in which order it sees the sequences");
 }
 
 void add_learning(OptionTable& table, CalibrateOptions& o) {
@@ -93,12 +94,13 @@ void add_number_formats(OptionTable& table, CalibrateOptions& o) {
       .number("weight-group-size", o.weight_group_size, 0, Index{1} << 20,
               "weights that share a scale, the last of a row maybe fewer; 0 = an output channel")
       .flag("weight-zero-points", o.weight_zero_points,
-            "an asymmetric grid: with each scale, which has 32 bits then, a zero point")
+            "an asymmetric grid: with each scale, which has 32 bits then, a zero point; of lrq, flexround and the "
+            "schemes")
       .choice("weight-range", o.weight_range, {{"mse", Range::mse}, {"minmax", Range::minmax}},
               "of a weight grid: that of the least error, which may clip, or the least that holds all weights")
       .choice("activation-bits", o.activation_bits,
               {{"2", 2}, {"3", 3}, {"4", 4}, {"5", 5}, {"6", 6}, {"7", 7}, {"8", 8}, {"16", 16}},
-              "bits of an activation; 16 = not quantized")
+              "bits of an activation; 16 = not quantized, as with lrq and flexround where nothing else is said")
       .real_or(
           "activation-clip", o.activation_clip, 0.05, 1, {{"fitted", kFittedClip}, {"14/15", 14.0 / 15}},
           "scale = clip*absmax/7; 14/15 for compressed-tensors' quantizer; fitted: for each scale at run time, that "

@@ -248,8 +248,11 @@ void LearnPhase::say_what_ranks_bring() const {
   const int ranks = ranks_.world.size();
   const Index batch = std::min(problem_.options.learn_batch, problem_.sequences.count);
   if (ranks == 1) return;
-  log_info(fmt::format("learning: of {} ranks {} pass the {} sequences of a step, and all have linears to learn", ranks,
-                       std::min<Index>(ranks, batch), batch));
+  const double faster = learning_step_cost(problem_, 1) / learning_step_cost(problem_, ranks);
+  log_info(
+      fmt::format("learning: {} of {} ranks pass the {} sequences of a step, all have linears to learn: about {:.1f} "
+                  "times as fast as one rank",
+                  std::min<Index>(ranks, batch), ranks, batch, faster));
 }
 
 }  // namespace lrc

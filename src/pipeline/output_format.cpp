@@ -6,13 +6,14 @@ namespace {
 // All that is stored of a stack: codes, scales, zero points, factors, and, where inputs are centred, W μ, and μ with
 // the group's first stack.
 double bits_of(const CalibrateOptions& options, const GroupLayout& group, const LinearStack& stack) {
-  constexpr double kSizeBits = 32;
+  constexpr double kSizeBits = 32, kInputGridBits = 32 + 8;  // a scale and a zero point
   const Index inputs = group.inputs(), rank = options.rank(stack, inputs);
   double bits = stored_bits(stack.rows, inputs, options.stored_weight_bits(), options.grid().groups(inputs), rank,
                             options.factor_bits) +
                 factor_scale_bits(rank, options.factor_bits) + options.centring_bits(stack, inputs);
   if (options.weight_zero_points)
     bits += zero_point_bits(stack.rows, options.grid().groups(inputs), options.stored_weight_bits());
+  if (options.has_measured_range()) bits += kInputGridBits * static_cast<double>(stack.count);
   const std::size_t parts = part_rows(group, stack).size();
   if (rank > 0 && parts > 1) bits += kSizeBits * static_cast<double>(parts);
   return bits;

@@ -63,13 +63,19 @@ double solve_costs(const Problem& problem, const std::function<bool(const std::s
   return sum;
 }
 
+// Operations of a sequence's forward pass through a block.
+double forward_of_a_sequence(const Problem& problem) {
+  double flops = 0;
+  for (const GroupLayout& group : block_layout(problem.model.config(), 0).groups())
+    flops += 2 * memory::share_of_tokens(problem.model.config(), group) * weights(group);
+  return flops * real(problem.sequences.length);
+}
+
 // Blocks are learned one after the other: each by its steps, and by passes of all tokens.
 double learning_cost(const Problem& problem, int ranks) {
-  constexpr double kStep = 3, kPasses = 3;  // of a forward pass: forward and backward; targets, error, outputs
-  const CalibrateOptions& options = problem.options;
-  const double sequences = real(problem.sequences.count), batch = std::min(real(options.learn_batch), sequences);
-  const double learned = real(options.learn_steps) * batch / std::min<double>(ranks, batch);
-  return (kStep * learned + kPasses * sequences / ranks) * costs_of_block(problem).forward / sequences;
+  constexpr double kPasses = 3;  // targets, error, outputs
+  const double passes = kPasses * real(problem.sequences.count) / ranks * forward_of_a_sequence(problem);
+  return real(problem.options.learn_steps) * learning_step_cost(problem, ranks) + passes;
 }
 
 // Whose solves are all committed.
@@ -82,6 +88,23 @@ Index learned_blocks(const Problem& problem, const Checkpoint& store) {
 }
 
 }  // namespace
+
+// The sequences of a step and the linears are spread over the ranks; of the latter one has the largest.
+double learning_step_cost(const Problem& problem, int ranks) {
+  constexpr double kBothPasses = 3;  // forward and backward
+  double all = 0, largest = 0;       // products of the scales and of their gradients
+  for (const GroupLayout& group : block_layout(problem.model.config(), 0).groups()) {
+    for (const LinearLayout& linear : group.linears) {
+      const double one =
+          6 * real(problem.options.scale_rank(linear.rows, linear.cols)) * real(linear.rows) * real(linear.cols);
+      all += one;
+      largest = std::max(largest, one);
+    }
+  }
+  const Index mine = ceil_div(std::min(problem.options.learn_batch, problem.sequences.count), ranks);
+  const double scales = problem.options.method == Method::lrq ? std::max(all / ranks, largest) : 0;
+  return kBothPasses * real(mine) * forward_of_a_sequence(problem) + scales;
+}
 
 double solve_cost(const SolveTask& task) {
   const auto in = static_cast<double>(task.group.inputs()), out = static_cast<double>(task.stack.rows);

@@ -66,7 +66,7 @@ class WholeRuns : public testing::Test {
     const StoredModel model(output);
     for (const TensorInfo& info : model.tensors().tensors()) {
       if (info.name.ends_with(".weight_scale") || info.name.ends_with(".weight_packed") ||
-          info.name.ends_with(".weight_zero_point") || info.dtype == Dtype::i8)
+          info.name.ends_with(".weight_zero_point") || info.name.ends_with(".input_scale") || info.dtype == Dtype::i8)
         bits += 8 * static_cast<double>(bytes_of(info));
     }
     const nlohmann::json report = json_file(output / "lrc_report.json");

@@ -21,6 +21,9 @@ struct BlocksLeft {
 };
 void expect_pass(RunProgress& progress, const Problem& problem, int ranks, BlocksLeft left);
 
+/// Operations of a step of a block that learns, on the rank that has most.
+double learning_step_cost(const Problem& problem, int ranks);
+
 /// Order of growth of a solve: the factorizations on the input side and the products with the weight.
 double solve_cost(const SolveTask& task);
 /// That for a rank, where several share it.
