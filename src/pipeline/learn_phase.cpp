@@ -134,7 +134,10 @@ void LearnPhase::learn(Index index, Block& block, const InputRanges& ranges) {
   enter_phase("learn: forward");
   ranks_.world.agree([&] { streams_.pass_quantized(block); });
   const double error = streams_.relative_error();
-  log_info(fmt::format("block {} of {}: relative error {:.3e} to {:.3e}", index + 1, problem_.blocks(), before, error));
+  const std::string what =
+      fmt::format("block {} of {}: relative error {:.3e} to {:.3e}", index + 1, problem_.blocks(), before, error);
+  log_info(what);
+  if (error > before) log_warning(what + ", worse than rounded to nearest; take a lower --learn-rate");
   commit(learner, block, ranges,
          {{"losses", nlohmann::ordered_json::array({{{"block_error", error}}})},
           {"steps", o.learn_steps},

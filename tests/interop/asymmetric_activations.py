@@ -20,7 +20,11 @@ TOLERANCE = 1e-2  # ties of activations fall either way, and what they change gr
 
 
 def weight_of(stored, layer, bits):
-    """[out, in] = scale * code. Word w of a row holds 32 / bits codes, lowest bits first, each with 2^(bits - 1) added."""
+    """[out, in] = scale * (code - zero point). Codes are a byte each, or word w of a row holds 32 / bits of them, lowest
+    bits first, each with 2^(bits - 1) added, and there is no zero point."""
+    if f"{layer}.weight" in stored:
+        codes = stored[f"{layer}.weight"].astype(np.float32) - stored[f"{layer}.weight_zero_point"]
+        return codes * stored[f"{layer}.weight_scale"]
     words = stored[f"{layer}.weight_packed"] & 0xFFFFFFFF
     codes = (words[:, :, None] >> np.arange(0, 32, bits)) & (2**bits - 1)
     outputs, inputs = stored[f"{layer}.weight_shape"]
@@ -49,7 +53,7 @@ def worst_linear(model, stored, own):
     generator = np.random.default_rng(1)
     errors = {}
     for name, module in model.named_modules():
-        if f"{name}.weight_packed" not in stored:
+        if f"{name}.weight_scale" not in stored:
             continue
         x = generator.standard_normal((17, module.in_features), dtype=np.float32)
         x[3:6] = np.abs(x[3:6])
@@ -59,8 +63,8 @@ def worst_linear(model, stored, own):
         inputs = quantized_inputs(parts, stored, name, own["activation_bits"]).reshape(x.shape)
         expected = inputs @ weight_of(stored, name, own["weight_bits"]).T
         errors[name] = np.linalg.norm(stock - expected) / np.linalg.norm(expected)
-    packed = sum(name.endswith(".weight_packed") for name in stored)
-    assert len(errors) == packed, f"{len(errors)} linears are quantized, the export holds {packed}"
+    scales = sum(name.endswith(".weight_scale") for name in stored)
+    assert len(errors) == scales, f"{len(errors)} linears are quantized, the export holds {scales}"
     return len(errors), max(errors.values())
 
 

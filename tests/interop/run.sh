@@ -38,6 +38,9 @@ stock_a8=(--export-for stock --method rtn --activation-bits 8 --activation-scale
 quantize demo-llama minmax "${stock_a8[@]}" minmax
 quantize demo-llama groups "${stock_a8[@]}" minmax --activation-group-size 32
 quantize demo-llama static "${stock_a8[@]}" static --weight-bits 8
+learned=(--export-for stock --method lrq --learn-steps 20 --activation-bits 8 --activation-scale)
+quantize demo-llama lrq_minmax "${learned[@]}" minmax
+quantize demo-llama lrq_static "${learned[@]}" static --weight-bits 8
 quantize demo-llama w4a8 --scheme w4a8 --method rtn --rotation none
 quantize demo-llama native
 quantize demo-llama paper --paper
@@ -59,7 +62,7 @@ export HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 LD_LIBRARY_PATH="${CUDA_HOME:-/usr/loc
 "$work/venv/bin/python" tests/interop/stock_loaders.py "$work/export" models/demo-llama/evaluation.npy \
   "$work/export.json" "$work/export_a16.json"
 "$work/venv/bin/python" tests/interop/natural_call.py models/demo-llama/evaluation.npy "$work"/{export,gptq,native,paper,w4a8}
-"$work/venv/bin/python" tests/interop/asymmetric_activations.py models/demo-llama/evaluation.npy "$work"/{minmax,groups,static}
+"$work/venv/bin/python" tests/interop/asymmetric_activations.py models/demo-llama/evaluation.npy "$work"/{minmax,groups,static,lrq_minmax,lrq_static}
 "$work/venv/bin/python" tests/interop/asymmetric_weights.py models/demo-llama/evaluation.npy "$work"/{w4a16,w8a16,w4a16_groups,w4a4}
 "$work/venv/bin/python" tests/interop/natural_call.py models/demo-llama/evaluation.npy "$work"/{w4a16,w8a16,w4a4}
 "$work/venv/bin/python" tests/interop/natural_call.py models/demo-mixtral/evaluation.npy "$work/mixtral"
