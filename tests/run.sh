@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the packages, builds, runs all tests and fuzzes every parser for 10 s: tests/run.sh [--skip-packages].
+# Installs the packages, builds, runs all tests and fuzzes every parser for 5 s: tests/run.sh [--skip-packages].
 # Exit 0: all passed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -26,4 +26,4 @@ source jobs/local_mpi.sh
 ctest --preset release --no-tests=error --parallel "$(nproc)"
 
 echo "== fuzz"
-tests/fuzz/run.sh 10
+tests/fuzz/run.sh 5

@@ -267,7 +267,7 @@ TEST_F(SpoiltModel, EvaluationOfDataThatAreNotWhatTheyAreCalled) {
 TEST_F(SpoiltModel, OptionsOutOfRangeOrUnknown) {
   expect_refused("--iterations: 0 is out of range", "--iterations 0");
   expect_refused("--method: 'magic' is not allowed; it may be", "--method magic");
-  expect_refused("--method: 'lrq' is not allowed; it may be lrc, gptq, svd, rtn", "--method lrq");
+  expect_refused("--method: 'lrp' is not allowed; it may be lrc, gptq, svd, rtn, lrq, flexround", "--method lrp");
   expect_refused("--propagate: 'quantised' is not allowed; it may be", "--propagate quantised");
   expect_refused("--factor-bits: '12' is not allowed; it may be 16, 8", "--factor-bits 12");
   expect_refused("--activation-clip: 2 is out of range; it may be 0.05 to 1, or fitted", "--activation-clip 2");

@@ -94,8 +94,8 @@ void expect_sense(const CalibrateOptions& o) {
   }
   EXPECT_TRUE(o.corrects() || (!o.stack_groups && o.factor_bits == 16));
   EXPECT_TRUE(!o.weight_zero_points || !o.may_correct());
-  if (o.learns())
-    EXPECT_TRUE(o.weight_zero_points && o.weight_group_size == 0 && !o.changes_inputs() && !o.propagates());
+  EXPECT_TRUE(!o.learns() || (o.weight_zero_points && o.weight_group_size == 0));
+  EXPECT_TRUE(!o.learns() || (!o.changes_inputs() && !o.propagates()));
   EXPECT_TRUE(o.learns() || o.learn_steps == CalibrateOptions().learn_steps);
   EXPECT_TRUE(o.method == Method::lrq || o.lrq_rank == kPaperRank);
   EXPECT_TRUE(o.method == Method::lrc || (o.iterations == 1 && !o.deflated));
