@@ -11,16 +11,6 @@
 namespace lrc {
 namespace {
 
-std::vector<Linear*> linears_of(Block& block) {
-  std::vector<Linear*> linears;
-  for (const GroupRole stage : kStages) {
-    for (LinearGroup* group : stage_groups(block, stage)) {
-      for (Linear& linear : group->linears) linears.push_back(&linear);
-    }
-  }
-  return linears;
-}
-
 // The largest first, each to the rank that has least so far.
 std::vector<int> balanced_owners(const std::vector<Linear*>& linears, int ranks) {
   std::vector<std::size_t> order(linears.size());
@@ -50,6 +40,16 @@ double differentiate_loss(const MatrixF& targets, Index batch, MatrixF& outputs)
 }
 
 }  // namespace
+
+std::vector<Linear*> linears_of(Block& block) {
+  std::vector<Linear*> linears;
+  for (const GroupRole stage : kStages) {
+    for (LinearGroup* group : stage_groups(block, stage)) {
+      for (Linear& linear : group->linears) linears.push_back(&linear);
+    }
+  }
+  return linears;
+}
 
 BlockLearner::BlockLearner(const Communicator& world, const ForwardContext& context, Block& block,
                            const MakeLearned& make)

@@ -13,16 +13,6 @@
 namespace lrc {
 namespace {
 
-std::vector<Linear*> linears_of(Block& block) {
-  std::vector<Linear*> linears;
-  for (const GroupRole stage : kStages) {
-    for (LinearGroup* group : stage_groups(block, stage)) {
-      for (Linear& linear : group->linears) linears.push_back(&linear);
-    }
-  }
-  return linears;
-}
-
 const LinearGroup& group_of(const Block& block, const std::string& linear) {
   for (const GroupRole stage : kStages) {
     for (const LinearGroup* group : stage_groups(block, stage)) {

@@ -73,17 +73,7 @@ void run(const ModelConfig& config, Index length, Index sequences, int threads) 
 
 int main(int argc, char** argv) {
   lrc::restart_with_faster_blas_core(argv);
-  const auto argument = [&](int i, lrc::Index otherwise) { return argc > i ? std::atoll(argv[i]) : otherwise; };
   lrc::single_threaded_blas();
-  lrc::ModelConfig config;
-  config.hidden_size = argument(1, 576);
-  config.intermediate_size = argument(2, 1536);
-  config.heads = argument(3, 9);
-  config.kv_heads = argument(4, 3);
-  config.head_dim = config.hidden_size / config.heads;
-  config.experts = argument(8, 0);
-  config.experts_per_token = config.experts == 0 ? 0 : 2;
-  config.rms_norm_eps = 1e-5F;
-  config.rope_theta = 10000;
-  lrc::run(config, argument(5, 2048), argument(6, 2), static_cast<int>(argument(7, 1)));
+  const lrc::BlockArguments given = lrc::block_arguments(argc, argv);
+  lrc::run(given.config, given.length, given.sequences, given.threads);
 }

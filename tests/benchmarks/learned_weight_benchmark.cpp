@@ -16,20 +16,10 @@
 #include "lrc/quantization/lrq/adam.hpp"
 #include "lrc/quantization/lrq/gradient_sum.hpp"
 #include "lrc/quantization/lrq/learned_weight.hpp"
+#include "seconds.hpp"
 
 namespace {
 using namespace lrc;
-
-template <class Work>
-double seconds(Work work, int times = 9) {
-  double best = std::numeric_limits<double>::infinity();
-  for (int i = 0; i < times; ++i) {
-    const auto start = std::chrono::steady_clock::now();
-    work();
-    best = std::min(best, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
-  }
-  return best;
-}
 
 MatrixF random_matrix(Index rows, Index cols, unsigned seed) {
   std::mt19937 random(seed);

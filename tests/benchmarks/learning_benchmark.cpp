@@ -22,12 +22,7 @@ double backward_flops(const ModelConfig& c, Index length) {
 }
 
 std::vector<Linear*> name_linears(Block& block) {
-  std::vector<Linear*> linears;
-  for (const GroupRole stage : kStages) {
-    for (LinearGroup* group : stage_groups(block, stage)) {
-      for (Linear& linear : group->linears) linears.push_back(&linear);
-    }
-  }
+  std::vector<Linear*> linears = linears_of(block);
   for (std::size_t i = 0; i < linears.size(); ++i) linears[i]->name = fmt::format("linear {}", i);
   return linears;
 }
@@ -101,19 +96,9 @@ void run(const ModelConfig& config, Index length, Index sequences, int threads) 
 
 int main(int argc, char** argv) {
   lrc::restart_with_faster_blas_core(argv);
-  const auto argument = [&](int i, lrc::Index otherwise) { return argc > i ? std::atoll(argv[i]) : otherwise; };
   lrc::single_threaded_blas();
-  lrc::ModelConfig config;
-  config.hidden_size = argument(1, 576);
-  config.intermediate_size = argument(2, 1536);
-  config.heads = argument(3, 9);
-  config.kv_heads = argument(4, 3);
-  config.head_dim = config.hidden_size / config.heads;
-  config.experts = argument(8, 0);
-  config.experts_per_token = config.experts == 0 ? 0 : 2;
-  config.rms_norm_eps = 1e-5F;
-  config.rope_theta = 10000;
+  const lrc::BlockArguments given = lrc::block_arguments(argc, argv);
   MPI_Init(&argc, &argv);
-  lrc::run(config, argument(5, 2048), argument(6, 2), static_cast<int>(argument(7, 1)));
+  lrc::run(given.config, given.length, given.sequences, given.threads);
   MPI_Finalize();
 }

@@ -4,14 +4,14 @@
 #include <cblas.h>
 #include <fmt/core.h>
 
-#include <algorithm>
-#include <chrono>
 #include <cmath>
+#include <cstdlib>
 #include <random>
 #include <vector>
 
 #include "lrc/linalg/gemm.hpp"
 #include "lrc/model/forward/forward.hpp"
+#include "seconds.hpp"
 
 namespace lrc {
 
@@ -62,18 +62,6 @@ inline Block random_block(const ModelConfig& c, const HadamardTransform& rotatio
   return block;
 }
 
-// The fastest of a few calls, in seconds.
-template <class Work>
-double seconds(const Work& work, int repeats = 5) {
-  double best = 1e300;
-  for (int i = 0; i < repeats; ++i) {
-    const auto start = std::chrono::steady_clock::now();
-    work();
-    best = std::min(best, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
-  }
-  return best;
-}
-
 // Flops per second of one large product on every thread.
 inline double sgemm_peak(Execution& exec) {
   constexpr int kSize = 2048;
@@ -91,6 +79,32 @@ inline double sgemm_peak(Execution& exec) {
     });
   });
   return 2.0 * kSize * kSize * kSize * exec.threads() / time;
+}
+
+// HIDDEN INTERMEDIATE HEADS KV_HEADS LENGTH SEQUENCES THREADS EXPERTS, SmolLM2-135M at 2 × 2048 tokens by default.
+struct BlockArguments {
+  ModelConfig config;
+  Index length, sequences;
+  int threads;
+};
+
+inline BlockArguments block_arguments(int argc, char** argv) {
+  const auto argument = [&](int i, Index otherwise) { return argc > i ? std::atoll(argv[i]) : otherwise; };
+  BlockArguments given{.config = {},
+                       .length = argument(5, 2048),
+                       .sequences = argument(6, 2),
+                       .threads = static_cast<int>(argument(7, 1))};
+  ModelConfig& config = given.config;
+  config.hidden_size = argument(1, 576);
+  config.intermediate_size = argument(2, 1536);
+  config.heads = argument(3, 9);
+  config.kv_heads = argument(4, 3);
+  config.head_dim = config.hidden_size / config.heads;
+  config.experts = argument(8, 0);
+  config.experts_per_token = config.experts == 0 ? 0 : 2;
+  config.rms_norm_eps = 1e-5F;
+  config.rope_theta = 10000;
+  return given;
 }
 
 // How many MLPs a token goes through.

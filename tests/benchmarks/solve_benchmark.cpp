@@ -19,20 +19,10 @@
 #include "lrc/quantization/moments/damped_moments.hpp"
 #include "lrc/quantization/solve.hpp"
 #include "random_moments.hpp"
+#include "seconds.hpp"
 
 namespace {
 using namespace lrc;
-
-template <class Work>
-double seconds(Work work, int times = 1) {
-  double best = std::numeric_limits<double>::infinity();
-  for (int i = 0; i < times; ++i) {
-    const auto start = std::chrono::steady_clock::now();
-    work();
-    best = std::min(best, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
-  }
-  return best;
-}
 
 // Operations a second of one thread in one large product.
 double dgemm_peak(Index size) {
@@ -77,22 +67,22 @@ void run(Index size, int threads, double fraction) {
   };
 
   MatrixD root = damped(exec, moments.yy, 0.01);
-  show("Cholesky factorization", seconds([&] { upper_cholesky(exec, root); }), n * n * n / 3);
-  const double scales_time = seconds([&] { fit_grid(exec, weight, WeightGrid{}); });
+  show("Cholesky factorization", seconds([&] { upper_cholesky(exec, root); }, 1), n * n * n / 3);
+  const double scales_time = seconds([&] { fit_grid(exec, weight, WeightGrid{}); }, 1);
   fmt::print("{:<44}{:>10.2f}\n", "clip search", scales_time);
-  const double asymmetric_time = seconds([&] { fit_grid(exec, weight, {.bits = 4, .zero_points = true}); });
+  const double asymmetric_time = seconds([&] { fit_grid(exec, weight, {.bits = 4, .zero_points = true}); }, 1);
   fmt::print("{:<44}{:>10.2f}\n", "range search of an asymmetric grid", asymmetric_time);
-  const double gptq_time = seconds([&] { gptq(exec, weight, root, WeightGrid{}); }) - scales_time;
+  const double gptq_time = seconds([&] { gptq(exec, weight, root, WeightGrid{}); }, 1) - scales_time;
   show("GPTQ loop (target 40 %)", gptq_time, n * n * n);
 
   const Index rank = rank_of(fraction, size, size);
-  const double eigen_time = seconds([&] { leading_eigenvectors(exec, moments.xx, rank); });
+  const double eigen_time = seconds([&] { leading_eigenvectors(exec, moments.xx, rank); }, 1);
   fmt::print("{:<44}{:>10.2f}\n", fmt::format("eigensolve, {} leading vectors", rank), eigen_time);
   const double operations = lrc_operations(n, n, static_cast<double>(rank));
   const double ideal = operations / peak + eigen_time;
   SolveResult result;
   const double time =
-      seconds([&] { result = solve(exec, Method::lrc, weight, moments, {.name = "benchmark", .rank = rank}); });
+      seconds([&] { result = solve(exec, Method::lrc, weight, moments, {.name = "benchmark", .rank = rank}); }, 1);
   fmt::print("{:<44}{:>10.2f}\n", fmt::format("LRC(1), rank {}, relative loss {:.4f}", rank, result.relative_loss),
              time);
   fmt::print("{:<44}{:>10.2f}\n", fmt::format("ideal: {:.1f} n³ operations, one eigensolve", operations / (n * n * n)),

@@ -6,7 +6,7 @@
 #include "lrc/linalg/gemm.hpp"
 #include "lrc/model/format/stored_model.hpp"
 #include "lrc/model/forward/backward.hpp"
-#include "quantization/lrq_fixture.hpp"
+#include "lrq_fixture.hpp"
 
 namespace lrc {
 namespace {

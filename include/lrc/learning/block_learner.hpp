@@ -15,6 +15,9 @@
 
 namespace lrc {
 
+/// All linears of a block, in its order.
+std::vector<Linear*> linears_of(Block& block);
+
 class BlockLearner {
  public:
   /// What a linear starts to learn from; asked for by its owner alone.
